@@ -1,0 +1,1 @@
+"""What ships with the server beside its code; packaged as data."""

@@ -1,0 +1,1 @@
+"""The Agent Runtime server: tasks, their event log, and what carries them out."""

@@ -1,0 +1,1 @@
+"""Adapters: one module or package for each thing outside."""

@@ -1,0 +1,58 @@
+"""The browser that explores: found, started without background chatter, and always closed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Error, async_playwright
+
+SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+QUIET_FLAGS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--disable-features=AutofillServerCommunication,MediaRouter,OptimizationHints,PasswordLeakDetection,Translate",
+    "--metrics-recording-only",
+    "--no-first-run",
+    "--no-pings",
+)
+
+
+class BrowserMissingError(Exception):
+    """No Chromium could be found or started; the message says what was tried."""
+
+
+@asynccontextmanager
+async def open_browser() -> AsyncIterator[Browser]:
+    """A headless Chromium: Playwright's own if it is installed, else one of the system.
+
+    Raises:
+        BrowserMissingError: None is there, or it does not start.
+    """
+    async with async_playwright() as playwright:
+        managed = playwright.chromium.executable_path
+        executable = managed if Path(managed).exists() else _system_browser()
+        if executable is None:
+            raise BrowserMissingError(
+                f"no browser: neither Playwright's own Chromium nor any of {', '.join(SYSTEM_BROWSERS)} is installed"
+            )
+        flags = [*QUIET_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(QUIET_FLAGS)
+        try:
+            browser = await playwright.chromium.launch(executable_path=executable, args=flags)
+        except Error as error:
+            raise BrowserMissingError(f"{executable} does not start: {error.message.splitlines()[0]}") from error
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+def _system_browser() -> str | None:
+    return next((path for name in SYSTEM_BROWSERS if (path := shutil.which(name))), None)

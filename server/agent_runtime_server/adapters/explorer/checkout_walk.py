@@ -1,0 +1,181 @@
+"""Finding the way from a full cart to the confirmation of an order, form by form, and keeping it to go it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent_runtime_server.adapters.explorer.flow import Action, Click, Locator
+from agent_runtime_server.adapters.explorer.forms import (
+    Entry,
+    action_for,
+    is_search,
+    is_sign_in,
+    kind_of,
+    radio_choices,
+    wanted_fields,
+    words_of,
+)
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.locators import row_of
+from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.perceive import Element, Form, View
+from agent_runtime_server.adapters.explorer.shopping import Product, add_to_cart, open_cart, open_product
+from agent_runtime_server.adapters.explorer.vocabulary import CHECKOUT_STEP, ORDER_FINISHED, speaks_of
+
+MOST_PASSAGES = 8
+MOST_TRIES = 4
+_NOT_ONWARD = re.compile(
+    r"shopping|browse|browsing|keep|back|edit|change|remove|delete|update|cancel|voucher|coupon|promo|apply|print|home|previous",
+    re.IGNORECASE,
+)
+_SIDE_FORM = re.compile(r"voucher|coupon|promo|gift|newsletter|language|currency|search", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """One page on the way: what is filled in there, and what is clicked to go on."""
+
+    page: str
+    """What the page calls itself."""
+    entries: tuple[Entry, ...]
+    send: Action
+    sends: str
+    """The name of the control that is clicked."""
+
+    @property
+    def title(self) -> str:
+        """The step in words."""
+        fields = f"Fill in {len(self.entries)} field{'s' if len(self.entries) > 1 else ''} and click" if self.entries else "Click"
+        return f"{fields} “{self.sends}”"
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """All that is done on the page."""
+        return (*(entry.action for entry in self.entries), self.send)
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """The way through the checkout, with what its ends looked like."""
+
+    passages: tuple[Passage, ...]
+    cart: View
+    last: View
+    """The page from which the order was placed, before it was."""
+    end: View
+    """The confirmation."""
+
+
+async def fill_cart(hand: Hand, kit: Kit, product: Product) -> None:
+    """Steps from the list of products to a cart with one of them."""
+    await open_product(hand, product)
+    await add_to_cart(hand)
+    await open_cart(hand, kit)
+
+
+async def learn_walk(hand: Hand, kit: Kit, product: Product) -> Walk:
+    """Go from the list to the confirmation, placing an order.
+
+    Raises:
+        LostError: The way ends elsewhere; says where.
+    """
+    await fill_cart(hand, kit, product)
+    cart = last = hand.view
+    passages: list[Passage] = []
+    for _ in range(MOST_PASSAGES):
+        way = _way_on(hand.view, kit, product, passages)
+        if way is None:
+            break
+        last = hand.view
+        passages.append(await _pass(hand, way))
+        if len(passages) > 1 and _is_confirmation(hand.view):
+            break
+    if not passages or not any(passage.entries for passage in passages) and len(passages) < 2:
+        raise LostError(f"no way to pay was found on {hand.view.path}")
+    if hand.view.path == last.path:
+        raise LostError(f"the checkout does not go on from {hand.view.path}")
+    return Walk(tuple(passages), cart, last, hand.view)
+
+
+def _is_confirmation(view: View) -> bool:
+    said = f"{view.title} {view.heading.name if view.heading else ''}"
+    asks = any(each.required and each.inside(view.main) for each in view.controls if each.is_field)
+    return bool(ORDER_FINISHED.search(said)) and not asks
+
+
+def checkout_form(view: View) -> Form | None:
+    """The form of the main part that leads on: not that of a line, a voucher or a search."""
+    found = []
+    for form in view.forms:
+        said = f"{form.action} {form.element.attrs.get('id', '')} {' '.join(words_of(each) for each in form.fields)}"
+        if not form.element.inside(view.main) or is_search(form) or form.submit is None or form.submit.disabled:
+            continue
+        if _SIDE_FORM.search(said) or row_of(form.element) is not None or not form.fields:
+            continue
+        found.append(form)
+    return max(found, key=lambda form: (bool(CHECKOUT_STEP.search(form.submit.name if form.submit else "")), len(form.fields)), default=None)
+
+
+def _way_on(view: View, kit: Kit, product: Product, passages: list[Passage]) -> Form | Element | None:
+    form = checkout_form(view)
+    if form is not None and is_sign_in(form):
+        raise LostError(f"{view.path} asks for a sign-in")
+    if form is not None:
+        return form
+    controls = [
+        each
+        for each in view.controls
+        if not each.is_field
+        and each.inside(view.main)
+        and each.name
+        and not each.disabled
+        and row_of(each) is None
+        and not _NOT_ONWARD.search(each.name)
+        and product.name not in each.name
+    ]
+    said = [each for each in controls if speaks_of("checkout", each.name)]
+    step = [each for each in controls if CHECKOUT_STEP.search(each.name)]
+    chosen = next(iter((*said, *step)), None)
+    if chosen is not None or passages:
+        return chosen
+    return next((each for each in controls if each.role == "link" and kit.site.own(view.target(each)) not in kit.site.visits), None)
+
+
+async def _pass(hand: Hand, way: Form | Element) -> Passage:
+    page = hand.view.heading.name if hand.view.heading else hand.view.path
+    if isinstance(way, Element):
+        send = Click(await hand.find(way))
+        await hand.act(send)
+        return Passage(page, (), send, way.name)
+    tries: dict[str, int] = {}
+    for _ in range(MOST_TRIES):
+        form = checkout_form(hand.view)
+        if form is None or form.submit is None:
+            raise LostError(f"the form on {hand.view.path} is gone")
+        before = hand.view.path
+        entries = await fill_entries(hand, form, tries)
+        passage = Passage(page, tuple(entries), Click(await hand.find(form.submit)), form.submit.name)
+        await hand.act(*passage.actions)
+        again = checkout_form(hand.view)
+        refused = [each for each in again.fields if each.attrs.get("aria-invalid") == "true"] if again else []
+        if hand.view.path != before and not refused:
+            return passage
+        if again is None:
+            return passage
+        for field in refused or [entry.field for entry in entries if entry.kind == "postcode"]:
+            name = field.attrs.get("name", field.name)
+            tries[name] = tries.get(name, 0) + 1
+    raise LostError(f"the form on {hand.view.path} refuses what was filled in")
+
+
+async def fill_entries(hand: Hand, form: Form, tries: Mapping[str, int]) -> list[Entry]:
+    """How to fill in the wanted fields of a form; ``tries`` says by field how many values were refused."""
+    entries = []
+    for field in radio_choices(wanted_fields(form)):
+        target: Locator = await hand.find(field)
+        action = action_for(field, target, attempt=tries.get(field.attrs.get("name", field.name), 0))
+        if action is not None:
+            entries.append(Entry(field, target, action, kind_of(field)))
+    return entries

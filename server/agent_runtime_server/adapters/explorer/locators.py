@@ -1,0 +1,267 @@
+"""Finding the words that single an element out, as a person would name it.
+
+``matches`` says what a locator finds in a view, by the rules of Playwright's own locators, so that candidates are
+judged without asking the browser. A position in the page is never part of a locator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from agent_runtime_server.adapters.explorer.currency import currency
+from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.perceive import Element, View, tidy
+
+NAMED_ROLES = frozenset(
+    {
+        "button", "link", "textbox", "searchbox", "spinbutton", "combobox", "listbox", "checkbox", "radio", "switch",
+        "heading", "tab", "menuitem", "option", "img", "dialog", "alertdialog", "form", "region", "navigation", "group",
+        "table", "list", "article", "columnheader", "search", "progressbar", "meter", "slider", "tabpanel", "treeitem",
+        "banner", "complementary", "main", "contentinfo", "figure",
+    }
+)  # fmt: skip
+_LONELY_ROLES = frozenset(
+    {
+        "main", "status", "alert", "dialog", "search", "searchbox", "banner", "contentinfo", "table", "spinbutton",
+        "combobox", "textbox", "checkbox", "article", "form", "complementary", "strong", "definition", "term", "time",
+        "code", "paragraph", "heading", "caption", "list", "listitem", "log", "slider", "cell", "row", "emphasis",
+    }
+)  # fmt: skip
+_ROWS = ("row", "listitem", "article", "group", "definition", "figure")
+_SCOPES = (*_ROWS, "dialog", "alertdialog", "form", "search", "region", "navigation", "table", "list", "complementary", "main", "banner", "contentinfo")  # fmt: skip
+_TEST_ID = "data-testid"
+_LONGEST_TEXT = 80
+
+
+def matches(view: View, locator: Locator) -> list[Element]:
+    """The visible elements that a locator finds, in document order."""
+    scope = matches(view, locator.within) if locator.within else None
+    found = [each for each in view.elements if scope is None or any(each.inside(outer) for outer in scope)]
+    found = [each for each in found if _fits(each, locator)]
+    if locator.by == "text":
+        found = [each for each in found if not any(other.inside(each) for other in found)]
+    if locator.has_text is not None:
+        found = [each for each in found if locator.has_text.lower() in each.text.lower()]
+    if locator.has is not None:
+        inner = matches(view, locator.has)
+        found = [each for each in found if any(part.inside(each) for part in inner)]
+    return found
+
+
+def _fits(element: Element, locator: Locator) -> bool:
+    match locator.by:
+        case "role":
+            return (
+                element.role == locator.value
+                and (locator.name is None or _same(element.name, locator.name, locator.exact))
+                and (locator.level is None or element.level == locator.level)
+            )
+        case "label":
+            return (
+                element.is_field
+                and "placeholder" not in element.attrs
+                and _same(element.name, locator.value, locator.exact)
+            )
+        case "placeholder":
+            return _same(element.attrs.get("placeholder", ""), locator.value, locator.exact)
+        case "test_id":
+            return element.attrs.get(_TEST_ID) == locator.value
+        case "text":
+            return element.tag != "#root" and _same(element.text, locator.value, locator.exact)
+        case "css":
+            return _fits_css(element, locator.value)
+
+
+def _same(text: str, wanted: str, exact: bool) -> bool:
+    return tidy(text) == tidy(wanted) if exact else tidy(wanted).lower() in tidy(text).lower()
+
+
+def _fits_css(element: Element, selector: str) -> bool:
+    """The two forms that ``candidates`` writes: ``tag.class`` and ``tag[attribute="value"]``."""
+    if found := re.fullmatch(r'(\w+)\[([\w-]+)="((?:[^"\\]|\\.)*)"\]', selector):
+        return element.tag == found[1] and element.attrs.get(found[2]) == re.sub(r"\\(.)", r"\1", found[3])
+    tag, _, name = selector.partition(".")
+    return element.tag == tag and name in element.classes
+
+
+def unique(view: View, element: Element) -> Locator | None:
+    """A locator that finds this element and no other in the view, or None."""
+    return next((each for each in candidates(view, element) if matches(view, each) == [element]), None)
+
+
+def candidates(view: View, element: Element) -> Iterator[Locator]:
+    """Locators that find the element, and maybe others, best first; the last ones hang on markup."""
+    plain = list(_plain(element))
+    yield from plain
+    for scope in _scopes(view, element):
+        for each in (*plain, *_loose(element)):
+            yield _within(each, scope)
+    yield from _loose(element)
+    yield from _markup(element)
+    for scope in _scopes(view, element):
+        for each in _markup(element):
+            yield _within(each, scope)
+
+
+def group(view: View, elements: Sequence[Element]) -> Locator | None:
+    """A locator that finds just these elements, all of the same kind, or None."""
+    first = elements[0]
+    kinds: list[Locator] = []
+    if first.role:
+        kinds.append(Locator(by="role", value=first.role, level=first.level))
+        if first.name and len(elements) > 1 and all(each.name == first.name for each in elements):
+            kinds.append(Locator(by="role", value=first.role, name=first.name))
+    kinds += [_css_class(first, name) for name in first.classes]
+    sign = currency(first.text)
+    if sign and first.role:
+        kinds.append(Locator(by="role", value=first.role, has_text=sign))
+    scopes: list[Locator | None] = [None]
+    common = [above for above in first.ancestors() if all(each.inside(above) for each in elements)]
+    scopes += [scope for above in common if above.role in _SCOPES and (scope := _scope(view, above))]
+    inside_row = _row_kinds(elements)
+    for kind in (*kinds, *inside_row):
+        for scope in scopes:
+            locator = _within(kind, scope) if scope else kind
+            if matches(view, locator) == list(elements):
+                return locator
+    return None
+
+
+def _row_kinds(elements: Sequence[Element]) -> list[Locator]:
+    """Ways to say "this kind of element inside each row"."""
+    rows = [next((above for above in each.ancestors() if above.role in _ROWS), None) for each in elements]
+    first = elements[0]
+    if rows[0] is None or not first.role or any(row is None or row.role != rows[0].role for row in rows):
+        return []
+    return [Locator(by="role", value=first.role, level=first.level, within=Locator(by="role", value=rows[0].role))]
+
+
+def row_of(element: Element) -> Element | None:
+    """The repeated row, item or card that the element belongs to."""
+    return next((above for above in element.ancestors() if above.role in _ROWS), None)
+
+
+def row_named(view: View, row: Element, text: str) -> Locator | None:
+    """A locator of a row, item or card by a text in it."""
+    for locator in (
+        Locator(by="role", value=row.role, has_text=text),
+        Locator(by="role", value=row.role, has=Locator(by="role", value="link", name=text)),
+        Locator(by="role", value=row.role, has=Locator(by="role", value="heading", name=text)),
+    ):
+        for scope in (None, Locator(by="role", value="main")):
+            scoped = _within(locator, scope) if scope else locator
+            if matches(view, scoped) == [row]:
+                return scoped
+    return None
+
+
+def _plain(element: Element) -> Iterator[Locator]:
+    if element.role in NAMED_ROLES and element.name and len(element.name) <= _LONGEST_TEXT:
+        if element.role == "heading":
+            yield Locator(by="role", value="heading", name=element.name)
+            yield Locator(by="role", value="heading", name=element.name, level=element.level)
+        else:
+            yield Locator(by="role", value=element.role, name=element.name)
+    if element.is_field and element.name and element.role not in NAMED_ROLES:
+        yield Locator(by="label", value=element.name)
+    if element.is_field and (placeholder := element.attrs.get("placeholder")):
+        yield Locator(by="placeholder", value=placeholder)
+    if test_id := element.attrs.get(_TEST_ID):
+        yield Locator(by="test_id", value=test_id)
+
+
+def _loose(element: Element) -> Iterator[Locator]:
+    """By role alone, or by the words in it that stay while its numbers change."""
+    if element.role in _LONELY_ROLES:
+        yield Locator(by="role", value=element.role)
+    if element.role in _ROWS:
+        for inner in element.walk():
+            if (
+                inner.role in ("rowheader", "term", "heading", "link", "cell")
+                and inner.name
+                and not currency(inner.name)
+            ):
+                yield Locator(by="role", value=element.role, has=Locator(by="role", value=inner.role, name=inner.name))
+                break
+    if element.role:
+        for words in _standing_words(element.text):
+            yield Locator(by="role", value=element.role, has_text=words)
+    if not element.children and (sign := currency(element.text)):
+        yield Locator(by="text", value=sign, exact=False)
+
+
+def _standing_words(text: str) -> list[str]:
+    """Parts of a text without numbers, the first words first, a currency sign last."""
+    if len(text) > 2 * _LONGEST_TEXT:
+        return []
+    words = [tidy(part).strip(" :-–—.,()") for part in re.split(r"[^\s]*\d[^\s]*", text)]
+    sign = currency(text)
+    return [word for word in words if len(word) > 2 and word != sign][:2] + ([sign] if sign else [])
+
+
+def _markup(element: Element) -> Iterator[Locator]:
+    """By what people do not see: the last resort."""
+    for attribute in ("name", "type", "href"):
+        if (element.is_field or element.is_button or attribute == "href") and (value := element.attrs.get(attribute)):
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            yield Locator(by="css", value=f'{element.tag}[{attribute}="{escaped}"]')
+    for name in element.classes:
+        yield _css_class(element, name)
+
+
+def _css_class(element: Element, name: str) -> Locator:
+    return Locator(by="css", value=f"{element.tag}.{name}")
+
+
+def _scopes(view: View, element: Element) -> list[Locator]:
+    """Locators of what is around an element and stands alone, nearest first."""
+    around = [above for above in element.ancestors() if above.role in _SCOPES]
+    return [scope for above in around[:6] if (scope := _scope(view, above))]
+
+
+def _scope(view: View, element: Element) -> Locator | None:
+    if element.role in _ROWS:
+        for inner in element.walk():
+            if inner is not element and inner.role in ("heading", "link", "rowheader", "columnheader") and inner.name:
+                if found := row_named(view, element, inner.name):
+                    return found
+                break
+    choices = list(_plain(element))
+    if element.role in _LONELY_ROLES or element.role in _SCOPES:
+        choices.append(Locator(by="role", value=element.role))
+    headings = [each for each in element.walk() if each.role == "heading" and each.name]
+    if element.role not in ("main",) and headings:
+        inner_heading = Locator(by="role", value="heading", name=headings[0].name)
+        choices.append(Locator(by="role", value=element.role, has=inner_heading))
+    if element.role in _ROWS:
+        choices += [Locator(by="role", value=element.role, has_text=words) for words in _standing_words(element.text)]
+    return next((each for each in choices if matches(view, each) == [element]), None)
+
+
+def _within(locator: Locator, scope: Locator) -> Locator:
+    """The locator, looked for inside a scope."""
+    inner = _within(locator.within, scope) if locator.within else scope
+    return Locator(
+        by=locator.by,
+        value=locator.value,
+        name=locator.name,
+        exact=locator.exact,
+        level=locator.level,
+        has=locator.has,
+        has_text=locator.has_text,
+        within=inner,
+    )
+
+
+def has_digits(locator: Locator) -> bool:
+    """It names something by a text with digits, which may change from run to run."""
+    texts = (locator.name, locator.has_text, locator.value if locator.by in ("text", "label", "placeholder") else "")
+    inner = (each for each in (locator.has, locator.within) if each is not None)
+    return any(char.isdigit() for text in texts if text for char in text) or any(map(has_digits, inner))
+
+
+def describe(element: Element) -> str:
+    """The element in words: ``button “Add to cart”``."""
+    name = element.name or element.attrs.get("placeholder", "") or element.attrs.get("name", "") or element.text[:40]
+    return f"{element.role or element.tag} “{name}”" if name else element.role or element.tag

@@ -1,0 +1,222 @@
+"""The cart: what is put in is there, totals are the sum of price times quantity, and what is taken out is gone."""
+
+from __future__ import annotations
+
+from agent_runtime_server.adapters.explorer.currency import amounts, currency, same
+from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.flow import (
+    Action,
+    Choose,
+    Click,
+    Equals,
+    Fill,
+    Goto,
+    HasValue,
+    IsHidden,
+    IsInvalid,
+    IsVisible,
+    Literally,
+    Locator,
+    Press,
+    Recall,
+    Reload,
+    SumOf,
+    Times,
+)
+from agent_runtime_server.adapters.explorer.forms import wrong_value
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.locators import matches, row_named
+from agent_runtime_server.adapters.explorer.messages import expect_message
+from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.perceive import Element, View
+from agent_runtime_server.adapters.explorer.shopping import (
+    Line,
+    Product,
+    add_to_cart,
+    expect_more_in_cart,
+    expect_total,
+    find_products,
+    line_of,
+    open_cart,
+    open_product,
+    remember_price,
+    together,
+    twice,
+)
+from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, REMOVE, UPDATE, speaks_of
+
+MANY = 3
+
+
+async def mine_cart(kit: Kit) -> None:
+    """All flows about the cart, if the app has one."""
+    products = await find_products(kit)
+    if not products:
+        return
+    first = products[0]
+    kit.log(f"this is a shop: “{first.name}” costs {first.price:g} and can be put into a cart")
+    await _add(kit, first)
+    await _change_quantity(kit, first)
+    if len(products) > 1:
+        await _two_products(kit, first, products[1])
+    await _remove(kit, first)
+    await _persists(kit, first)
+    await _wrong_quantity(kit, first)
+
+
+async def _put_in(hand: Hand, kit: Kit, product: Product) -> Line:
+    """Steps from the list to the cart with one product in it."""
+    await open_product(hand, product)
+    await add_to_cart(hand, await remember_price(hand, "price"))
+    await open_cart(hand, kit)
+    return line_of(hand.view, product)
+
+
+def _line_locator(hand: Hand, line: Line, product: Product) -> Locator:
+    locator = row_named(hand.view, line.row, product.name) if line.row.role else None
+    return locator or Locator(by="role", value="link", name=product.name, within=_main(hand.view))
+
+
+def _main(view: View) -> Locator | None:
+    return Locator(by="role", value="main") if view.main.role == "main" else None
+
+
+async def _add(kit: Kit, product: Product) -> None:
+    async with kit.attempt(f"putting “{product.name}” into the cart") as hand:
+        await open_product(hand, product)
+        effect = await add_to_cart(hand)
+        await expect_message(hand, effect, "a message says that it was added")
+        await expect_more_in_cart(hand, effect)
+        await open_cart(hand, kit)
+        line = line_of(hand.view, product)
+        await hand.expect(f"the cart has a line for “{product.name}”", IsVisible(_line_locator(hand, line, product)))
+        if line.quantity is not None and line.quantity.value == "1":
+            await hand.expect("its quantity is 1", HasValue(await hand.find(line.quantity), "1"))
+        kit.keep(hand.flow("add-to-cart", "Cart", "Puts a product into the cart", "@cart"), "cart")
+
+
+async def _change_quantity(kit: Kit, product: Product) -> None:
+    async with kit.attempt("changing the quantity in the cart") as hand:
+        line = await _put_in(hand, kit, product)
+        await expect_total(hand, "the total is the product's price", Recall("price"), product.price, [line])
+        await _set_quantity(hand, line, MANY, product)
+        line = line_of(hand.view, product)
+        amount = product.price * MANY
+        if line.quantity is not None:
+            await hand.expect(f"the quantity is {MANY}", HasValue(await hand.find(line.quantity), str(MANY)))
+        await _expect_line_total(hand, line, product)
+        total = f"the total is {MANY} times the price"
+        await expect_total(hand, total, twice("price", MANY), amount, [line])
+        flow = hand.flow("cart-quantity", "Cart", "Total is price times quantity", "@cart")
+        kit.keep(flow, "cart")
+
+
+async def _set_quantity(hand: Hand, line: Line, quantity: int, product: Product) -> Effect:
+    """The step that changes the quantity, by whatever the app has for it: a button, the Enter key, or the field alone."""
+    if line.quantity is None:
+        raise LostError("the quantity cannot be changed in the cart")
+    field = await hand.find(line.quantity)
+    fill: Action = Choose(field, str(quantity)) if line.quantity.tag == "select" else Fill(field, str(quantity))
+    send: list[Action] = []
+    if button := _update_button(hand.view, line):
+        send = [Click(await hand.find(button))]
+    elif line.quantity.tag != "select":
+        send = [Press(field, "Enter")]
+    return await hand.step(f"Change the quantity of “{product.name}” to {quantity}", fill, *send)
+
+
+def _update_button(view: View, line: Line) -> Element | None:
+    assert line.quantity is not None
+    form = view.form_of(line.quantity)
+    near = [each for each in line.row.walk() if each.is_button]
+    own = [each for each in form.buttons if not REMOVE.search(each.name)] if form else []
+    own.sort(key=lambda each: not UPDATE.search(each.name))
+    inside = [each for each in own if each.inside(line.row)] or [each for each in near if UPDATE.search(each.name)]
+    return next(iter((*inside, *own)), None)
+
+
+async def _expect_line_total(hand: Hand, line: Line, product: Product) -> None:
+    """Expect that the line shows its own total; where only amounts tell, by their sum: the price and its multiple."""
+    locator = row_named(hand.view, line.row, product.name) if line.row.role else None
+    if locator is None:
+        return
+    cells = [each for each in line.row.walk() if each.role == "cell" and len(amounts(each.text)) == 1]
+    if len(cells) == 2 and same(sum(amounts(each.text)[0] for each in cells), product.price * (MANY + 1)):
+        target = Locator(by="role", value="cell", has_text=currency(cells[0].text), within=locator)
+        if matches(hand.view, target) == cells:
+            text = f"the amounts in its line are the price and {MANY} times the price"
+            await hand.expect(text, Equals(SumOf(target), twice("price", MANY + 1)))
+
+
+async def _two_products(kit: Kit, one: Product, other: Product) -> None:
+    async with kit.attempt("putting two products into the cart") as hand:
+        await open_product(hand, one)
+        await add_to_cart(hand, await remember_price(hand, "firstPrice"))
+        await open_product(hand, other)
+        await add_to_cart(hand, await remember_price(hand, "secondPrice"))
+        await open_cart(hand, kit)
+        lines = [line_of(hand.view, one), line_of(hand.view, other)]
+        for line, product in zip(lines, (one, other), strict=True):
+            text = f"the cart has a line for “{product.name}”"
+            await hand.expect(text, IsVisible(_line_locator(hand, line, product)))
+        both = together(Recall("firstPrice"), Recall("secondPrice"))
+        await expect_total(hand, "the total is the sum of both prices", both, one.price + other.price, lines)
+        await _set_quantity(hand, lines[1], 2, other)
+        lines = [line_of(hand.view, one), line_of(hand.view, other)]
+        both = together(Recall("firstPrice"), Times(Recall("secondPrice"), Literally(2)))
+        text = "the total is the first price and twice the second"
+        await expect_total(hand, text, both, one.price + 2 * other.price, lines)
+        kit.keep(hand.flow("cart-total", "Cart", "Total is the sum of all lines", "@cart"), "cart")
+
+
+async def _remove(kit: Kit, product: Product) -> None:
+    async with kit.attempt("taking a product out of the cart") as hand:
+        line = await _put_in(hand, kit, product)
+        target = _line_locator(hand, line, product)
+        await hand.expect(f"the cart has a line for “{product.name}”", IsVisible(target), outcome=True)
+        button = _remove_button(hand.view, line)
+        if button is None:
+            raise LostError("nothing to take a line out of the cart was seen")
+        title = f"Click “{button.name}” in the line of “{product.name}”"
+        effect = await hand.step(title, Click(await hand.find(button)))
+        await hand.expect(f"the line of “{product.name}” is gone", IsHidden(target))
+        if not await expect_message(hand, effect, "the cart says that it is empty", pattern=EMPTY):
+            await expect_message(hand, effect, "a message says that it was taken out")
+        kit.keep(hand.flow("remove-from-cart", "Cart", "Takes a product out of the cart", "@cart"), "cart", "remove")
+
+
+def _remove_button(view: View, line: Line) -> Element | None:
+    """By its words, else the one in the line that is neither the product's link nor changes the quantity."""
+    controls = [each for each in line.row.walk() if each.visible and (each.is_button or each.role == "link")]
+    said = [each for each in controls if REMOVE.search(each.name) or speaks_of("remove", each.name)]
+    update = _update_button(view, line) if line.quantity is not None else None
+    other = [each for each in controls if each.is_button and each is not update]
+    return next(iter((*said, *other)), None)
+
+
+async def _persists(kit: Kit, product: Product) -> None:
+    async with kit.attempt("loading the cart again") as hand:
+        line = await _put_in(hand, kit, product)
+        cart = kit.site.own(hand.page.url) or kit.site.home
+        target = _line_locator(hand, line, product)
+        await hand.step("Load the page again", Reload())
+        await hand.expect(f"the line of “{product.name}” is still there", IsVisible(target))
+        await hand.step("Leave for the start page and come back to the cart", Goto(kit.site.home), Goto(cart))
+        await hand.expect(f"the line of “{product.name}” is still there", IsVisible(target))
+        kit.keep(hand.flow("cart-persists", "Cart", "The cart outlives a reload", "@cart"), "cart")
+
+
+async def _wrong_quantity(kit: Kit, product: Product) -> None:
+    async with kit.attempt("giving a wrong quantity") as hand:
+        line = await _put_in(hand, kit, product)
+        wrong = wrong_value(line.quantity) if line.quantity is not None and line.quantity.kind == "number" else None
+        if line.quantity is None or wrong is None:
+            raise LostError("the quantity has no limits")
+        field = await hand.find(line.quantity)
+        button = _update_button(hand.view, line)
+        send: Action = Click(await hand.find(button)) if button else Press(field, "Enter")
+        effect = await hand.step(f"Try to change the quantity to {wrong}", Fill(field, wrong), send)
+        if not await hand.expect(f"the quantity {wrong} is refused by the field", IsInvalid(field)):
+            await expect_message(hand, effect, "the quantity is refused")
+        flow = hand.flow("cart-wrong-quantity", "Cart", f"Refuses the quantity {wrong}", "@cart", "@negative")
+        kit.keep(flow, "cart", "form")

@@ -1,0 +1,99 @@
+"""The language between the explorer's process and the server: typed JSON lines.
+
+The server writes one ``Job`` line to the process's standard input and closes it. The process answers with lines on
+its standard output, each one of ``Line``, and ends with ``Done`` or ``Failed`` and exit code 0. Text on standard error
+is a log of last resort. Anything else is a crash.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from agent_runtime_server.adapters.explorer.flow import Seen
+
+
+class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One phase of work for the explorer."""
+
+    kind: Literal["plan", "generate"]
+    """``plan`` explores and writes ``specs/plan.md`` and ``specs/model.json``; ``generate`` writes tests from them."""
+    app_url: str
+    workspace: str
+    """Absolute path of the workspace."""
+    instructions: str = ""
+    username: str = ""
+    password: str = ""
+    seed: int = 0
+    max_states: int = 60
+    max_actions: int = 400
+    max_seconds: float = 300.0
+    """Safety stop; a plan that it ends is marked as truncated."""
+    allow_destructive: bool = False
+    allowed_origins: tuple[str, ...] = ()
+    reset_url: str = ""
+
+
+class Log(Struct, frozen=True, tag_field="type", tag="log"):
+    """A line for the task's log."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    message: str
+
+
+class Activity(Struct, frozen=True, tag_field="type", tag="activity"):
+    """What is going on now, one line for people: which page, what it tries."""
+
+    text: str
+
+
+class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
+    """Steps done in this phase; ``total`` 0 when not known."""
+
+    completed: int
+    total: int
+    unit: str
+
+
+class Found(Struct, frozen=True, tag_field="type", tag="found"):
+    """Something wrong or doubtful was seen in the app."""
+
+    finding: Seen
+
+
+class Wrote(Struct, frozen=True, tag_field="type", tag="wrote"):
+    """A file of the workspace is complete on disk; the path is relative to the workspace."""
+
+    path: str
+
+
+class Done(Struct, frozen=True, tag_field="type", tag="done"):
+    """The job is done."""
+
+    summary: str
+    """Short Markdown for people."""
+    test_paths: tuple[str, ...] = ()
+    """Tests written, for ``generate``."""
+
+
+class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
+    """The job could not be done."""
+
+    reason: Literal[
+        "agent_error",
+        "app_unreachable",
+        "sign_in_failed",
+        "browser_missing",
+        "nothing_generated",
+        "disk_full",
+    ]
+    message: str
+
+
+Line = Log | Activity | Progress | Found | Wrote | Done | Failed
+
+encode = msgspec.json.Encoder().encode
+decode_line = msgspec.json.Decoder(Line).decode
+decode_job = msgspec.json.Decoder(Job).decode

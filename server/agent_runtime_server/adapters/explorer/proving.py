@@ -1,0 +1,249 @@
+"""Proves that a flow can be repeated, and that each of its expectations can fail.
+
+A flow is acted out twice, in fresh contexts and with other unique data; what does not hold both times is dropped. The
+second time, each step stops before its last action: an expectation that already holds there needs that action for
+nothing. What nothing can make fail by then is tried again with earlier actions left out, and dropped in the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from msgspec.structs import replace
+from playwright.async_api import Browser
+
+from agent_runtime_server.adapters.explorer import words
+from agent_runtime_server.adapters.explorer.flow import (
+    Action,
+    Expectation,
+    Flow,
+    Goto,
+    Proof,
+    Reload,
+    Remember,
+    RememberText,
+    SignInRecipe,
+)
+from agent_runtime_server.adapters.explorer.player import ActionError
+from agent_runtime_server.adapters.explorer.protocol import Line, Log
+from agent_runtime_server.adapters.explorer.stage import Credentials, Scene, Stage
+
+__all__ = ["Credentials", "Rejected", "prove"]
+
+HOLD_MS = 5000
+"""How long an expectation may take to come true, as in the printed tests."""
+FAIL_MS = 700
+"""How long an expectation is watched for not coming true when an action was left out."""
+BEFORE_MS = 1
+"""One look."""
+LEFT_OUT_RUNS = 3
+"""Further runs a flow, each with another action left out."""
+
+
+class Rejected(NamedTuple):
+    """Why a flow becomes no test."""
+
+    reason: str
+
+
+class _Place(NamedTuple):
+    """Where an action stands in its flow."""
+
+    step: int
+    action: int
+
+
+@dataclass
+class _Case:
+    """An expectation on trial."""
+
+    step: int
+    expectation: Expectation
+    outcome: bool = True
+    proof: Proof | None = None
+    proven_by_acting: bool = False
+    """An action that was left out did more than open a page."""
+    dropped: str = ""
+    """Why."""
+
+    def prove(self, left_out: str, acting: bool, failure: str) -> None:
+        if self.proof is None or (acting and not self.proven_by_acting):
+            self.proof = Proof(left_out, failure)
+            self.proven_by_acting = acting
+
+
+async def prove(
+    browser: Browser,
+    base_url: str,
+    flow: Flow,
+    sign_in: SignInRecipe | None,
+    credentials: Credentials,
+    emit: Callable[[Line], None],
+) -> Flow | Rejected:
+    """The flow with only those expectations that hold repeatedly and can fail, each with its proof.
+
+    Several flows may be proved at the same time. What is said of one flow is emitted together, at its end.
+    """
+    trial = _Trial(flow, Stage(browser, base_url, flow, sign_in, credentials))
+    try:
+        await trial.act_out()
+        await trial.act_out_stopping_before_each_last_action()
+        await trial.leave_out_more()
+    except ActionError as error:
+        return Rejected(f"it cannot be repeated: {error}")
+    for line in trial.report():
+        emit(line)
+    return trial.verdict()
+
+
+class _Trial:
+    def __init__(self, flow: Flow, stage: Stage) -> None:
+        self._flow = flow
+        self._stage = stage
+        self._cases = [
+            _Case(number, expectation) for number, step in enumerate(flow.steps) for expectation in step.expectations
+        ]
+        self._acts = any(_is_acting(action) for step in flow.steps for action in step.actions)
+
+    async def act_out(self) -> None:
+        """As the printed test will do; also sees what was true before already."""
+        async with self._stage.scene() as scene:
+            for number, step in enumerate(self._flow.steps):
+                first = next((at for at, action in enumerate(step.actions) if _changes(action)), len(step.actions))
+                await _do(scene, step.actions[:first])
+                if not scene.blank:
+                    cases = self._kept(number)
+                    for case, failure in zip(cases, await _look(scene, cases, BEFORE_MS), strict=True):
+                        case.outcome = failure is not None
+                await _do(scene, step.actions[first:])
+                await self._require(scene, number, "it did not hold when acted out again")
+
+    async def act_out_stopping_before_each_last_action(self) -> None:
+        """A second time, with other data: one run that is also a left-out run for each step."""
+        async with self._stage.scene() as scene:
+            for number, step in enumerate(self._flow.steps):
+                if step.actions and _changes(step.actions[-1]):
+                    await _do(scene, step.actions[:-1])
+                    left_out = await _without(scene, step.actions[-1])
+                    await self._see_failures(scene, self._kept(number), step.actions[-1], left_out)
+                    await _do(scene, step.actions[-1:])
+                else:
+                    await _do(scene, step.actions)
+                await self._require(scene, number, "it held once but not with other data")
+
+    async def leave_out_more(self) -> None:
+        """For what is not proved yet, leave out earlier actions, the last ones first."""
+        tried: set[_Place] = set()
+        for _ in range(LEFT_OUT_RUNS):
+            place = next((place for place in self._candidates() if place not in tried), None)
+            if place is None:
+                return
+            tried.add(place)
+            await self._run_without(place)
+
+    def _candidates(self) -> Iterator[_Place]:
+        wanted = [case for case in self._cases if not case.dropped and case.proof is None]
+        for case in reversed(wanted):
+            yield from self._places(case.step, _changes)
+        if self._acts and not any(case.proven_by_acting and case.outcome for case in self._cases):
+            for case in reversed(self._cases):
+                if case.outcome and not case.dropped:
+                    yield from self._places(case.step, _is_acting)
+
+    def _places(self, last_step: int, wanted: Callable[[Action], bool]) -> Iterator[_Place]:
+        for number in range(last_step, -1, -1):
+            actions = self._flow.steps[number].actions
+            seen = 1 if number == last_step and actions and _changes(actions[-1]) else 0
+            yield from (_Place(number, at) for at in range(len(actions) - 1 - seen, -1, -1) if wanted(actions[at]))
+
+    async def _run_without(self, place: _Place) -> None:
+        """Act the flow out without one action, as far as that goes."""
+        async with self._stage.scene() as scene:
+            for number, step in enumerate(self._flow.steps[: place.step]):
+                await _do(scene, step.actions)
+                if any(await _look(scene, self._kept(number), HOLD_MS)):
+                    return
+            left_out = self._flow.steps[place.step].actions[place.action]
+            what = ""
+            for number, step in enumerate(self._flow.steps[place.step :], start=place.step):
+                try:
+                    if number == place.step:
+                        await _do(scene, step.actions[: place.action])
+                        what = await _without(scene, left_out)
+                        await _do(scene, step.actions[place.action + 1 :], FAIL_MS)
+                    else:
+                        await _do(scene, step.actions, FAIL_MS)
+                except ActionError:
+                    known = [case for case in self._kept(number) if scene.player.knows(case.expectation.check)]
+                    await self._see_failures(scene, known, left_out, what)
+                    return
+                await self._see_failures(scene, self._kept(number), left_out, what)
+
+    async def _see_failures(self, scene: Scene, cases: list[_Case], action: Action, left_out: str) -> None:
+        for case, failure in zip(cases, await _look(scene, cases, FAIL_MS), strict=True):
+            if failure is not None:
+                case.prove(left_out, _is_acting(action), failure)
+
+    async def _require(self, scene: Scene, number: int, why: str) -> None:
+        cases = self._kept(number)
+        for case, failure in zip(cases, await _look(scene, cases, HOLD_MS), strict=True):
+            if failure is not None:
+                case.dropped = f"{why}: {failure}"
+
+    def _kept(self, step: int) -> list[_Case]:
+        return [case for case in self._cases if case.step == step and not case.dropped]
+
+    def report(self) -> Iterator[Log]:
+        """One line for each expectation."""
+        for case in self._cases:
+            text = case.expectation.text
+            if case.dropped:
+                yield Log("info", f"dropped: “{text}” — {case.dropped}")
+            elif case.proof is None:
+                yield Log("info", f"dropped: “{text}” — it holds whatever is left out")
+            else:
+                yield Log("info", f"can fail: “{text}” — without {case.proof.left_out}: {case.proof.failure}")
+
+    def verdict(self) -> Flow | Rejected:
+        """The flow with what is left, or why nothing worth a test is left."""
+        kept = [case for case in self._cases if not case.dropped and case.proof]
+        if not any(case.outcome and (case.proven_by_acting or not self._acts) for case in kept):
+            return Rejected("no expectation is left that its actions make true and that can fail")
+        steps = tuple(
+            replace(step, expectations=tuple(_proved(case) for case in kept if case.step == number))
+            for number, step in enumerate(self._flow.steps)
+        )
+        return replace(self._flow, steps=steps)
+
+
+def _proved(case: _Case) -> Expectation:
+    return replace(case.expectation, outcome=case.outcome, proof=case.proof)
+
+
+def _changes(action: Action) -> bool:
+    return not isinstance(action, Remember | RememberText)
+
+
+def _is_acting(action: Action) -> bool:
+    """It does something in the app, more than open a page."""
+    return _changes(action) and not isinstance(action, Goto | Reload)
+
+
+async def _do(scene: Scene, actions: Iterable[Action], timeout_ms: float = HOLD_MS) -> None:
+    for action in actions:
+        await scene.player.act(action, timeout_ms)
+
+
+async def _without(scene: Scene, action: Action) -> str:
+    """Be where one is without the action; what was left out, in words."""
+    if not isinstance(action, Goto):
+        return words.action(action)
+    return f"{words.action(action)} (on {await scene.stand_in(action)} instead)"
+
+
+async def _look(scene: Scene, cases: list[_Case], timeout_ms: float) -> list[str | None]:
+    """How each expectation fails now, all watched at the same time."""
+    return await asyncio.gather(*(scene.player.failure(case.expectation.check, timeout_ms) for case in cases))

@@ -1,0 +1,242 @@
+"""Moving through a shop: to a product, into the cart, to the cart's page, and reading amounts there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_runtime_server.adapters.explorer.currency import amounts, same
+from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.flow import (
+    Action,
+    Click,
+    Equals,
+    Goto,
+    Literally,
+    Locator,
+    Number,
+    NumberIn,
+    Plus,
+    Recall,
+    Remember,
+    Times,
+)
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.locators import candidates, has_digits, matches
+from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.money import number_in
+from agent_runtime_server.adapters.explorer.perceive import Element, View
+from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
+from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, SUBTOTAL, TOTAL, speaks_of
+
+_ROWS = ("row", "listitem", "article", "group", "form")
+_LONGEST_PRICE = 40
+MOST_PRODUCTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A product that can be put into the cart from its own page."""
+
+    listing: str
+    """Path of the page that lists it."""
+    name: str
+    path: str
+    price: float
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line of the cart."""
+
+    row: Element
+    quantity: Element | None
+    """The field with how many."""
+
+
+async def find_products(kit: Kit) -> list[Product]:
+    """Products of the list with most prices whose pages offer to add them to the cart."""
+    listing = kit.listing()
+    found: list[Product] = []
+    if listing is None:
+        return found
+    async with kit.hand() as hand:
+        for item in [each for each in items_of(listing.view, kit.site) if each.price][:6]:
+            product = await _product(kit, hand, listing, item)
+            if product is not None:
+                found.append(product)
+            if len(found) == MOST_PRODUCTS:
+                break
+    return found
+
+
+async def _product(kit: Kit, hand: Hand, listing: Visit, item: Item) -> Product | None:
+    path = kit.site.own(listing.view.target(item.link))
+    if path is None:
+        return None
+    known = kit.site.visits.get(path)
+    view = known.view if known else await hand.visit(path)
+    price, add = price_on(view), add_button(view)
+    if price is None or add is None or add.disabled:
+        return None
+    return Product(listing.path, item.name, path, amounts(price.text)[0])
+
+
+def price_on(view: View) -> Element | None:
+    """The element with the price of the product that a page is about: the first small one with one amount."""
+    for element in view.elements:
+        if element.in_chrome or not element.inside(view.main) or element.tag in ("del", "s", "option", "select"):
+            continue
+        if len(element.text) > _LONGEST_PRICE or len(amounts(element.text)) != 1:
+            continue
+        if not any(amounts(child.text) for child in element.children) and view.form_of(element) is None:
+            return element
+    return None
+
+
+def add_button(view: View) -> Element | None:
+    """The button that puts the product of the page into the cart: by its words, else the one of a form that is posted."""
+    main = [each for each in view.buttons if each.inside(view.main) and not each.in_chrome]
+    by_words = [each for each in main if ADD_TO_CART.search(each.name)]
+    posted = [each for each in main if (form := view.form_of(each)) and form.method == "post" and "cart" in form.action]
+    return next(iter((*by_words, *posted)), None)
+
+
+async def open_product(hand: Hand, product: Product) -> None:
+    """Two steps: open the list, and choose the product there."""
+    await hand.step(f"Open {product.listing}", Goto(product.listing))
+    await hand.step(f"Choose “{product.name}”", Click(Locator(by="role", value="link", name=product.name)))
+
+
+async def remember_price(hand: Hand, name: str) -> Action:
+    """The action that keeps the price of the product of the present page."""
+    element = price_on(hand.view)
+    if element is None:
+        raise LostError("the product's page shows no price")
+    return Remember(name, NumberIn(await hand.find(element)))
+
+
+async def add_to_cart(hand: Hand, *before: Action) -> Effect:
+    """The step that puts the product of the present page into the cart."""
+    button = add_button(hand.view)
+    if button is None:
+        raise LostError("the product cannot be put into a cart")
+    return await hand.step(f"Click “{button.name}”", *before, Click(await hand.find(button)))
+
+
+async def expect_more_in_cart(hand: Hand, effect: Effect) -> None:
+    """Expect that the number of things in the cart, where every page shows it, is one more than before."""
+    found = counter(effect)
+    if found is None:
+        return
+    target, count = found
+    await hand.expect(f"the cart holds {count} {'thing' if count == 1 else 'things'}", Equals(NumberIn(target), Literally(count)))
+
+
+def counter(effect: Effect) -> tuple[Locator, int] | None:
+    """The element around the page whose number grew by one, by words that do not change."""
+    for element in sorted(effect.after.elements, key=lambda each: len(each.text)):
+        if not element.in_chrome or len(element.text) > _LONGEST_PRICE or amounts(element.text) or not element.role:
+            continue
+        number = number_in(element.text)
+        if number is None or number < 1 or number != int(number):
+            continue
+        for locator in candidates(effect.after, element):
+            then = matches(effect.before, locator)
+            if locator.by == "css" or has_digits(locator) or matches(effect.after, locator) != [element] or len(then) != 1:
+                continue
+            if (number_in(then[0].text) or 0.0) == number - 1:
+                return locator, int(number)
+    return None
+
+
+async def open_cart(hand: Hand, kit: Kit) -> Effect:
+    """The step that opens the page of the cart, by its link."""
+    links = [each for each in hand.view.links if speaks_of("cart", each.name) and not ADD_TO_CART.search(each.name)]
+    links += [each for each in hand.view.links if speaks_of("cart", hand.view.target(each)) and each not in links]
+    for link in links:
+        for locator in candidates(hand.view, link):
+            if not has_digits(locator) and matches(hand.view, locator) == [link] and await hand.count(locator) == 1:
+                return await hand.step("Open the cart", Click(locator))
+        path = kit.site.own(hand.view.target(link))
+        if path is not None:
+            return await hand.step("Open the cart", Goto(path))
+    raise LostError("no link leads to the cart")
+
+
+def line_of(view: View, product: Product) -> Line:
+    """The line of a product in the cart.
+
+    Raises:
+        LostError: It is not there.
+    """
+    named = [each for each in view.elements if product.name in each.text and each.inside(view.main) and not each.in_chrome]
+    smallest = [each for each in named if not any(other.inside(each) for other in named)]
+    for element in smallest:
+        for above in (element, *element.ancestors()):
+            if above is view.main:
+                break
+            if above.role in _ROWS[:4] or (amounts(above.text) and any(part.is_field for part in above.walk())):
+                if amounts(above.text):
+                    quantity = [each for each in above.walk() if each.is_field and each.kind in ("number", "text", "select", "tel")]
+                    return Line(above, next(iter(quantity), None))
+    raise LostError(f"“{product.name}” is not in the cart")
+
+
+def total_on(view: View, expected: float, lines: list[Line]) -> list[Element]:
+    """Elements that may show the total, if it is as expected: those that say so first, subtotals last."""
+    found = []
+    for element in view.elements:
+        if not element.inside(view.main) or len(element.text) > 2 * _LONGEST_PRICE or element.role in ("main", "table", "rowgroup"):
+            continue
+        if any(element is line.row or element.inside(line.row) for line in lines):
+            continue
+        seen = amounts(element.text)
+        if len(seen) == 1 and same(seen[0], expected) and number_in(element.text) is not None and same(number_in(element.text) or 0, expected):
+            found.append(element)
+    saying = [each for each in found if TOTAL.search(each.text)]
+    innermost = [each for each in saying if not any(other.inside(each) for other in saying)]
+    innermost.sort(key=lambda each: bool(SUBTOTAL.search(each.text)))
+    return [*innermost, *(each for each in found if each not in saying)]
+
+
+async def expect_total(hand: Hand, text: str, value: Number, amount: float, lines: list[Line]) -> Locator | None:
+    """Expect that the total equals a number, if the page shows such a total; where it is."""
+    for element in total_on(hand.view, amount, lines)[:3]:
+        locator = await lasting(hand, element)
+        if locator is not None and await hand.expect(text, Equals(NumberIn(locator), value)):
+            return locator
+    return None
+
+
+def find_total(view: View) -> Element | None:
+    """The element that says it is the total, with the largest amount."""
+    found = [
+        each
+        for each in view.elements
+        if each.inside(view.main)
+        and len(each.text) <= 2 * _LONGEST_PRICE
+        and each.role not in ("main", "table", "rowgroup")
+        and TOTAL.search(each.text)
+        and len(amounts(each.text)) == 1
+        and number_in(each.text) == amounts(each.text)[0]
+    ]
+    innermost = [each for each in found if not any(other.inside(each) for other in found)]
+    return max(innermost, key=lambda each: (not SUBTOTAL.search(each.text), amounts(each.text)[0]), default=None)
+
+
+async def lasting(hand: Hand, element: Element) -> Locator | None:
+    """A locator without a number in it, so that it lasts when the amounts change."""
+    for locator in candidates(hand.view, element):
+        if not has_digits(locator) and matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
+            return locator
+    return None
+
+
+def twice(name: str, times: int) -> Number:
+    """A remembered price, some times."""
+    return Recall(name) if times == 1 else Times(Recall(name), Literally(times))
+
+
+def together(left: Number, right: Number) -> Number:
+    """The sum of two numbers."""
+    return Plus(left, right)

@@ -1,0 +1,172 @@
+"""What the explorer knows of an app: the pages it saw, what they offer, and what was wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.async_api import StorageState
+
+from agent_runtime_server.adapters.explorer.currency import amounts
+from agent_runtime_server.adapters.explorer.flow import Expectation, Locator, Seen, SignInRecipe, Skipped
+from agent_runtime_server.adapters.explorer.locators import row_of
+from agent_runtime_server.adapters.explorer.perceive import Element, Form, View
+from agent_runtime_server.adapters.explorer.settle import origin_of
+from agent_runtime_server.adapters.explorer.templates import Page, learn, pattern, segments, skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """A page that was opened during the crawl."""
+
+    path: str
+    view: View
+    skeleton: str
+    signed_in: bool
+    status: int = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One of several things that a page lists: a product, a post, a bill."""
+
+    link: Element
+    row: Element | None
+    """What holds its other facts."""
+
+    @property
+    def name(self) -> str:
+        """How the page calls it."""
+        return self.link.name
+
+    @property
+    def price(self) -> float | None:
+        """The first amount of money in its row."""
+        found = amounts(self.row.text) if self.row else []
+        return found[0] if found else None
+
+
+@dataclass(frozen=True, eq=False)
+class SignIn:
+    """How one signs in, and how one sees that it worked."""
+
+    page: str
+    """Path of the page with the form."""
+    recipe: SignInRecipe
+    username: Locator
+    password: Locator
+    submit: Locator
+    markers: tuple[str, ...]
+    """Names of the controls that only a signed-in person sees."""
+    landing: str
+    """Path where one is after it."""
+    state: StorageState
+    """Storage state of a signed-in context, as Playwright keeps it."""
+
+    @property
+    def success(self) -> Expectation:
+        """What shows that one is signed in."""
+        return self.recipe.success
+
+
+@dataclass(eq=False)
+class Site:
+    """All that was learnt, in the order in which it was learnt."""
+
+    app_url: str
+    home: str
+    visits: dict[str, Visit] = field(default_factory=dict)
+    """By path; a page seen both signed-out and signed-in keeps the first view."""
+    private: dict[str, str] = field(default_factory=dict)
+    """Paths that lead elsewhere unless one is signed in, and where to."""
+    findings: list[Seen] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    sign_in: SignIn | None = None
+    truncated: bool = False
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the app."""
+        return origin_of(self.app_url)
+
+    def add(self, view: View, *, signed_in: bool, status: int = 200) -> Visit:
+        """Keep a page."""
+        visit = Visit(view.path, view, skeleton(view), signed_in, status)
+        self.visits.setdefault(view.path, visit)
+        return visit
+
+    def own(self, url: str) -> str | None:
+        """The path of a URL of the app itself, or None for a foreign one."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or origin_of(url) != self.origin:
+            return None
+        fragment = f"#{parts.fragment}" if parts.fragment.startswith("/") else ""
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "") + fragment
+
+    def templates(self) -> dict[str, str]:
+        """The URL template of each page that was seen and answered well."""
+        return learn(Page(visit.path, visit.skeleton) for visit in self.good)
+
+    @property
+    def good(self) -> list[Visit]:
+        """The pages that answered without an error."""
+        return [visit for visit in self.visits.values() if visit.status < 400]
+
+    def forms(self) -> Iterator[tuple[Visit, Form]]:
+        """Each form once, with the page where it was first seen."""
+        known: set[tuple[str, tuple[str, ...]]] = set()
+        for visit in self.good:
+            for form in visit.view.forms:
+                fields = tuple(each.attrs.get("name", each.name) for each in form.fields)
+                key = (pattern(self.own(form.action) or form.action), fields)
+                if key not in known:
+                    known.add(key)
+                    yield visit, form
+
+    def report(self, finding: Seen) -> bool:
+        """Keep a finding; False when it is known already."""
+        known = {(each.kind, each.title) for each in self.findings}
+        if (finding.kind, finding.title) in known:
+            return False
+        self.findings.append(finding)
+        return True
+
+
+def items_of(view: View, site: Site) -> list[Item]:
+    """The largest group of like links in the main part of a page: what the page lists."""
+    groups: dict[tuple[object, ...], list[Item]] = {}
+    targets: dict[str, set[str]] = {}
+    for link in view.links:
+        path = site.own(view.target(link))
+        if path is None or not link.name or link.in_chrome or not link.inside(view.main) or path == view.path:
+            continue
+        row = row_of(link) or _card_of(link)
+        parts = segments(path)
+        family = (
+            (pattern(path) if ":id" in pattern(path) else (*parts[:-1], len(parts))),
+            row.role if row else "",
+            "?" in path,
+        )
+        names = targets.setdefault(repr(family), set())
+        if path in names or any(item.row is row and row is not None for item in groups.get(family, [])):
+            continue
+        names.add(path)
+        groups.setdefault(family, []).append(Item(link, row))
+    listed = [group for group in groups.values() if len(group) >= 2]
+    return max(listed, key=lambda group: (sum(item.price is not None for item in group), len(group)), default=[])
+
+
+def _card_of(link: Element) -> Element | None:
+    """The element around a link that has siblings of the same build."""
+    child = link
+    for above in link.ancestors():
+        alike = [each for each in above.children if each.tag == child.tag and each.classes == child.classes]
+        if len(alike) > 1 and child is not link:
+            return child
+        if above.role == "main":
+            return None
+        child = above
+    return None
+
+

@@ -1,0 +1,118 @@
+"""Fresh browser contexts in which flows are acted out, signed in as the flow asks for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, Page, StorageState
+from playwright.async_api import Error as PlaywrightError
+
+from agent_runtime_server.adapters.explorer.flow import Flow, Goto, SignInRecipe
+from agent_runtime_server.adapters.explorer.player import NAVIGATION_MS, ActionError, Player
+
+SIGN_IN_MS = 5000
+
+_FIRST_OTHER_PAGE = """() => {
+  const other = [...document.links].find(
+    (link) =>
+      link.origin === location.origin &&
+      link.pathname !== location.pathname &&
+      !link.search &&
+      !/(log|sign).?(out|off)|delete|remove/i.test(link.href + link.innerText),
+  );
+  return other ? other.pathname : null;
+}"""
+
+
+class Credentials(NamedTuple):
+    """The sign-in data of the app's test user."""
+
+    username: str
+    password: str
+
+
+class Stage:
+    """Where one flow is acted out, again and again, each time from the beginning."""
+
+    def __init__(
+        self, browser: Browser, base_url: str, flow: Flow, sign_in: SignInRecipe | None, credentials: Credentials
+    ) -> None:
+        self._browser = browser
+        self._base_url = base_url
+        self._flow = flow
+        self._sign_in = sign_in
+        self._credentials = credentials
+        self._storage: StorageState | None = None
+
+    @asynccontextmanager
+    async def scene(self) -> AsyncIterator[Scene]:
+        """A page in a new context, with a new ``uid``. Raises ``ActionError`` if it cannot sign in."""
+        if self._flow.session == "stored" and self._storage is None:
+            async with self._page(None) as page:
+                await self._sign_in_with(self._player(page))
+                self._storage = await page.context.storage_state()
+        async with self._page(self._storage) as page:
+            player = self._player(page)
+            if self._flow.session == "fresh":
+                await self._sign_in_with(player)
+            yield Scene(page, player, self._base_url)
+
+    @asynccontextmanager
+    async def _page(self, storage: StorageState | None) -> AsyncIterator[Page]:
+        context = await self._browser.new_context(storage_state=storage)
+        try:
+            page = await context.new_page()
+            page.on("dialog", lambda dialog: dialog.accept())
+            yield page
+        finally:
+            await context.close()
+
+    def _player(self, page: Page) -> Player:
+        username, password = self._credentials
+        values = {"uid": uuid.uuid4().hex[:12], "username": username, "password": password}
+        return Player(page, self._base_url, values)
+
+    async def _sign_in_with(self, player: Player) -> None:
+        if self._sign_in is None:
+            raise ActionError("could not sign in: nobody knows how")
+        for action in self._sign_in.actions:
+            await player.act(action)
+        failure = await player.failure(self._sign_in.success.check, SIGN_IN_MS)
+        if failure is not None:
+            raise ActionError(f"could not sign in: {failure}")
+
+
+class Scene:
+    """One acting out of a flow."""
+
+    def __init__(self, page: Page, player: Player, base_url: str) -> None:
+        self.player = player
+        self._page = page
+        self._base_url = base_url
+
+    @property
+    def blank(self) -> bool:
+        """Nothing was opened yet."""
+        return self._page.url == "about:blank"
+
+    async def stand_in(self, left_out: Goto) -> str:
+        """Be on another page than the one that is not opened, a blank one as a last resort; its path, in words."""
+        if not self.blank:
+            return "the page before"
+        start = urlsplit(self._base_url).path or "/"
+        try:
+            await self.player.act(Goto(start))
+            if left_out.path != start:
+                return start
+            other: str | None = await self._page.evaluate(_FIRST_OTHER_PAGE)
+            if other is not None:
+                await self.player.act(Goto(other))
+                return other
+            await self._page.goto("about:blank", timeout=NAVIGATION_MS)
+        except PlaywrightError as error:
+            raise ActionError(f"could not open a stand-in for {left_out.path}: {error.message}") from error
+        return "a blank page"

@@ -1,0 +1,189 @@
+// Tells the server what a suite does while it runs: one typed JSON line for each fact, over a Unix socket.
+//
+// Standard output belongs to the tests, and whatever they print must not be able to look like a result; hence the socket.
+// The structs of `events.py` are the other end of every line; all sizes are bounded here, at the source.
+'use strict';
+
+const net = require('node:net');
+const path = require('node:path');
+const { stripVTControlCharacters } = require('node:util');
+
+const MAX_BACKLOG = 8 << 20; // bytes waiting for the server; above it, steps and output are left out
+const MAX_OUTPUT = 4096; // characters of one piece of test output
+const MAX_TITLE = 300;
+const MAX_MESSAGE = 16 << 10;
+const MAX_SNIPPET = 4096;
+const MAX_STEP_ERROR = 500;
+const MAX_ERRORS = 5;
+const MAX_STEPS = 500;
+const MAX_ATTACHMENTS = 100;
+const MAX_TAGS = 20;
+const STEPS = new Set(['test.step', 'expect', 'pw:api']);
+
+const cut = (text, most) => {
+  const plain = stripVTControlCharacters(String(text ?? ''));
+  return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain;
+};
+
+class StreamingReporter {
+  #root;
+  #socket;
+  #suite;
+  #setUp = new Set();
+  #steps = new WeakMap();
+
+  constructor({ socket, root }) {
+    this.#root = root;
+    this.#socket = net.connect(socket);
+    this.#socket.on('error', () => this.#socket.destroy()); // nobody listens any more: the run itself goes on
+  }
+
+  // Otherwise Playwright adds a reporter of its own that prints.
+  printsToStdio() {
+    return true;
+  }
+
+  onBegin(config, suite) {
+    this.#suite = suite;
+    for (const { dependencies, teardown } of config.projects)
+      for (const name of teardown ? [...dependencies, teardown] : dependencies) this.#setUp.add(name);
+    const tests = suite.allTests().filter((test) => !this.#isSetUp(test));
+    this.#send({ type: 'begin', tests: tests.length, workers: config.workers, version: config.version });
+  }
+
+  onTestBegin(test, result) {
+    this.#send({ type: 'test_begin', test: this.#identity(test), retry: result.retry });
+  }
+
+  onStepBegin(test, result, step) {
+    if (!STEPS.has(step.category)) return;
+    const count = (this.#steps.get(result) ?? 0) + 1;
+    this.#steps.set(result, count);
+    if (count > MAX_STEPS) return;
+    const title = cut(step.title, MAX_TITLE);
+    this.#sendIfRoom({ type: 'step_begin', test: cut(test.title, MAX_TITLE), title, category: step.category, depth: depth(step) });
+  }
+
+  onTestEnd(test, result) {
+    this.#send({
+      type: 'attempt_end',
+      test: this.#identity(test),
+      outcome: test.outcome(),
+      attempt: {
+        retry: result.retry,
+        status: result.status,
+        start_time: result.startTime.toISOString(),
+        duration_ms: Math.max(0, result.duration),
+        worker_index: Math.max(0, result.workerIndex),
+        errors: result.errors.slice(0, MAX_ERRORS).map((error) => this.#error(error)),
+        steps: flatten(result.steps),
+        attachments: result.attachments
+          .filter((attachment) => attachment.path)
+          .slice(0, MAX_ATTACHMENTS)
+          .map(({ name, contentType, path: file }) => ({
+            name: cut(name, MAX_TITLE),
+            content_type: contentType,
+            path: this.#relative(file),
+          })),
+      },
+    });
+  }
+
+  onStdOut(chunk, test) {
+    this.#output('stdout', chunk, test);
+  }
+
+  onStdErr(chunk, test) {
+    this.#output('stderr', chunk, test);
+  }
+
+  onError(error) {
+    this.#send({ type: 'global_error', error: this.#error(error) });
+  }
+
+  onEnd({ status, duration }) {
+    for (const test of this.#suite?.allTests() ?? [])
+      if (!test.results.length) this.#send({ type: 'not_run', test: this.#identity(test) });
+    this.#send({ type: 'end', status, duration_ms: Math.max(0, duration) });
+  }
+
+  // Playwright waits for this before it exits; without it the last lines could be lost.
+  async onExit() {
+    if (!this.#socket.destroyed) await new Promise((sent) => this.#socket.once('close', sent).end());
+  }
+
+  #send(line) {
+    if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(line)}\n`);
+  }
+
+  #sendIfRoom(line) {
+    if (this.#socket.writableLength < MAX_BACKLOG) this.#send(line);
+  }
+
+  #output(stream, chunk, test) {
+    const text = cut(chunk, MAX_OUTPUT).trimEnd();
+    if (text) this.#sendIfRoom({ type: 'output', stream, text, test: test ? cut(test.title, MAX_TITLE) : '' });
+  }
+
+  #identity(test) {
+    const project = test.parent.project()?.name ?? '';
+    const [, , , ...titles] = test.titlePath();
+    if (test.repeatEachIndex) titles.push(`(repeat ${test.repeatEachIndex + 1})`);
+    return {
+      project,
+      title_path: [this.#relative(test.location.file), ...titles].map((title) => cut(title, MAX_TITLE)),
+      location: this.#location(test.location),
+      tags: test.tags.slice(0, MAX_TAGS),
+      set_up: this.#isSetUp(test),
+    };
+  }
+
+  #isSetUp(test) {
+    return this.#setUp.has(test.parent.project()?.name) || path.basename(test.location.file).startsWith('seed.spec.');
+  }
+
+  #error({ message, value, stack, location, snippet }) {
+    return {
+      message: cut(message ?? value, MAX_MESSAGE),
+      stack: cut(stack, MAX_MESSAGE),
+      snippet: cut(snippet, MAX_SNIPPET),
+      location: location ? this.#location(location) : null,
+    };
+  }
+
+  #location({ file, line, column }) {
+    return { path: this.#relative(file), line: Math.max(0, line), column: Math.max(0, column) };
+  }
+
+  // Forward slashes; a path outside of the workspace begins with `../`, and the server leaves it out.
+  #relative(file) {
+    return path.relative(this.#root, file).split(path.sep).join('/');
+  }
+}
+
+function depth(step) {
+  let count = 0;
+  for (let at = step.parent; at; at = at.parent) if (STEPS.has(at.category)) count += 1;
+  return count;
+}
+
+function flatten(steps, level = 0, flat = []) {
+  for (const step of steps) {
+    if (flat.length >= MAX_STEPS) break;
+    const told = STEPS.has(step.category);
+    if (told) {
+      const { title, category, duration, error } = step;
+      flat.push({
+        title: cut(title, MAX_TITLE),
+        category,
+        duration_ms: Math.max(0, duration),
+        error: cut(error?.message, MAX_STEP_ERROR),
+        depth: level,
+      });
+    }
+    flatten(step.steps, told ? level + 1 : level, flat);
+  }
+  return flat;
+}
+
+module.exports = StreamingReporter;

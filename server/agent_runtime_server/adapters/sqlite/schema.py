@@ -1,0 +1,114 @@
+"""The database's tables, and the way from an older version of them to this one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+WAL_BYTES = 64 * 1024 * 1024
+"""What the write-ahead log is cut back to after a big transaction."""
+
+Migration = Sequence[str]
+"""Statements that lead from one version to the next, in one transaction."""
+
+MIGRATIONS: Sequence[Migration] = (
+    (
+        # One row a task. `record` is the whole task but for its token and sequence, which change more often than it.
+        # `batch` is the writer's last batch under the token, `batch_last` the sequence that it ended at. Of the log:
+        # segments up to `merged` are as big as they get, `loose_bytes` lie in smaller ones behind.
+        """CREATE TABLE task (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            session TEXT NOT NULL,
+            status TEXT NOT NULL,
+            done INTEGER NOT NULL,
+            generation INTEGER NOT NULL,
+            phase INTEGER NOT NULL,
+            batch INTEGER NOT NULL,
+            batch_last INTEGER NOT NULL,
+            last_seq INTEGER NOT NULL,
+            kept_from INTEGER NOT NULL,
+            log_bytes INTEGER NOT NULL,
+            merged INTEGER NOT NULL,
+            loose_bytes INTEGER NOT NULL,
+            record BLOB NOT NULL
+        )""",
+        "CREATE INDEX task_unfinished ON task (session, number) WHERE done = 0",
+        """CREATE TABLE segment (
+            task INTEGER NOT NULL,
+            first_seq INTEGER NOT NULL,
+            last_seq INTEGER NOT NULL,
+            framed BLOB NOT NULL,
+            PRIMARY KEY (task, last_seq)
+        ) WITHOUT ROWID""",
+        # Artifacts and test cases: the latest state of each, at the sequence where it first came.
+        """CREATE TABLE output (
+            task INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            key TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            record BLOB NOT NULL,
+            PRIMARY KEY (task, kind, key)
+        )""",
+        "CREATE UNIQUE INDEX output_order ON output (task, kind, position)",
+        "CREATE TABLE session (id TEXT PRIMARY KEY) WITHOUT ROWID",
+        """CREATE TABLE request (
+            id TEXT PRIMARY KEY,
+            digest BLOB NOT NULL,
+            task INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE TABLE sealed (task INTEGER PRIMARY KEY, secrets BLOB NOT NULL)",
+    ),
+)
+
+
+class DatabaseTooNew(Exception):
+    """A newer server has written this database."""
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The connection that writes, to a database of the newest version; made when there is none.
+
+    Raises DatabaseTooNew, and sqlite3.Error if the file is no database or cannot be written.
+    """
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA busy_timeout = 5000")
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that only reads; it may be closed from another thread."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring a database up to the last of the migrations. Raises DatabaseTooNew if it is ahead of them."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(migrations):
+        raise DatabaseTooNew(
+            f"the database has schema version {version}, this server knows versions up to {len(migrations)}: "
+            "use the server that wrote it, or a newer one"
+        )
+    for number, migration in enumerate(migrations[version:], version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in migration:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise

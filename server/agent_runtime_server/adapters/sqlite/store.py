@@ -1,0 +1,133 @@
+"""The store: changes go to the writer thread, reads to the tail in memory or to the readers' threads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from agent_runtime_server.adapters.sqlite.changes import Changes
+from agent_runtime_server.adapters.sqlite.ledger import Ledger, Publication
+from agent_runtime_server.adapters.sqlite.reader import Reader, Readers
+from agent_runtime_server.adapters.sqlite.records import Records
+from agent_runtime_server.adapters.sqlite.schema import open_writer
+from agent_runtime_server.adapters.sqlite.tail import Tail
+from agent_runtime_server.adapters.sqlite.writer import Writer
+from agent_runtime_server.domain.event import Event
+from agent_runtime_server.domain.results import Artifact, TestCase
+from agent_runtime_server.domain.task import Task, Token
+from agent_runtime_server.ports import Batch, Change, EventCodec, IdempotencyKey, Page, TaskQuery
+
+MAX_LOG_BYTES = 256 * 1024 * 1024
+
+
+class SqliteStore:
+    """The ``Store`` port on an SQLite file. One process at a time may have it open."""
+
+    def __init__(self, path: Path) -> None:
+        self._records = Records()
+        self._tail = Tail()
+        self._changes = Changes()
+        self._writer = Writer(self._announce)
+        self._readers = Readers(path, self._records)
+
+    @classmethod
+    async def open(cls, path: Path, codec: EventCodec, *, max_log_bytes: int = MAX_LOG_BYTES) -> Self:
+        """Open a database, made or brought up to date if need be.
+
+        Of a task's log the oldest segments are dropped when it is over ``max_log_bytes``. The codec is called in the
+        writer thread. Raises DatabaseTooNew, sqlite3.Error.
+        """
+        store = cls(path)
+        await store._writer.start(lambda: Ledger(open_writer(path), codec, store._records, max_log_bytes))
+        return store
+
+    async def close(self) -> None:
+        """Finish what was asked, flush it and close the file; readers of ``changes`` end."""
+        await self._readers.close()
+        await self._writer.close()
+        self._changes.close()
+
+    @property
+    def commits(self) -> int:
+        """Transactions so far; fewer than changes when callers shared them."""
+        return self._writer.commits
+
+    async def create(
+        self, task: Task, event: Event, *, key: IdempotencyKey | None = None, sealed: bytes = b""
+    ) -> tuple[Task, bool]:
+        """Store a new task, unless its key made one before."""
+        return await self._writer.run(lambda ledger: ledger.create(task, event, key, sealed))
+
+    async def get(self, task_id: str) -> Task:
+        """One task."""
+        held = self._tail.task(task_id)
+        return held if held is not None else await self._readers.run(Reader.task, task_id)
+
+    async def list(self, query: TaskQuery) -> Page[Task]:
+        """Tasks, newest first."""
+        return await self._readers.run(Reader.page, query)
+
+    async def unfinished(self) -> Sequence[Task]:
+        """Tasks that are not done, oldest first."""
+        return await self._readers.run(Reader.unfinished)
+
+    async def session_tasks(self, session_id: str) -> Sequence[Task]:
+        """Tasks of a session that are not done, oldest first."""
+        return await self._readers.run(Reader.session_tasks, session_id)
+
+    async def claim(self, task_id: str, change: Change) -> Task:
+        """Start a task."""
+        return await self._writer.run(lambda ledger: ledger.claim(task_id, change))
+
+    async def advance(self, task_id: str, token: Token) -> None:
+        """Move a task's token on to a later phase."""
+        await self._writer.run(lambda ledger: ledger.advance(task_id, token))
+
+    async def transition(
+        self, task_id: str, change: Change, *, token: Token | None = None, wipe_secrets: bool = False
+    ) -> Task:
+        """Apply a change to a task."""
+        return await self._writer.run(
+            lambda ledger: ledger.transition(task_id, change, token, wipe_secrets=wipe_secrets)
+        )
+
+    async def append(self, task_id: str, token: Token, batch: int, events: Sequence[Event]) -> int:
+        """Append events to a task's log."""
+        return await self._writer.run(lambda ledger: ledger.append(task_id, token, batch, events))
+
+    async def read(self, task_id: str, after: int, limit: int) -> Batch:
+        """Events after a sequence."""
+        held = self._tail.read(task_id, after, limit)
+        return held if held is not None else await self._readers.run(Reader.read, task_id, after, limit)
+
+    async def trim(self, task_id: str, before: int) -> None:
+        """Forget old events."""
+        await self._writer.run(lambda ledger: ledger.trim(task_id, before))
+
+    def changes(self) -> AsyncIterator[set[str]]:
+        """Ids of tasks that change from now on."""
+        return self._changes.reader()
+
+    async def secrets(self, task_id: str) -> bytes:
+        """A task's sealed secrets."""
+        return await self._readers.run(Reader.secrets, task_id)
+
+    async def artifacts(self, task_id: str, limit: int, page_token: str) -> Page[Artifact]:
+        """A task's artifacts."""
+        return await self._readers.run(Reader.artifacts, task_id, limit, page_token)
+
+    async def artifact(self, task_id: str, artifact_id: str) -> Artifact:
+        """One artifact of a task."""
+        return await self._readers.run(Reader.artifact, task_id, artifact_id)
+
+    async def tests(self, task_id: str, limit: int, page_token: str) -> Page[TestCase]:
+        """A task's test cases."""
+        return await self._readers.run(Reader.tests, task_id, limit, page_token)
+
+    def _announce(self, publications: Sequence[Publication]) -> None:
+        for publication in publications:
+            self._tail.publish(publication)
+        changed = {publication.task.id for publication in publications}
+        if changed:
+            self._changes.tell(changed)

@@ -1,0 +1,134 @@
+"""The writer thread: all that waits is done in one transaction, so that many callers share one flush to the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from agent_runtime_server.adapters.sqlite.ledger import Ledger, Publication
+
+T = TypeVar("T")
+
+Operation = Callable[[Ledger], T]
+"""A change of the ledger; it may be called again after a rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    operation: Operation[Any]
+    future: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    value: Any = None
+    error: BaseException | None = None
+
+
+class StoreClosed(Exception):
+    """The store was closed."""
+
+
+class Writer:
+    """Owns the thread and its ledger. The queue holds one entry for each caller that waits, and no more."""
+
+    def __init__(self, announce: Callable[[Sequence[Publication]], None]) -> None:
+        """``announce`` is told on the event loop of what was committed, before the callers are answered."""
+        self._announce = announce
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[_Call | None] = SimpleQueue()
+        self._ended = asyncio.Event()
+        self._closing = False
+        self.commits = 0
+        """Transactions so far, each of one or many operations."""
+
+    async def start(self, open_ledger: Callable[[], Ledger]) -> None:
+        """Start the thread and open the ledger in it; raises what ``open_ledger`` does."""
+        opened: asyncio.Future[None] = self._loop.create_future()
+        threading.Thread(target=self._work, args=(open_ledger, opened), name="store-writer", daemon=True).start()
+        await opened
+
+    async def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation; its result is on the disk when this returns. Raises StoreClosed, sqlite3.Error.
+
+        Cancelling the call does not undo an operation that was queued.
+        """
+        if self._closing:
+            raise StoreClosed
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put(_Call(operation, future))
+        return await future
+
+    async def close(self) -> None:
+        """Finish what is queued, then end the thread."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+        await self._ended.wait()
+
+    def _work(self, open_ledger: Callable[[], Ledger], opened: asyncio.Future[None]) -> None:
+        try:
+            ledger = open_ledger()
+        except BaseException as error:
+            self._loop.call_soon_threadsafe(opened.set_exception, error)
+            return
+        self._loop.call_soon_threadsafe(opened.set_result, None)
+        working = True
+        while working:
+            waiting = [self._queue.get()]
+            try:
+                while True:
+                    waiting.append(self._queue.get_nowait())
+            except Empty:
+                calls = [call for call in waiting if call is not None]
+            working = len(calls) == len(waiting)
+            publications: list[Publication] = []
+            outcomes = self._commit(ledger, calls, publications)
+            self._loop.call_soon_threadsafe(self._answer, calls, outcomes, publications)
+        ledger.connection.close()
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _commit(self, ledger: Ledger, calls: Sequence[_Call], publications: list[Publication]) -> list[_Outcome]:
+        """Do calls in one transaction; if it fails as a whole, each in one of its own, so that one spoils no other."""
+        connection = ledger.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = [_apply(ledger, call.operation) for call in calls]
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            ledger.forget()
+            if len(calls) == 1:
+                return [_Outcome(error=error)]
+            return [outcome for call in calls for outcome in self._commit(ledger, [call], publications)]
+        self.commits += 1
+        publications += ledger.publications()
+        return outcomes
+
+    def _answer(
+        self, calls: Sequence[_Call], outcomes: Sequence[_Outcome], publications: Sequence[Publication]
+    ) -> None:
+        self._announce(publications)
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if call.future.done():
+                continue
+            if outcome.error is not None:
+                call.future.set_exception(outcome.error)
+            else:
+                call.future.set_result(outcome.value)
+
+
+def _apply(ledger: Ledger, operation: Operation[Any]) -> _Outcome:
+    """Do one operation. Its exception is its own if it had written nothing, and fails the transaction otherwise."""
+    written = ledger.connection.total_changes
+    try:
+        return _Outcome(value=operation(ledger))
+    except Exception as error:
+        if ledger.connection.total_changes != written:
+            raise
+        return _Outcome(error=error)

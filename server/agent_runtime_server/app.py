@@ -1,0 +1,245 @@
+"""The composition root: builds everything, owns all background work, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from agent_runtime_server.adapters.blobs_fs import DirectoryBlobs
+from agent_runtime_server.adapters.clock import SystemClock
+from agent_runtime_server.adapters.embedded import EmbeddedDispatcher, slots_of_this_machine
+from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
+from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
+from agent_runtime_server.adapters.probe import reach
+from agent_runtime_server.adapters.sealing import FileKeySecrets
+from agent_runtime_server.adapters.sqlite.store import SqliteStore
+from agent_runtime_server.adapters.state_dir import StateDir, StateDirBusy
+from agent_runtime_server.adapters.toolchain import Toolchain
+from agent_runtime_server.adapters.workspaces import FolderWorkspaces
+from agent_runtime_server.domain.event import QueueState
+from agent_runtime_server.observability import set_up_logging
+from agent_runtime_server.orchestrator.phases import Executor
+from agent_runtime_server.orchestrator.signals import Signals
+from agent_runtime_server.orchestrator.tasks import Admission, Tasks
+from agent_runtime_server.orchestrator.watch import Watches, WatchLimits
+from agent_runtime_server.orchestrator.work import Probe, Work
+from agent_runtime_server.ports import AgentDriver, Availability, Dispatcher, TestRunner
+from agent_runtime_server.rpc.event_codec import ProtoEventCodec
+from agent_runtime_server.rpc.health import Health
+from agent_runtime_server.rpc.info import ServerInfo, ServerLimits
+from agent_runtime_server.rpc.logs import LogPages
+from agent_runtime_server.rpc.runtime import RuntimeService
+from agent_runtime_server.rpc.server import MAX_MESSAGE_BYTES, add_service, create_server
+from agent_runtime_server.rpc.sessions import SessionsService
+from agent_runtime_server.rpc.validation import Requests
+from agent_runtime_server.settings import BadSettings, Settings, read_settings
+
+_log = logging.getLogger("agent_runtime.app")
+_STOP_SECONDS = 5.0
+"""How long open calls may take after the last task has ended."""
+
+
+def version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return installed_version("agent-runtime")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What does the work; tests and benchmarks put others in."""
+
+    drivers: Mapping[str, AgentDriver]
+    runner: TestRunner
+    probe: Probe = reach
+    dispatcher: Dispatcher | None = None
+
+
+def real_parts(settings: Settings) -> Parts:
+    """The parts of a real server."""
+    toolchain = Toolchain(Path(settings.toolchain_dir))
+    explorer = ExplorerDriver(memory_bytes=settings.task_memory_bytes)
+    runner = PlaywrightRunner(toolchain, memory_bytes=settings.task_memory_bytes)
+    return Parts({explorer.name: explorer}, runner)
+
+
+class App:
+    """A running server."""
+
+    def __init__(self, settings: Settings, tasks: Tasks, signals: Signals, dispatcher: Dispatcher, port: int) -> None:
+        self.settings = settings
+        self.tasks = tasks
+        self.signals = signals
+        self.dispatcher = dispatcher
+        self.port = port
+        self.health: Health | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that it got."""
+        host = self.settings.grpc_address
+        return host if host.startswith("unix:") else f"{host.rpartition(':')[0]}:{self.port}"
+
+    async def drain(self, grace: timedelta) -> None:
+        """Go away in good order: readiness off, watches closed, running tasks given the grace."""
+        self.tasks.draining = True
+        if self.health is not None:
+            await self.health.draining()
+        self.signals.drain()
+        await self.dispatcher.drain(grace)
+
+
+@asynccontextmanager
+async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterator[App]:
+    """A server that answers inside the block. Raises StateDirBusy, and OSError when the address is taken."""
+    parts = parts or real_parts(settings)
+    async with AsyncExitStack() as stack:
+        state = StateDir(Path(settings.state_dir))
+        stack.enter_context(state.lock())
+        store = await stack.enter_async_context(
+            SqliteStore.open(state.database, ProtoEventCodec(), max_log_bytes=settings.max_log_bytes)
+        )
+        clock = SystemClock()
+        sealing = FileKeySecrets(state.key_file)
+        blobs = DirectoryBlobs(state.blobs)
+        workspaces = FolderWorkspaces(Path(settings.workspace_root), Toolchain(Path(settings.toolchain_dir)))
+        signals = Signals(store, clock)
+
+        async def tell_place(task_id: str, place: QueueState) -> None:
+            await tasks.tell_place(task_id, place)
+
+        dispatcher = parts.dispatcher or EmbeddedDispatcher(tell_place)
+        admission = Admission(settings.default_driver, settings.max_queue)
+        tasks = Tasks(store, dispatcher, workspaces, sealing, parts.drivers, clock, admission)
+        watch_limits = WatchLimits(
+            default_heartbeat=timedelta(seconds=settings.default_heartbeat_seconds),
+            max_age=timedelta(seconds=settings.max_watch_age_seconds),
+            max_watchers=settings.max_watchers,
+        )
+        watches = Watches(store, clock, signals, watch_limits)
+        executor = Executor(
+            store, blobs, workspaces, sealing, clock, Work(parts.drivers, parts.runner, workspaces, parts.probe, clock)
+        )
+        limits = ServerLimits(MAX_MESSAGE_BYTES, timedelta(seconds=settings.max_wait_seconds), watch_limits)
+        runner = parts.runner
+
+        def components() -> Sequence[tuple[str, Availability]]:
+            return [("playwright", runner.availability()), ("store", store.availability())]
+
+        info = ServerInfo(version(), parts.drivers, settings.default_driver, components, limits)
+        services = (
+            RuntimeService(tasks, watches, store, blobs, LogPages(store, tasks), info),
+            SessionsService(tasks, store, workspaces),
+        )
+        await tasks.resume()
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        background = [
+            group.create_task(signals.run()),
+            group.create_task(dispatcher.run_worker(executor, slots=settings.slots or slots_of_this_machine())),
+        ]
+        server = create_server()
+        validation = _LazyRequests()
+        for service in services:
+            add_service(server, service, validation)
+        names = [service.descriptor.full_name for service in services]
+        health = Health(server, names)
+        _enable_reflection(server, names)
+        port = server.add_insecure_port(settings.grpc_address)
+        app = App(settings, tasks, signals, dispatcher, port)
+        app.health = health
+        await server.start()
+        await health.serving()
+        try:
+            yield app
+        finally:
+            await app.drain(timedelta())
+            await server.stop(_STOP_SECONDS)
+            for task in background:
+                task.cancel()
+
+
+class _LazyRequests:
+    """Makes the validator at the first request: importing it takes longer than starting the server."""
+
+    def __init__(self) -> None:
+        self._requests: Requests | None = None
+
+    def __call__(self) -> Requests:
+        if self._requests is None:
+            self._requests = Requests()
+        return self._requests
+
+
+def _enable_reflection(server: Any, names: Sequence[str]) -> None:
+    from grpc_health.v1 import health
+    from grpc_reflection.v1alpha import reflection
+
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+
+async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    hurry = asyncio.Event()
+
+    def on_signal() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    async with running(settings) as app:
+        print(f"Agent Runtime {version()} listens on {app.address}", flush=True)
+        _log.info("listening", extra={"address": app.address, "version": version()})
+        await stop.wait()
+        _log.info("draining", extra={"grace_seconds": settings.drain_grace_seconds})
+        draining = asyncio.ensure_future(app.drain(timedelta(seconds=settings.drain_grace_seconds)))
+        hurried = asyncio.ensure_future(hurry.wait())
+        await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not draining.done():
+            draining.cancel()
+
+
+def serve(flags: Mapping[str, Any]) -> int:
+    """Run a server until SIGTERM or SIGINT (a second one hurries). ``flags`` are settings by name, and ``config``,
+    a TOML file; returns the exit code."""
+    flags = dict(flags)
+    config = flags.pop("config", None)
+    try:
+        settings = read_settings(flags, config=Path(config) if config else None)
+    except BadSettings as bad:
+        print(f"agent-runtime: {bad}", file=sys.stderr)
+        return 2
+    set_up_logging(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings))
+    except StateDirBusy as busy:
+        print(f"agent-runtime: {busy}", file=sys.stderr)
+        return 1
+    except RuntimeError as problem:
+        if "bind" not in str(problem).lower():
+            raise
+        print(f"agent-runtime: cannot listen on {settings.grpc_address}: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

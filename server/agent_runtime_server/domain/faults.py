@@ -1,0 +1,138 @@
+"""Faults: what a caller is told when a call cannot be answered. Each has a code and a reason of the contract.
+
+RuntimeFault
+├── NotFound: TaskNotFound, SessionNotFound, ArtifactNotFound, FileNotFound
+├── InvalidField (also several fields at once), BadPageToken, PathOutsideSession
+├── RequestIdReused, NothingToWorkOn, DriverUnavailable, SequenceAhead
+└── QueueFull, TooManyWatchers, Draining
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import ClassVar
+
+
+class Code(Enum):
+    """The google.rpc codes that faults use."""
+
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    OUT_OF_RANGE = 11
+    INTERNAL = 13
+    UNAVAILABLE = 14
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """What is wrong with one field of a request; ``field`` is its path, such as ``task.configuration.app_url``."""
+
+    field: str
+    description: str
+
+
+class RuntimeFault(Exception):
+    """A call cannot be answered."""
+
+    code: ClassVar[Code]
+    reason: ClassVar[str]
+    """Name of an ErrorReason without its prefix."""
+    retry_after: ClassVar[timedelta | None] = None
+
+    def __init__(self, message: str = "", *, violations: Sequence[FieldViolation] = (), **metadata: str) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+        self.violations = tuple(violations)
+        self.metadata = metadata
+
+
+class TaskNotFound(RuntimeFault):
+    """No task has this id."""
+
+    code, reason = Code.NOT_FOUND, "TASK_NOT_FOUND"
+
+
+class SessionNotFound(RuntimeFault):
+    """No session has this id."""
+
+    code, reason = Code.NOT_FOUND, "SESSION_NOT_FOUND"
+
+
+class ArtifactNotFound(RuntimeFault):
+    """The task has no artifact with this id."""
+
+    code, reason = Code.NOT_FOUND, "ARTIFACT_NOT_FOUND"
+
+
+class FileNotFound(RuntimeFault):
+    """The session has no such file."""
+
+    code, reason = Code.NOT_FOUND, "FILE_NOT_FOUND"
+
+
+class InvalidField(RuntimeFault):
+    """A field of the request is not valid."""
+
+    code, reason = Code.INVALID_ARGUMENT, "INVALID_FIELD"
+
+
+class BadPageToken(RuntimeFault):
+    """The page token is not one that this call gave."""
+
+    code, reason = Code.INVALID_ARGUMENT, "BAD_PAGE_TOKEN"
+
+
+class PathOutsideSession(RuntimeFault):
+    """The path leads out of the session."""
+
+    code, reason = Code.INVALID_ARGUMENT, "PATH_OUTSIDE_SESSION"
+
+
+class RequestIdReused(RuntimeFault):
+    """This request_id was used with another body."""
+
+    code, reason = Code.ALREADY_EXISTS, "REQUEST_ID_REUSED"
+
+
+class NothingToWorkOn(RuntimeFault):
+    """The session has nothing for this task type to work on."""
+
+    code, reason = Code.FAILED_PRECONDITION, "NOTHING_TO_WORK_ON"
+
+
+class DriverUnavailable(RuntimeFault):
+    """This server cannot use the driver asked for."""
+
+    code, reason = Code.FAILED_PRECONDITION, "DRIVER_UNAVAILABLE"
+
+
+class SequenceAhead(RuntimeFault):
+    """The sequence asked for is ahead of the task's newest event."""
+
+    code, reason = Code.OUT_OF_RANGE, "SEQUENCE_AHEAD"
+
+
+class QueueFull(RuntimeFault):
+    """The queue is full."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "QUEUE_FULL"
+    retry_after = timedelta(seconds=10)
+
+
+class TooManyWatchers(RuntimeFault):
+    """The server holds as many watches as it may."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS"
+    retry_after = timedelta(seconds=5)
+
+
+class Draining(RuntimeFault):
+    """The server is going away."""
+
+    code, reason = Code.UNAVAILABLE, "DRAINING"
+    retry_after = timedelta(seconds=1)

@@ -1,0 +1,1 @@
+"""Use cases. This package knows the domain and the ports, nothing else."""

@@ -1,0 +1,160 @@
+"""The recorder of a phase: facts go in at any rate, merged events come out, durable and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent_runtime_server.domain.event import Event, Fact, LogChunk, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.results import Artifact, Produced, artifact_id
+from agent_runtime_server.domain.task import Phase, Progress, Token
+from agent_runtime_server.ports import Blobs, Clock, Store
+
+_MERGE_SECONDS = 0.1
+_CHUNK_BYTES = 64 * 1024
+_PENDING_BYTES = 1024 * 1024
+"""Log text that may wait for one merge; lines beyond it are counted and dropped."""
+_APPEND_EVENTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where the recorded facts happen."""
+
+    task_id: str
+    token: Token
+    phase: Phase
+    workspace: Path | None
+
+
+class Recorder:
+    """Gathers facts and appends them at most every 100 ms. ``emit`` never blocks and never fails."""
+
+    def __init__(self, store: Store, blobs: Blobs, clock: Clock, scene: Scene, redact: Callable[[Fact], Fact]) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._clock = clock
+        self._scene = scene
+        self._redact = redact
+        self._facts: list[Fact] = []
+        self._log_bytes = 0
+        self._dropped = 0
+        self._batch = 0
+        self._filled = asyncio.Event()
+
+    def emit(self, fact: Fact) -> None:
+        """Take a fact. Newer activity and progress replace older ones that are not written yet."""
+        fact = self._redact(fact)
+        if isinstance(fact, LogEntry):
+            size = len(fact.message)
+            if self._log_bytes + size > _PENDING_BYTES:
+                self._dropped += 1
+                return
+            self._log_bytes += size
+            if size > _CHUNK_BYTES:
+                fact = replace(fact, message=f"{fact.message[:_CHUNK_BYTES]}… [{size - _CHUNK_BYTES} characters cut]")
+        elif self._facts and isinstance(fact, PhaseChanged | Progress) and type(self._facts[-1]) is type(fact):
+            self._facts.pop()
+        self._facts.append(fact)
+        self._filled.set()
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[None]:
+        """Write what is emitted inside, to the last fact, also when the work is cancelled."""
+        writer = asyncio.create_task(self._write_on())
+        body = asyncio.current_task()
+        assert body is not None, "runs in a task"
+
+        def lost(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and done.exception() is not None:
+                body.cancel()
+
+        writer.add_done_callback(lost)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if writer.done() and not writer.cancelled() and (reason := writer.exception()) is not None:
+                body.uncancel()
+                raise reason from None
+            raise
+        finally:
+            writer.cancel()
+            await asyncio.wait([writer])
+            if writer.cancelled():
+                await asyncio.shield(self._flush())
+
+    async def _write_on(self) -> None:
+        while True:
+            await self._filled.wait()
+            await asyncio.sleep(_MERGE_SECONDS)
+            flushing = asyncio.ensure_future(self._flush())
+            try:
+                await asyncio.shield(flushing)
+            except asyncio.CancelledError:
+                await flushing
+                raise
+
+    async def _flush(self) -> None:
+        facts, self._facts = self._facts, []
+        dropped, self._dropped = self._dropped, 0
+        self._log_bytes = 0
+        self._filled.clear()
+        events: list[Event] = []
+        entries: list[LogEntry] = []
+        size = 0
+
+        def close_chunk() -> None:
+            nonlocal size, dropped
+            if entries or dropped:
+                events.append(self._event(LogChunk(tuple(entries), dropped)))
+                entries.clear()
+                size, dropped = 0, 0
+
+        for fact in facts:
+            if isinstance(fact, LogEntry):
+                entries.append(fact)
+                size += len(fact.message)
+                if size >= _CHUNK_BYTES:
+                    close_chunk()
+                continue
+            close_chunk()
+            if isinstance(fact, Produced):
+                events.append(self._event(await self._keep(fact)))
+            else:
+                events.append(self._event(fact))
+        close_chunk()
+        for start in range(0, len(events), _APPEND_EVENTS):
+            self._batch += 1
+            chunk = events[start : start + _APPEND_EVENTS]
+            await self._store.append(self._scene.task_id, self._scene.token, self._batch, chunk)
+
+    async def _keep(self, produced: Produced) -> Artifact | LogChunk:
+        assert self._scene.workspace is not None, "files are produced in a workspace"
+        try:
+            ref = await self._blobs.put(self._scene.workspace / produced.path)
+        except FileNotFoundError:
+            return LogChunk((_missing(produced.path, self._clock),))
+        return Artifact(
+            id=artifact_id(self._scene.task_id, produced.path),
+            kind=produced.kind,
+            path=produced.path,
+            media_type=produced.media_type,
+            size_bytes=ref.size_bytes,
+            sha256=ref.sha256,
+            create_time=self._clock.now(),
+            test_id=produced.test_id,
+            round=produced.round,
+            retry=produced.retry,
+        )
+
+    def _event(self, payload: LogChunk | Artifact | Fact) -> Event:
+        assert not isinstance(payload, LogEntry | Produced), "merged or kept before"
+        return Event(self._scene.task_id, self._clock.now(), payload, self._scene.phase)
+
+
+def _missing(path: str, clock: Clock) -> LogEntry:
+    """A line that says that a file was told of but is not there."""
+    return LogEntry(clock.now(), LogLevel.WARNING, LogSource.RUNTIME, f"{path} was produced but is not there")

@@ -1,0 +1,173 @@
+"""What each phase does, with drivers and the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult
+from agent_runtime_server.domain.results import ArtifactKind, Produced, TestCase, artifact_id
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Task, TaskType
+from agent_runtime_server.orchestrator.flakes import FlakeFilter, Sifted
+from agent_runtime_server.orchestrator.tasks import missing_material
+from agent_runtime_server.ports import (
+    AgentDriver,
+    Clock,
+    Emit,
+    PhaseJob,
+    PhaseReport,
+    RunJob,
+    TestRunner,
+    Workspaces,
+)
+
+PLAN_PATH = "specs/plan.md"
+
+Probe = Callable[[str], Awaitable[str]]
+"""Says why an app cannot be reached; empty when it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One phase of one task, about to be played."""
+
+    task: Task
+    inputs: PhaseInputs
+    workspace: Path
+    password: str
+    emit: Emit
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Sign-in data for the tests' processes."""
+        if not self.password:
+            return {}
+        return {"TEST_USERNAME": self.task.spec.sign_in.username, "TEST_PASSWORD": self.password}
+
+
+class Work:
+    """Carries out the phases."""
+
+    def __init__(
+        self,
+        drivers: Mapping[str, AgentDriver],
+        runner: TestRunner,
+        workspaces: Workspaces,
+        probe: Probe,
+        clock: Clock,
+    ) -> None:
+        self._drivers = drivers
+        self._runner = runner
+        self._workspaces = workspaces
+        self._probe = probe
+        self._clock = clock
+        self._filter = FlakeFilter(runner, workspaces, clock)
+
+    async def prepare(self, stage: Stage) -> PhaseResult:
+        """See that everything is there before anything costly starts."""
+        spec = stage.task.spec
+        what = await missing_material(self._workspaces, spec.session_id, spec.task_type)
+        if what:
+            return _failed(FailureReason.NOTHING_GENERATED, f"session {spec.session_id} has {what}")
+        if spec.task_type is not TaskType.PLAN and not (state := self._runner.availability()).available:
+            return _failed(FailureReason.BROWSER_MISSING, state.message)
+        self._tell(stage, Phase.PREPARING, f"Looking whether {spec.app_url} answers")
+        trouble = await self._probe(spec.app_url)
+        if trouble:
+            return _failed(
+                FailureReason.APP_UNREACHABLE, f"{spec.app_url} cannot be reached: {trouble}", retryable=True
+            )
+        return PhaseResult()
+
+    async def plan(self, stage: Stage) -> PhaseResult:
+        """Explore the app and write a plan."""
+        report = await self._drive(PhaseKind.PLAN, stage, stage.emit)
+        if report.failure is not None:
+            return PhaseResult(failure=report.failure, summary_markdown=report.summary_markdown)
+        return PhaseResult(
+            summary_markdown=report.summary_markdown, plan_artifact_id=artifact_id(stage.task.id, PLAN_PATH)
+        )
+
+    async def generate(self, stage: Stage) -> PhaseResult:
+        """Write tests from the plan, and keep those that are sound and steady."""
+
+        def without_sources(fact: Fact) -> None:
+            # What the filter sets aside must not be listed: sources are kept when the task collects.
+            if not (isinstance(fact, Produced) and fact.kind is ArtifactKind.TEST_SOURCE):
+                stage.emit(fact)
+
+        report = await self._drive(PhaseKind.GENERATE, stage, without_sources)
+        if report.failure is not None:
+            return PhaseResult(failure=report.failure, summary_markdown=report.summary_markdown)
+        self._tell(stage, Phase.GENERATING_TESTS, "Compiling and linting the tests")
+        for complaint in await self._runner.check(stage.workspace):
+            self._log(stage, LogLevel.WARNING, complaint)
+        sifted = await self._filter.sift(
+            stage.workspace, stage.task.spec, stage.environment, report.test_paths, stage.emit
+        )
+        if sifted.failure is not None:
+            return PhaseResult(failure=sifted.failure, test_paths=sifted.kept)
+        summary = "\n\n".join(text for text in (report.summary_markdown, _account(sifted)) if text)
+        if not sifted.kept:
+            failure = Failure(FailureReason.NOTHING_GENERATED, "no test passed twice; the plan and the log say why")
+            return PhaseResult(failure=failure, summary_markdown=summary)
+        return PhaseResult(summary_markdown=summary, test_paths=sifted.kept)
+
+    async def run(self, stage: Stage) -> PhaseResult:
+        """Run the suite and record it."""
+        spec = stage.task.spec
+        number = await self._workspaces.next_round(spec.session_id)
+        job = RunJob(stage.workspace, spec.app_url, spec.run, stage.environment, number)
+
+        def with_artifact_ids(fact: Fact) -> None:
+            stage.emit(_identified(fact, stage.task.id) if isinstance(fact, TestCase) else fact)
+
+        self._tell(stage, Phase.RUNNING_TESTS, f"Running the tests, run {number} of this session")
+        report = await self._runner.run(job, with_artifact_ids)
+        counts = report.summary
+        return PhaseResult(
+            failure=report.failure,
+            summary=None if report.failure else counts,
+            report_artifact_id=artifact_id(stage.task.id, report.report_path) if report.report_path else "",
+            summary_markdown=f"**Run {number}**: {counts.total} tests, {counts.expected} passed, "
+            f"{counts.unexpected} failed, {counts.flaky} flaky, {counts.skipped} skipped.",
+        )
+
+    async def collect(self, stage: Stage) -> PhaseResult:
+        """Keep the sources of the tests that were written."""
+        for path in stage.inputs.result.test_paths:
+            stage.emit(Produced(ArtifactKind.TEST_SOURCE, path, "text/x-typescript"))
+        return PhaseResult()
+
+    async def _drive(self, kind: PhaseKind, stage: Stage, emit: Emit) -> PhaseReport:
+        driver = self._drivers[stage.task.spec.driver]
+        job = PhaseJob(stage.task.id, kind, stage.task.spec, stage.workspace, stage.inputs, stage.password)
+        return await driver.run(job, emit)
+
+    def _tell(self, stage: Stage, phase: Phase, activity: str) -> None:
+        stage.emit(PhaseChanged(phase, phase, activity))
+
+    def _log(self, stage: Stage, level: LogLevel, message: str) -> None:
+        stage.emit(LogEntry(self._clock.now(), level, LogSource.RUNTIME, message))
+
+
+def _failed(reason: FailureReason, message: str, *, retryable: bool = False) -> PhaseResult:
+    return PhaseResult(failure=Failure(reason, message, retryable=retryable))
+
+
+def _identified(case: TestCase, task_id: str) -> TestCase:
+    """The runner knows files by their paths; callers know them as artifacts."""
+    attempts = tuple(
+        replace(attempt, artifact_ids=tuple(artifact_id(task_id, path) for path in attempt.artifact_ids))
+        for attempt in case.attempts
+    )
+    return replace(case, attempts=attempts)
+
+
+def _account(sifted: Sifted) -> str:
+    if not sifted.set_aside:
+        return ""
+    lines = "\n".join(f"- `{path}`: {reason}" for path, reason in sifted.set_aside)
+    return f"Set aside as not steady:\n\n{lines}"

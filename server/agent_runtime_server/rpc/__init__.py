@@ -1,0 +1,1 @@
+"""The gRPC edge. Only this package and ``rest`` know the generated messages."""

@@ -1,0 +1,85 @@
+"""What this server is: GetServerInfo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from agent_runtime.v1 import service_pb2
+from agent_runtime_server.domain.task import TaskType
+from agent_runtime_server.orchestrator.watch import WatchLimits
+from agent_runtime_server.ports import AgentDriver, Availability
+from agent_runtime_server.rpc import enums
+from agent_runtime_server.rpc.pages import MAX_PAGE
+from agent_runtime_server.rpc.results_codec import duration
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Bounds a client can plan with."""
+
+    max_message_bytes: int
+    max_wait: timedelta
+    watch: WatchLimits
+
+
+class ServerInfo:
+    """Describes the server."""
+
+    def __init__(
+        self,
+        version: str,
+        drivers: Mapping[str, AgentDriver],
+        default_driver: str,
+        components: Callable[[], Sequence[tuple[str, Availability]]],
+        limits: ServerLimits,
+    ) -> None:
+        self._version = version
+        self._drivers = drivers
+        self._default_driver = default_driver
+        self._components = components
+        self.limits = limits
+
+    async def describe(self, *, draining: bool) -> service_pb2.GetServerInfoResponse:
+        """The whole answer, as of now."""
+        now = Timestamp()
+        now.GetCurrentTime()
+        components = [
+            service_pb2.Component(name=name, version=state.version, available=state.available, message=state.message)
+            for name, state in self._components()
+        ]
+        degraded = any(not component.available for component in components)
+        watch = self.limits.watch
+        return service_pb2.GetServerInfoResponse(
+            status="draining" if draining else "degraded" if degraded else "healthy",
+            version=self._version,
+            server_time=now,
+            api_versions=["agent_runtime.v1"],
+            task_types=[enums.TASK_TYPE.out(task_type) for task_type in TaskType],  # type: ignore[misc]
+            components=components,
+            limits=service_pb2.Limits(
+                max_message_bytes=self.limits.max_message_bytes,
+                min_heartbeat_interval=duration(watch.min_heartbeat),
+                max_heartbeat_interval=duration(watch.max_heartbeat),
+                max_wait=duration(self.limits.max_wait),
+                max_watch_age=duration(watch.max_age),
+                max_page_size=MAX_PAGE,
+            ),
+            drivers=[_driver_out(driver) for driver in self._drivers.values()],
+            default_driver=self._default_driver,
+            sandbox="subreaper",
+        )
+
+
+def _driver_out(driver: AgentDriver) -> service_pb2.Driver:
+    state = driver.availability()
+    types = sorted(enums.TASK_TYPE.out(task_type) for task_type in driver.task_types())
+    return service_pb2.Driver(
+        name=driver.name,
+        available=state.available,
+        message=state.message,
+        task_types=types,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,93 @@
+"""The gRPC server: one wrapper around every method decodes, validates, answers and maps faults."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from agent_runtime_server.domain.faults import RuntimeFault
+from agent_runtime_server.rpc.errors import Internal, abort
+from agent_runtime_server.rpc.validation import Requests
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+_log = logging.getLogger("agent_runtime.rpc")
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Unary = Callable[[Any], Awaitable[Message]]
+Streaming = Callable[[Any], AsyncIterator[Message | bytes]]
+
+
+class Service(Protocol):
+    """A service's methods, under the names that the contract gives them: unary ones answer a message, streaming ones
+    are async generators of messages or of bytes that are messages already."""
+
+    descriptor: ServiceDescriptor
+
+
+def create_server() -> grpc.aio.Server:
+    """A server without services that refuses to share its port."""
+    return grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ]
+    )
+
+
+def add_service(server: grpc.aio.Server, service: Service, requests: Callable[[], Requests]) -> None:
+    """Serve a service. Bytes go in and out, so that stored events are never parsed on their way."""
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+    for method in service.descriptor.methods:
+        call = getattr(service, method.name)
+        if method.server_streaming:
+            handlers[method.name] = grpc.unary_stream_rpc_method_handler(_streaming(method, call, requests))
+        else:
+            handlers[method.name] = grpc.unary_unary_rpc_method_handler(_unary(method, call, requests))
+    generic: Mapping[str, Any] = handlers
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(service.descriptor.full_name, dict(generic)),)
+    )
+
+
+def _unary(method: MethodDescriptor, call: Unary, requests: Callable[[], Requests]) -> Any:
+    request_type = GetMessageClass(method.input_type)
+
+    async def handle(raw: bytes, context: Context) -> bytes:
+        try:
+            response = await call(requests().decode(request_type, raw))
+            return response.SerializeToString()
+        except RuntimeFault as fault:
+            await abort(context, fault)
+        except Exception:
+            _log.exception("call failed", extra={"method": method.full_name})
+            await abort(context, Internal())
+
+    return handle
+
+
+def _streaming(method: MethodDescriptor, call: Streaming, requests: Callable[[], Requests]) -> Any:
+    request_type = GetMessageClass(method.input_type)
+
+    async def handle(raw: bytes, context: Context) -> None:
+        try:
+            messages = call(requests().decode(request_type, raw))
+            try:
+                async for message in messages:
+                    await context.write(message if isinstance(message, bytes) else message.SerializeToString())
+            finally:
+                await messages.aclose()  # type: ignore[attr-defined]  # every streaming method is a generator
+        except RuntimeFault as fault:
+            await abort(context, fault)
+        except Exception:
+            _log.exception("stream failed", extra={"method": method.full_name})
+            await abort(context, Internal())
+
+    return handle

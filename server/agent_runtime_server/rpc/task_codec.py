@@ -1,0 +1,155 @@
+"""Tasks, both ways between the domain and the contract."""
+
+from __future__ import annotations
+
+from google.rpc import code_pb2, status_pb2
+
+from agent_runtime.v1 import service_pb2, task_pb2
+from agent_runtime_server.domain import task as domain
+from agent_runtime_server.domain.event import QueueState
+from agent_runtime_server.rpc import enums
+from agent_runtime_server.rpc.results_codec import duration, finding_out, summary_out, timestamp
+
+
+def task_in(message: task_pb2.Task) -> domain.NewTask:
+    """The input fields of a validated task. Output fields are ignored."""
+    configuration = message.configuration
+    explore, run, sign_in = configuration.agent.explore, configuration.run, configuration.sign_in
+    task_type = enums.TASK_TYPE.inward(message.task_type)
+    assert task_type is not None, "validated"
+    spec = domain.TaskSpec(
+        task_type=task_type,
+        app_url=configuration.app_url,
+        session_id=message.session_id,
+        driver=configuration.agent.driver,
+        instructions=configuration.instructions,
+        sign_in=domain.SignIn(
+            enums.SIGN_IN.inward(sign_in.method) or domain.SignInMethod.NONE,
+            sign_in.username,
+        ),
+        explore=domain.ExploreOptions(
+            explore.max_states,
+            explore.max_actions,
+            explore.max_duration.ToTimedelta(),
+            explore.seed,
+            explore.allow_destructive,
+        ),
+        run=domain.RunOptions(
+            tuple(run.test_paths),
+            tuple(run.projects),
+            run.grep,
+            run.retries,
+            run.workers,
+            run.test_timeout.ToTimedelta(),
+        ),
+        priority=message.priority or 3,
+    )
+    return domain.NewTask(spec, sign_in.password)
+
+
+def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 0) -> task_pb2.Task:
+    """A task as callers see it; ``view`` is a TaskView, with unspecified meaning FULL."""
+    full = view != service_pb2.TASK_VIEW_BASIC
+    return task_pb2.Task(
+        id=task.id,
+        task_type=enums.TASK_TYPE.out(task.spec.task_type),  # type: ignore[arg-type]
+        configuration=configuration_out(task.spec) if full else None,
+        session_id=task.spec.session_id,
+        priority=task.spec.priority,
+        status=enums.STATUS.out(task.status),  # type: ignore[arg-type]
+        done=task.done,
+        current_phase=enums.PHASE.out(task.phase),  # type: ignore[arg-type]
+        current_activity=task.activity,
+        progress=progress_out(task.progress) if task.progress else None,
+        queue=queue_out(queue) if queue and task.status is domain.Status.PENDING else None,
+        result=result_out(task.result, full=full),
+        error=failure_out(task.failure) if task.failure else None,
+        cancellation=cancellation_out(task.cancellation) if task.cancellation else None,
+        sequence=task.sequence,
+        create_time=timestamp(task.create_time),
+        start_time=timestamp(task.start_time),
+        update_time=timestamp(task.update_time),
+        end_time=timestamp(task.end_time),
+    )
+
+
+def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
+    """What was asked, without secrets."""
+    explore, run = spec.explore, spec.run
+    return task_pb2.TaskConfiguration(
+        app_url=spec.app_url,
+        sign_in=task_pb2.SignIn(
+            method=enums.SIGN_IN.out(spec.sign_in.method),  # type: ignore[arg-type]
+            username=spec.sign_in.username,
+        ),
+        instructions=spec.instructions,
+        agent=task_pb2.AgentOptions(
+            driver=spec.driver,
+            explore=task_pb2.ExploreOptions(
+                max_states=explore.max_states,
+                max_actions=explore.max_actions,
+                max_duration=duration(explore.max_duration) if explore.max_duration else None,
+                seed=explore.seed,
+                allow_destructive=explore.allow_destructive,
+            ),
+        ),
+        run=task_pb2.TestRunOptions(
+            test_paths=run.test_paths,
+            projects=run.projects,
+            grep=run.grep,
+            retries=run.retries,
+            workers=run.workers,
+            test_timeout=duration(run.test_timeout) if run.test_timeout else None,
+        ),
+    )
+
+
+def progress_out(progress: domain.Progress) -> task_pb2.TaskProgress:
+    """How far along a phase is."""
+    return task_pb2.TaskProgress(completed=progress.completed, total=progress.total, unit=progress.unit)
+
+
+def queue_out(queue: QueueState) -> task_pb2.QueueState:
+    """A place in the queue."""
+    return task_pb2.QueueState(position=queue.position, length=queue.length, waiting_for=queue.waiting_for)
+
+
+def result_out(result: domain.TaskResult, *, full: bool = True) -> task_pb2.TaskResult | None:
+    """What came out; None for nothing yet."""
+    if result == domain.TaskResult():
+        return None
+    return task_pb2.TaskResult(
+        verdict=enums.VERDICT.out(result.verdict),  # type: ignore[arg-type]
+        summary=summary_out(result.summary),
+        summary_markdown=result.summary_markdown if full else "",
+        plan_artifact_id=result.plan_artifact_id,
+        report_artifact_id=result.report_artifact_id,
+        test_paths=result.test_paths if full else (),
+        findings=[finding_out(finding) for finding in result.findings] if full else (),
+    )
+
+
+_CODE = {
+    domain.FailureReason.APP_UNREACHABLE: code_pb2.UNAVAILABLE,
+    domain.FailureReason.SIGN_IN_FAILED: code_pb2.FAILED_PRECONDITION,
+    domain.FailureReason.WORKER_LOST: code_pb2.ABORTED,
+    domain.FailureReason.OUT_OF_RESOURCES: code_pb2.RESOURCE_EXHAUSTED,
+    domain.FailureReason.BROWSER_MISSING: code_pb2.FAILED_PRECONDITION,
+    domain.FailureReason.DISK_FULL: code_pb2.RESOURCE_EXHAUSTED,
+    domain.FailureReason.NOTHING_GENERATED: code_pb2.FAILED_PRECONDITION,
+}
+
+
+def failure_out(failure: domain.Failure) -> task_pb2.TaskError:
+    """Why something failed, for programs and for people."""
+    return task_pb2.TaskError(
+        reason=enums.FAILURE.out(failure.reason),  # type: ignore[arg-type]
+        status=status_pb2.Status(code=_CODE.get(failure.reason, code_pb2.INTERNAL), message=failure.message),
+        phase=enums.PHASE.out(failure.phase),  # type: ignore[arg-type]
+        retryable=failure.retryable,
+    )
+
+
+def cancellation_out(cancellation: domain.Cancellation) -> task_pb2.Cancellation:
+    """That and why a stop was asked for."""
+    return task_pb2.Cancellation(reason=cancellation.reason, request_time=timestamp(cancellation.request_time))

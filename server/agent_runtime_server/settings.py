@@ -1,0 +1,110 @@
+"""Settings: defaults < TOML file < environment < flags. Frozen once read."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_PREFIX = "AGENT_RUNTIME_"
+_BARE_NAMES = {"workspace_root": ("WORKSPACE_ROOT", "SESSION_ROOT")}
+"""Names of the service that this one replaces; a prefixed name wins over them."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a server runs. Each is ``AGENT_RUNTIME_<NAME>`` in the environment and ``<name>`` in the TOML file."""
+
+    grpc_address: str = "127.0.0.1:50051"
+    """Where gRPC listens: ``host:port`` (port 0 takes a free one), or ``unix:path``."""
+    insecure: bool = False
+    """Allow an address that other machines reach, though nobody has to say who they are."""
+    workspace_root: str = "./workspaces"
+    """Folder of the sessions' workspaces."""
+    state_dir: str = "./.agent-runtime"
+    """Folder of the database, the key, the lock and the artifacts' bytes."""
+    toolchain_dir: str = "./.toolchain"
+    """Folder with Playwright Test and its helpers."""
+    default_driver: str = "explorer"
+    slots: int = 0
+    """Tasks at once; 0: one for each core and 2 GiB of memory."""
+    max_queue: int = 10_000
+    """Tasks that may wait."""
+    max_watchers: int = 20_000
+    drain_grace_seconds: float = 30.0
+    """How long running tasks may go on after SIGTERM before they are put back into the queue."""
+    max_wait_seconds: float = 60.0
+    """Longest WaitTask."""
+    default_heartbeat_seconds: float = 15.0
+    max_watch_age_seconds: float = 3600.0
+    max_log_bytes: int = 256 * 1024 * 1024
+    """Event log of one task; the oldest events beyond it are trimmed, and readers are told of the gap."""
+    task_memory_bytes: int = 4 * 1024**3
+    """Memory of one task's processes together."""
+    log_level: str = "info"
+
+
+class BadSettings(Exception):
+    """A setting cannot be used; the message names it and where it came from."""
+
+
+def read_settings(
+    flags: Mapping[str, Any], environment: Mapping[str, str] = os.environ, *, config: Path | None = None
+) -> Settings:
+    """The settings in force. ``flags`` that are None are left out. Raises BadSettings."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        try:
+            values.update(tomllib.loads(config.read_text()))
+        except (OSError, tomllib.TOMLDecodeError) as bad:
+            raise BadSettings(f"{config}: {bad}") from bad
+    values.update(_from_environment(environment))
+    values.update({name: value for name, value in flags.items() if value is not None})
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as bad:
+        raise BadSettings(f"settings: {bad}") from bad
+    _check(settings)
+    return settings
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    values = {}
+    for name in Settings.__struct_fields__:
+        for variable in (_PREFIX + name.upper(), *_BARE_NAMES.get(name, ())):
+            if environment.get(variable):
+                values[name] = environment[variable]
+                break
+    return values
+
+
+def _check(settings: Settings) -> None:
+    least = {
+        "slots": 0,
+        "max_queue": 1,
+        "max_watchers": 1,
+        "drain_grace_seconds": 0,
+        "max_wait_seconds": 1,
+        "default_heartbeat_seconds": 1,
+        "max_watch_age_seconds": 1,
+        "max_log_bytes": 1024 * 1024,
+        "task_memory_bytes": 256 * 1024**2,
+    }
+    for name, minimum in least.items():
+        if getattr(settings, name) < minimum:
+            raise BadSettings(f"settings: {name} is {getattr(settings, name)}, less than {minimum}")
+    if not settings.insecure and not _is_local(settings.grpc_address):
+        raise BadSettings(
+            f"settings: grpc_address {settings.grpc_address} can be reached from other machines, and there is no "
+            "authentication: listen on 127.0.0.1, or set insecure on purpose"
+        )
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise BadSettings(f"settings: log_level {settings.log_level!r} is none of debug, info, warning, error")
+
+
+def _is_local(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    return address.startswith("unix:") or host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.flow import (
+    Action,
+    Check,
+    Choose,
+    Click,
+    CountOf,
+    EachHasText,
+    Equals,
+    Fill,
+    Goto,
+    HasText,
+    HasValue,
+    IsChecked,
+    IsDisabled,
+    IsHidden,
+    IsInvalid,
+    IsVisible,
+    Literally,
+    Locator,
+    NumberIn,
+    Plus,
+    Press,
+    Recall,
+    Reload,
+    Remember,
+    RememberText,
+    SetChecked,
+    SumOf,
+    Times,
+    UrlIs,
+)
+from agent_runtime_server.adapters.explorer.player import ActionError, Player
+from tests.unit.explorer.site import serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HOME = """
+<h1>Mugs</h1>
+<form action="/done"><label>E-mail <input type=email name=email required></label>
+  <label>Size <select name=size><option>Small<option>Large</select></label>
+  <label><input type=checkbox name=gift> Gift</label>
+  <input placeholder="Coupon" name=coupon value="NONE">
+  <button>Order</button><button type=button disabled>Never</button></form>
+<table>
+  <tr><td>Blue mug</td><td data-testid=price>£1,200.50</td><td><button onclick="more(this)">Add</button></td></tr>
+  <tr><td>Red mug</td><td data-testid=price>£9.50</td><td><button onclick="more(this)">Add</button></td></tr>
+</table>
+<p>Lines: <output>0</output></p><p id=total>Total £1,210.00</p><p hidden>Secret</p>
+<ul aria-label=Results><li>Blue MUG<li>Red mug</ul>
+<script>
+  const more = () => setTimeout(() => document.querySelector("output").textContent++, 150);
+  document.querySelector("h1").ondblclick = (event) => (event.target.textContent = "Cups");
+</script>
+"""
+
+
+def role(value: str, name: str | None = None, within: Locator | None = None) -> Locator:
+    return Locator(by="role", value=value, name=name, within=within)
+
+
+def css(value: str) -> Locator:
+    return Locator(by="css", value=value)
+
+
+EMAIL = Locator(by="label", value="E-mail")
+PRICES = Locator(by="test_id", value="price")
+RESULTS = role("listitem", within=role("list", "Results"))
+LINES = css("output")
+BLUE_ROW = Locator(by="role", value="row", has_text="Blue mug")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with serve({"/": HOME, "/done": lambda query: f"<h1>Done</h1><p>{query.get('email')} {query.get('size')}"}) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def player(browser: Browser, site: str) -> AsyncIterator[Player]:
+    page = await browser.new_page()
+    player = Player(page, site, {"uid": "ab12cd34", "username": "joe"})
+    await player.act(Goto("/"))
+    yield player
+    await page.close()
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        IsVisible(role("heading", "Mugs")),
+        IsHidden(Locator(by="text", value="Secret")),
+        IsHidden(role("alert")),
+        HasText(css("#total"), "£1,210"),
+        HasText(css("#total"), "Total £1,210.00", exact=True),
+        HasValue(Locator(by="placeholder", value="Coupon"), "NONE"),
+        EachHasText(RESULTS, "mug"),
+        IsChecked(Locator(by="label", value="Gift"), checked=False),
+        IsDisabled(role("button", "Never")),
+        UrlIs("/"),
+        Equals(CountOf(PRICES), Literally(2)),
+        Equals(NumberIn(css("#total")), SumOf(PRICES)),
+        Equals(NumberIn(Locator(by="test_id", value="price", within=BLUE_ROW)), Literally(1200.5)),
+        Equals(Times(Literally(3), Plus(Literally(1), Literally(2))), Literally(9.004)),
+        IsVisible(Locator(by="role", value="row", has=Locator(by="text", value="Red mug"))),
+    ],
+)
+async def test_a_check_that_holds(player: Player, check: Check) -> None:
+    assert await player.failure(check, 300) is None
+
+
+@pytest.mark.parametrize(
+    ("check", "failure"),
+    [
+        (
+            IsVisible(role("heading", "Cups")),
+            'expected heading "Cups" to be visible, but there is no such element',
+        ),
+        (IsVisible(role("button", "Add")), 'expected button "Add" to be visible, but there are 2 such elements'),
+        (IsHidden(role("heading", "Mugs")), 'expected heading "Mugs" to be hidden, seen "Mugs"'),
+        (
+            HasText(css("#total"), "Total", exact=True),
+            'expected element #total to have text "Total", seen "Total £1,210.00"',
+        ),
+        (HasValue(EMAIL, "a@b"), 'expected field "E-mail" to hold "a@b", seen ""'),
+        (EachHasText(RESULTS, "blue"), 'expected each listitem in list "Results" to contain "blue", seen "Red mug"'),
+        (EachHasText(role("article"), "x"), 'expected each article to contain "x", but there is no such element'),
+        (
+            IsInvalid(EMAIL),
+            'expected field "E-mail" to be invalid, but the browser does not refuse it',
+        ),
+        (UrlIs("/do*"), "expected URL to be /do*, seen /"),
+        (
+            Equals(CountOf(PRICES), Literally(3)),
+            'expected count of element with test id "price" to equal 3, but 2 is not 3',
+        ),
+        (
+            Equals(NumberIn(role("heading", "Mugs")), Literally(3)),
+            'expected number in heading "Mugs" to equal 3, but there is no number in "Mugs"',
+        ),
+        (
+            HasText(css("#total"), "${nobody}"),
+            'expected element #total to contain text "${nobody}", but there is no value for ${nobody}',
+        ),
+    ],
+)
+async def test_a_check_that_fails_says_expected_and_seen(player: Player, check: Check, failure: str) -> None:
+    assert await player.failure(check, 100) == failure
+
+
+async def test_actions_fill_choose_tick_and_submit(player: Player) -> None:
+    gift = Locator(by="label", value="Gift")
+    for action in (
+        Fill(EMAIL, "tg+${uid}@example.com"),
+        Choose(role("combobox", "Size"), "Large"),
+        SetChecked(gift),
+    ):
+        await player.act(action)
+    assert await player.failure(IsChecked(gift), 300) is None
+    await player.act(Press(EMAIL, "Enter"))
+    assert await player.failure(UrlIs("/done?email=tg%2Bab12cd34%40example.com&size=*"), 2000) is None
+    assert await player.failure(IsVisible(Locator(by="text", value="tg+${uid}@example.com Large")), 300) is None
+
+
+@pytest.mark.parametrize("value", ["", "not an address"])
+async def test_the_browser_refuses_a_field_only_after_the_form_is_sent(player: Player, value: str) -> None:
+    await player.act(Fill(EMAIL, value))
+    assert await player.failure(IsInvalid(EMAIL), 100) is not None
+    await player.act(Click(role("button", "Order")))
+    assert await player.failure(IsInvalid(EMAIL), 1000) is None
+    assert await player.failure(UrlIs("/"), 100) is None
+
+
+async def test_checks_wait_and_numbers_are_remembered(player: Player) -> None:
+    await player.act(Remember("before", NumberIn(LINES)))
+    await player.act(Click(role("button", "Add", within=BLUE_ROW)))
+    more = Equals(NumberIn(LINES), Plus(Recall("before"), Literally(1)))
+    assert await player.failure(more, 0) is not None
+    assert await player.failure(more, 3000) is None
+    await player.act(Reload())
+    assert await player.failure(Equals(NumberIn(LINES), Literally(0)), 300) is None
+
+
+async def test_remembered_text_and_double_click(player: Player) -> None:
+    await player.act(RememberText("title", role("heading")))
+    await player.act(Click(role("heading", "${title}"), double=True))
+    assert await player.failure(IsVisible(role("heading", "Cups")), 300) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (Click(role("button", "Add")), "strict mode violation"),
+        (Click(role("button", "Gone")), 'could not click button "Gone": there is no such element'),
+        (Click(role("button", "Never")), "it does not become ready for that"),
+        (Remember("n", NumberIn(role("heading"))), 'there is no number in "Mugs"'),
+        (Fill(EMAIL, "${nobody}"), "no value for ${nobody}"),
+    ],
+)
+async def test_an_action_that_cannot_be_done(player: Player, action: Action, message: str) -> None:
+    with pytest.raises(ActionError) as error:
+        await player.act(action, 150)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,116 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_runtime.v1 import event_pb2, service_pb2
+from agent_runtime_server.domain.event import (
+    Event,
+    FileChanged,
+    LogChunk,
+    LogEntry,
+    LogLevel,
+    LogSource,
+    Payload,
+    PhaseChanged,
+    QueueState,
+    StatusChanged,
+)
+from agent_runtime_server.domain.results import (
+    Artifact,
+    ArtifactKind,
+    AttemptStatus,
+    Finding,
+    FindingKind,
+    Location,
+    Severity,
+    TestAttempt,
+    TestCase,
+    TestError,
+    TestOutcome,
+    TestStep,
+    Verdict,
+)
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, Status, TaskResult
+from agent_runtime_server.orchestrator import watch
+from agent_runtime_server.rpc.event_codec import ProtoEventCodec, select, split, varint
+from agent_runtime_server.rpc.watching import watch_response
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FAILURE = Failure(FailureReason.APP_UNREACHABLE, "refused", Phase.PREPARING, retryable=True)
+ATTEMPT = TestAttempt(
+    1,
+    AttemptStatus.TIMED_OUT,
+    NOW,
+    timedelta(milliseconds=1500),
+    (TestError("m", "s", Location("tests/a.spec.ts", 3, 4), "code"),),
+    (TestStep("click", "pw:api", timedelta(seconds=1), "boom", 2),),
+    ("art",),
+    3,
+)
+PAYLOADS: dict[str, Payload] = {
+    "status": StatusChanged(Status.RUNNING, Status.FAILED, "no", FAILURE, TaskResult(Verdict.FAILED)),
+    "phase_change": PhaseChanged(Phase.PLANNING, Phase.RUNNING_TESTS, "now"),
+    "queue": QueueState(2, 5, "slot"),
+    "progress": Progress(1, 9, "test"),
+    "log": LogChunk((LogEntry(NOW, LogLevel.WARNING, LogSource.BROWSER, "hm"),), 7),
+    "test": TestCase("i", "chromium", ("a", "b"), Location("p", 1, 2), TestOutcome.FLAKY, (ATTEMPT,), ("@x",), 2),
+    "artifact": Artifact("a", ArtifactKind.TRACE, "p", "application/zip", 12, "ab", NOW, "t", 2, 1),
+    "file": FileChanged("p", 3, "cd", removed=True),
+    "finding": Finding("f", FindingKind.SCRIPT_ERROR, Severity.HIGH, "/u", "t", ("one",)),
+}
+
+
+def decode(framed: bytes) -> event_pb2.TaskEvent:
+    events = event_pb2.TaskEventBatch.FromString(framed).events
+    assert len(events) == 1
+    return events[0]
+
+
+@pytest.mark.parametrize("name", list(PAYLOADS))
+def test_every_payload_has_its_field(name: str) -> None:
+    event = decode(ProtoEventCodec().encode(Event("t", NOW, PAYLOADS[name], Phase.PLANNING), 42))
+    assert event.WhichOneof("payload") == name
+    assert (event.sequence, event.task_id, event.event_time.ToDatetime(UTC)) == (42, "t", NOW)
+    assert event.phase == 2
+
+
+def test_details_arrive() -> None:
+    def payload(name: str) -> event_pb2.TaskEvent:
+        return decode(ProtoEventCodec().encode(Event("t", NOW, PAYLOADS[name]), 1))
+
+    status = payload("status").status
+    assert (status.error.status.message, status.error.retryable, status.result.verdict) == ("refused", True, 2)
+    assert (payload("log").log.entries[0].message, payload("log").log.dropped) == ("hm", 7)
+    attempt = payload("test").test.attempts[0]
+    assert (attempt.errors[0].location.line, attempt.steps[0].depth, list(attempt.artifact_ids)) == (3, 2, ["art"])
+    assert attempt.duration.ToMilliseconds() == 1500
+    artifact = payload("artifact").artifact
+    assert (artifact.size_bytes, artifact.round, artifact.retry, artifact.test_id) == (12, 2, 1, "t")
+    assert payload("file").file.removed
+    assert list(payload("finding").finding.steps) == ["one"]
+
+
+@given(st.lists(st.sampled_from(list(PAYLOADS)), max_size=12), st.text(max_size=300))
+def test_a_batch_splits_where_it_was_joined_and_selects_by_kind(names: list[str], task_id: str) -> None:
+    codec = ProtoEventCodec()
+    parts = [codec.encode(Event(task_id, NOW, PAYLOADS[name]), n) for n, name in enumerate(names, start=1)]
+    framed = b"".join(parts)
+    assert list(split(framed)) == parts
+    logs = select(framed, (event_pb2.TASK_EVENT_KIND_LOG, event_pb2.TASK_EVENT_KIND_FILE))
+    assert logs == b"".join(part for part, name in zip(parts, names, strict=True) if name in {"log", "file"})
+    assert select(framed, ()) == framed
+
+
+@given(st.integers(min_value=0, max_value=2**40))
+def test_varints_are_those_of_protobuf(number: int) -> None:
+    event = event_pb2.FileChange(size_bytes=number)
+    assert event.SerializeToString() == (b"\x10" + varint(number) if number else b"")
+
+
+def test_stored_bytes_are_a_watch_response() -> None:
+    framed = ProtoEventCodec().encode(Event("t", NOW, PAYLOADS["log"]), 1) * 3
+    response = service_pb2.WatchTaskResponse.FromString(watch_response(watch.Events(framed, 3), lambda _: None))
+    assert response.WhichOneof("update") == "events"
+    assert len(response.events.events) == 3
