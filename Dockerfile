@@ -32,7 +32,9 @@ RUN node .toolchain/browser.cjs link /usr/bin/chromium /usr/bin/ffmpeg \
         "$(python -c 'import pathlib, playwright; print(pathlib.Path(playwright.__file__).parent)')/driver/package" \
     && install --directory --owner agent /data /data/workspaces /data/state
 
+# The container's network is the boundary: publish the port on the loopback interface only, as docker-compose.yml does.
 ENV AGENT_RUNTIME_GRPC_ADDRESS=0.0.0.0:50051 \
+    AGENT_RUNTIME_INSECURE=true \
     AGENT_RUNTIME_STATE_DIR=/data/state \
     AGENT_RUNTIME_TOOLCHAIN_DIR=/opt/agent-runtime/.toolchain \
     WORKSPACE_ROOT=/data/workspaces
@@ -42,5 +44,4 @@ WORKDIR /data
 VOLUME ["/data/state", "/data/workspaces"]
 EXPOSE 50051
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["agent-runtime", "health"]
-# The container's network is the boundary: publish the port on the loopback interface, as docker-compose.yml does.
 CMD ["agent-runtime", "serve"]

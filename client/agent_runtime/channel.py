@@ -14,6 +14,7 @@ _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 
 _SERVICES = ("agent_runtime.v1.AgentRuntime", "agent_runtime.v1.SessionService", "grpc.health.v1.Health")
+_STREAMS = ((_SERVICES[0], "WatchTask"), (_SERVICES[0], "ReadArtifact"), (_SERVICES[1], "ReadSessionFile"))
 _RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",
@@ -24,8 +25,8 @@ _RETRY = {
 _SERVICE_CONFIG = {
     "methodConfig": [
         {"name": [{"service": service} for service in _SERVICES], "retryPolicy": _RETRY},
-        # A watch resumes by itself, at its own pace.
-        {"name": [{"service": _SERVICES[0], "method": "WatchTask"}]},
+        # Streams are resumed where they stopped, at a pace of their own.
+        {"name": [{"service": service, "method": method} for service, method in _STREAMS]},
     ]
 }
 _OPTIONS: tuple[tuple[str, int | str], ...] = (

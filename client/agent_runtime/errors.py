@@ -6,8 +6,7 @@ AgentRuntimeError
 ├── DeadlineExceeded              the server did not answer in time
 ├── InvalidRequest                the message lists every bad field; also ``violations``
 │   ├── BadPageToken
-│   ├── PathOutsideSession
-│   └── SignInRequired
+│   └── PathOutsideSession
 ├── NotFound
 │   ├── TaskNotFound
 │   ├── SessionNotFound
@@ -15,7 +14,6 @@ AgentRuntimeError
 │   └── FileNotFound
 ├── Conflict                      the request is right, but not as things stand
 │   ├── RequestIdReused
-│   ├── SessionBusy
 │   ├── NothingToWorkOn
 │   ├── DriverUnavailable
 │   └── SequenceAhead
@@ -99,10 +97,6 @@ class PathOutsideSession(InvalidRequest):
     """The path leads out of the session."""
 
 
-class SignInRequired(InvalidRequest):
-    """The app needs a sign-in that the request does not bring."""
-
-
 class NotFound(AgentRuntimeError):
     """There is no such thing."""
 
@@ -129,10 +123,6 @@ class Conflict(AgentRuntimeError):
 
 class RequestIdReused(Conflict):
     """This request_id was used with another body."""
-
-
-class SessionBusy(Conflict):
-    """Another task works in the session."""
 
 
 class NothingToWorkOn(Conflict):
@@ -173,7 +163,6 @@ _BY_REASON: dict[str, type[AgentRuntimeError]] = {
     "ARTIFACT_NOT_FOUND": ArtifactNotFound,
     "FILE_NOT_FOUND": FileNotFound,
     "REQUEST_ID_REUSED": RequestIdReused,
-    "SESSION_BUSY": SessionBusy,
     "QUEUE_FULL": QueueFull,
     "TOO_MANY_WATCHERS": TooManyWatchers,
     "DRAINING": Draining,
@@ -183,7 +172,6 @@ _BY_REASON: dict[str, type[AgentRuntimeError]] = {
     "NOTHING_TO_WORK_ON": NothingToWorkOn,
     "SEQUENCE_AHEAD": SequenceAhead,
     "DRIVER_UNAVAILABLE": DriverUnavailable,
-    "SIGN_IN_REQUIRED": SignInRequired,
     "INTERNAL": ServerFailed,
 }
 _BY_CODE: dict[grpc.StatusCode, type[AgentRuntimeError]] = {

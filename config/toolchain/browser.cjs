@@ -29,7 +29,9 @@ function executable(core, name) {
 }
 
 function isReady({ directory, program }) {
-  return fs.existsSync(program) && fs.existsSync(path.join(directory, COMPLETE));
+  if (!fs.existsSync(program) || !fs.existsSync(path.join(directory, COMPLETE))) return false;
+  const note = path.join(directory, LINKED);
+  return !fs.existsSync(note) || fs.existsSync(fs.readFileSync(note, 'utf8').split('\n')[1]);
 }
 
 function check(...cores) {
@@ -54,29 +56,27 @@ async function reachable(core) {
   }
 }
 
-function place(target, { directory, program }) {
+function version(program, flag) {
+  const options = { encoding: 'utf8', timeout: 30_000, stdio: ['ignore', 'pipe', 'ignore'] }; // launchers chat on stderr
+  return /\d+(\.\d+)+/.exec(execFileSync(program, [flag], options))?.[0] ?? '';
+}
+
+function place(target, targetVersion, { directory, program }) {
   fs.rmSync(directory, { recursive: true, force: true });
   fs.mkdirSync(path.dirname(program), { recursive: true });
   // A wrapper, not a symbolic link: system browsers are often launchers that look at the name they were called by.
   const quoted = `'${target.replaceAll("'", `'\\''`)}'`;
   fs.writeFileSync(program, `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 });
-  return directory;
+  fs.writeFileSync(path.join(directory, LINKED), `${targetVersion}\n${target}\n`);
+  fs.writeFileSync(path.join(directory, COMPLETE), '');
 }
 
 function link(chromium, ffmpeg, ...cores) {
-  const version = execFileSync(chromium, ['--version'], {
-    encoding: 'utf8',
-    timeout: 30_000,
-    stdio: ['ignore', 'pipe', 'ignore'], // launchers chat on stderr
-  }).trim();
+  const chromiumVersion = version(chromium, '--version');
   for (const core of cores) {
-    for (const name of BROWSERS) {
-      const directory = place(chromium, executable(core, name));
-      fs.writeFileSync(path.join(directory, LINKED), `${version}\n${chromium}\n`);
-      fs.writeFileSync(path.join(directory, COMPLETE), '');
-    }
+    for (const name of BROWSERS) place(chromium, chromiumVersion, executable(core, name));
     const own = executable(core, FFMPEG);
-    if (ffmpeg && !isReady(own)) fs.writeFileSync(path.join(place(ffmpeg, own), COMPLETE), '');
+    if (ffmpeg && !isReady(own)) place(ffmpeg, version(ffmpeg, '-version'), own);
   }
   return true;
 }

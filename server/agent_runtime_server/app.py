@@ -23,7 +23,7 @@ from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
 from agent_runtime_server.adapters.probe import reach
 from agent_runtime_server.adapters.sealing import FileKeySecrets
 from agent_runtime_server.adapters.sqlite.store import SqliteStore
-from agent_runtime_server.adapters.state_dir import StateDir, StateDirBusy
+from agent_runtime_server.adapters.state_dir import StateDir, StateDirInUse
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.adapters.workspaces import FolderWorkspaces
 from agent_runtime_server.domain.event import QueueState
@@ -70,9 +70,8 @@ class Parts:
 def real_parts(settings: Settings) -> Parts:
     """The parts of a real server."""
     toolchain = Toolchain(Path(settings.toolchain_dir))
-    explorer = ExplorerDriver(memory_bytes=settings.task_memory_bytes)
-    runner = PlaywrightRunner(toolchain, memory_bytes=settings.task_memory_bytes)
-    return Parts({explorer.name: explorer}, runner)
+    explorer = ExplorerDriver(toolchain.browser)
+    return Parts({explorer.name: explorer}, PlaywrightRunner(toolchain))
 
 
 class App:
@@ -103,14 +102,13 @@ class App:
 
 @asynccontextmanager
 async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterator[App]:
-    """A server that answers inside the block. Raises StateDirBusy, and OSError when the address is taken."""
+    """A server that answers inside the block. Raises StateDirInUse, and OSError when the address is taken."""
     parts = parts or real_parts(settings)
     async with AsyncExitStack() as stack:
         state = StateDir(Path(settings.state_dir))
         stack.enter_context(state.lock())
-        store = await stack.enter_async_context(
-            SqliteStore.open(state.database, ProtoEventCodec(), max_log_bytes=settings.max_log_bytes)
-        )
+        store = await SqliteStore.open(state.database, ProtoEventCodec(), max_log_bytes=settings.max_log_bytes)
+        stack.push_async_callback(store.close)
         clock = SystemClock()
         sealing = FileKeySecrets(state.key_file)
         blobs = DirectoryBlobs(state.blobs)
@@ -136,7 +134,7 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
         runner = parts.runner
 
         def components() -> Sequence[tuple[str, Availability]]:
-            return [("playwright", runner.availability()), ("store", store.availability())]
+            return [("playwright", runner.availability())]
 
         info = ServerInfo(version(), parts.drivers, settings.default_driver, components, limits)
         services = (
@@ -226,7 +224,7 @@ def serve(flags: Mapping[str, Any]) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
-    except StateDirBusy as busy:
+    except StateDirInUse as busy:
         print(f"agent-runtime: {busy}", file=sys.stderr)
         return 1
     except RuntimeError as problem:

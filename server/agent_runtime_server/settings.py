@@ -42,8 +42,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_watch_age_seconds: float = 3600.0
     max_log_bytes: int = 256 * 1024 * 1024
     """Event log of one task; the oldest events beyond it are trimmed, and readers are told of the gap."""
-    task_memory_bytes: int = 4 * 1024**3
-    """Memory of one task's processes together."""
     log_level: str = "info"
 
 
@@ -91,7 +89,6 @@ def _check(settings: Settings) -> None:
         "default_heartbeat_seconds": 1,
         "max_watch_age_seconds": 1,
         "max_log_bytes": 1024 * 1024,
-        "task_memory_bytes": 256 * 1024**2,
     }
     for name, minimum in least.items():
         if getattr(settings, name) < minimum:

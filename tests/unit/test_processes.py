@@ -19,7 +19,15 @@ from agent_runtime_server.adapters.processes import MAX_LINE, Exit, Limits, Outp
 
 ENV = {"PATH": os.environ["PATH"]}
 
-DETACH = """
+DETACHED = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.write(1, b"detached %d\\n" % os.getpid())
+os.close(int(sys.argv[1]))
+time.sleep(300)
+"""
+
+DETACH = f"""
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 told, tell = os.pipe()
@@ -27,18 +35,13 @@ os.set_inheritable(tell, True)
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.execve(sys.executable, ["[kworker]", "-c", '''
-import os, signal, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-os.write(1, b"detached %d\\\\n" % os.getpid())
-time.sleep(300)
-'''], {})
+        os.execve(sys.executable, ["[kworker]", "-c", {DETACHED!r}, str(tell)], {{}})
     os._exit(0)
 os.close(tell)
 os.read(told, 1)
 os.write(1, b"main %d\\n" % os.getpid())
 """
-"""A command that leaves a process behind: new session, double fork, cleared environment, another name, no SIGTERM."""
+"""Leaves a process behind that has a new session, no parent, no environment, another name, and no ear for SIGTERM."""
 
 
 def python(code: str, *arguments: str) -> list[str]:
@@ -102,7 +105,10 @@ async def test_the_environment_is_the_one_given(tmp_path: Path, monkeypatch: pyt
     assert supervisor_environment == {}
 
 
-@pytest.mark.parametrize(("argv", "error"), [(["no-such-program"], FileNotFoundError), (["/"], PermissionError)])
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [(["no-such-program"], FileNotFoundError), (["/"], PermissionError), (["echo", "a\0b"], OSError)],
+)
 async def test_a_command_that_cannot_be_executed(tmp_path: Path, argv: list[str], error: type[OSError]) -> None:
     with pytest.raises(error):
         async with spawn(argv, cwd=tmp_path, env=ENV):
@@ -347,31 +353,51 @@ async def test_a_lost_supervisor_is_told(tmp_path: Path) -> None:
 
 
 SERVER = """
-import asyncio, sys
+import asyncio, sys, uvloop
 from pathlib import Path
 from agent_runtime_server.adapters.processes import spawn
-async def main():
-    async with spawn([sys.executable, "-u", "-c", sys.argv[1]], cwd=Path("."), env={}) as tree:
+
+async def supervise(ready):
+    async with spawn([sys.executable, "-u", "-c", sys.argv[3]], cwd=Path("."), env={}) as tree:
         print("supervisor", tree.pid, flush=True)
-        async for line in tree.lines():
-            print(line.text, flush=True)
-asyncio.run(main())
+        lines = tree.lines()
+        for _ in range(2):
+            print((await anext(lines)).text, flush=True)
+        ready.set()
+        await tree.wait()
+
+async def main():
+    ready = asyncio.Event()
+    task = asyncio.create_task(supervise(ready))
+    await ready.wait()
+    if sys.argv[2] == "killed":
+        await task
+
+loop = uvloop.new_event_loop if sys.argv[1] == "uvloop" else asyncio.new_event_loop
+with asyncio.Runner(loop_factory=loop) as runner:
+    runner.run(main())
 """
+"""Supervises a tree under the event loop named, until it is killed, or until its loop closes in the middle of it."""
 
 
-async def test_a_killed_server_takes_its_trees_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("end", ["killed", "closed"])
+async def test_a_server_that_ends_takes_its_trees_with_it(tmp_path: Path, loop: str, end: str) -> None:
     path = str(Path(processes.__file__).parents[2])
     server = await asyncio.create_subprocess_exec(
-        *python(SERVER, DETACH + "time.sleep(300)"),
+        *python(SERVER, loop, end, DETACH + "time.sleep(300)"),
         cwd=tmp_path,
         env={**ENV, "PYTHONPATH": path},
         stdout=asyncio.subprocess.PIPE,
     )
     assert server.stdout is not None
     pids = [int((await server.stdout.readline()).split()[-1]) for _ in range(3)]
-    assert all(map(alive, pids))
-    server.kill()
-    await server.wait()
+    if end == "killed":
+        assert all(map(alive, pids))
+        server.kill()
+        await server.wait()
+    else:
+        assert await server.wait() == 0
     await until(lambda: not any(map(alive, pids)))
 
 

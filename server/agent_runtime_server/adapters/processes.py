@@ -177,28 +177,30 @@ class ProcessTree:
             self._process.kill()
 
     async def _listen(self) -> None:
-        """Take in what the supervisor tells."""
+        """Take in what the supervisor tells, and settle what it did not when it has ended."""
         command = 0
-        async for message in self._control.messages():
-            match message:
-                case {"started": int(command)}:
-                    self._started.set_result(None)
-                case {"errno": int(number), "filename": filename}:
-                    self._started.set_result(OSError(number, os.strerror(number), filename))
-                case {"exit": {"code": code, "signal": signal, "reason": reason}}:
-                    self._exit.set_result(Exit(code, signal, reason))
-                case {"gone": list(survivors)}:
-                    self._gone.set_result(survivors)
-        if not self._started.done():
-            self._started.set_result(ChildProcessError("the supervisor of a process tree ended at its start"))
-        if not self._gone.done():
-            # The command died with its supervisor; its process group is the part of the rest that is still known.
-            if command:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(command, SIGKILL)
-            self._gone.set_result(())
-        if not self._exit.done():
-            self._exit.set_result(Exit(None, None, "lost"))
+        try:
+            async for message in self._control.messages():
+                match message:
+                    case {"started": int(command)}:
+                        self._started.set_result(None)
+                    case {"errno": int(number), "filename": filename}:
+                        self._started.set_result(OSError(number, os.strerror(number), filename))
+                    case {"exit": {"code": code, "signal": signal, "reason": reason}}:
+                        self._exit.set_result(Exit(code, signal, reason))
+                    case {"gone": list(survivors)}:
+                        self._gone.set_result(survivors)
+        finally:
+            if not self._gone.done():
+                # The command dies with its supervisor; its process group is what else of the tree is still known.
+                if command:
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(command, SIGKILL)
+                self._gone.set_result(())
+            if not self._exit.done():
+                self._exit.set_result(Exit(None, None, "lost"))
+            if not self._started.done():
+                self._started.set_result(ChildProcessError("the supervisor of a process tree ended at its start"))
 
     async def _pump(self, stream: Stream, reader: asyncio.StreamReader) -> None:
         """Move a pipe's lines to whoever reads them, a chunk at a time."""

@@ -17,6 +17,7 @@ When the control socket closes, the server has died, and the tree goes too.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -89,7 +90,9 @@ def start(job: dict[str, Any]) -> int:
         try:
             become(job, supervisor)
         except OSError as error:
-            os.write(fail, json.dumps({"errno": error.errno, "filename": error.filename}).encode())
+            os.write(fail, json.dumps({"errno": error.errno, "filename": os.fsdecode(error.filename)}).encode())
+        except ValueError:  # a zero byte in an argument
+            os.write(fail, json.dumps({"errno": errno.EINVAL, "filename": job["argv"][0]}).encode())
         finally:
             os._exit(127)
     os.close(fail)

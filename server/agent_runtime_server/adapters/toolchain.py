@@ -14,9 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-DIRECTORY_VARIABLE = "AGENT_RUNTIME_TOOLCHAIN_DIR"
-DEFAULT_DIRECTORY = Path(".toolchain")
-
 _REMEDY = "run bin/bootstrap"
 _SCRIPTS = {
     "tsc": "typescript/bin/tsc",
@@ -26,11 +23,11 @@ _SCRIPTS = {
 
 
 @dataclass(frozen=True)
-class Browser:
-    """The Chromium that Playwright starts."""
+class Build:
+    """A browser, or a helper of one, that Playwright starts."""
 
     version: str
-    """As the browser says it, for example ``156.0.8078.79``."""
+    """As the program says it, for example ``156.0.8078.79``; empty when nobody said."""
     path: Path
     """The program itself, or the folder of Playwright's own build."""
 
@@ -42,15 +39,6 @@ class Toolchain:
         """``environment`` is where PATH and Playwright's browsers folder are looked up."""
         self.directory = directory.absolute()
         self._environment = environment
-
-    @classmethod
-    def find(cls, environment: Mapping[str, str] = os.environ) -> Toolchain:
-        """The folder that the environment names; else ``.toolchain`` here, or in the clone that this code runs from."""
-        if named := environment.get(DIRECTORY_VARIABLE):
-            return cls(Path(named), environment)
-        in_clone = Path(__file__).resolve().parents[3] / DEFAULT_DIRECTORY
-        here = DEFAULT_DIRECTORY if DEFAULT_DIRECTORY.is_dir() else in_clone
-        return cls(here, environment)
 
     @property
     def node_modules(self) -> Path:
@@ -71,17 +59,13 @@ class Toolchain:
         """The version of Playwright Test; None when it is not installed."""
         return self._package_version("@playwright/test")
 
-    def browser(self) -> Browser | None:
+    def browser(self) -> Build | None:
         """The Chromium that headless runs use; None when there is none."""
-        build = self._build("chromium-headless-shell")
-        if build is None or not _is_complete(build[0]):
-            return None
-        folder, version = build
-        try:
-            linked_version, program = (folder / "LINKED_FROM_SYSTEM").read_text().splitlines()[:2]
-        except FileNotFoundError:
-            return Browser(version, folder)
-        return Browser(linked_version.split()[-1] if linked_version else "", Path(program))
+        return self._build("chromium-headless-shell")
+
+    def ffmpeg(self) -> Build | None:
+        """What records videos; None when there is none, and runs have no videos."""
+        return self._build("ffmpeg")
 
     def problems(self) -> list[str]:
         """What is missing, each with its cost and its remedy; empty when everything works."""
@@ -92,14 +76,11 @@ class Toolchain:
         if missing:
             found.append(f"no {', '.join(missing)} in {self.node_modules}: no suite can be made or run; {_REMEDY}")
             return found
-        browser = self.browser()
-        if browser is None:
-            found.append(f"no Chromium in {self._browsers_folder()}: no suite can be made or run; {_REMEDY}")
-        elif not browser.path.exists():
-            found.append(f"the linked browser {browser.path} is gone: no suite can be made or run; {_REMEDY}")
-        ffmpeg = self._build("ffmpeg")
-        if ffmpeg is None or not _is_complete(ffmpeg[0]):
-            found.append(f"no ffmpeg in {self._browsers_folder()}: runs have no videos; {_REMEDY}")
+        where = self._browsers_folder()
+        if self.browser() is None:
+            found.append(f"no working Chromium in {where}: no suite can be made or run; {_REMEDY}")
+        if self.ffmpeg() is None:
+            found.append(f"no working ffmpeg in {where}: runs have no videos; {_REMEDY}")
         return found
 
     def link(self, workspace: Path) -> None:
@@ -144,17 +125,21 @@ class Toolchain:
             return None
         return str(manifest["version"])
 
-    def _build(self, name: str) -> tuple[Path, str] | None:
-        """The folder and version of one of Playwright's builds, there or not; None without Playwright."""
+    def _build(self, name: str) -> Build | None:
+        """One of Playwright's builds, or the system's program that stands in for it; None when neither is there."""
         try:
             builds = json.loads((self.node_modules / "playwright-core" / "browsers.json").read_text())["browsers"]
         except FileNotFoundError:
             return None
-        for build in builds:
-            if build["name"] == name:
-                folder = f"{name.replace('-', '_')}-{build['revision']}"
-                return self._browsers_folder() / folder, str(build.get("browserVersion", ""))
-        return None
+        build = next(build for build in builds if build["name"] == name)
+        folder = self._browsers_folder() / f"{name.replace('-', '_')}-{build['revision']}"
+        if not (folder / "INSTALLATION_COMPLETE").is_file():
+            return None
+        try:
+            version, program = (folder / "LINKED_FROM_SYSTEM").read_text().splitlines()
+        except FileNotFoundError:
+            return Build(build.get("browserVersion", ""), folder)
+        return Build(version, Path(program)) if Path(program).exists() else None
 
     def _browsers_folder(self) -> Path:
         """Where Playwright keeps its browsers, by its own rules."""
@@ -167,7 +152,3 @@ class Toolchain:
         if sys.platform == "darwin":
             return home / "Library" / "Caches" / "ms-playwright"
         return Path(self._environment.get("XDG_CACHE_HOME") or home / ".cache") / "ms-playwright"
-
-
-def _is_complete(build: Path) -> bool:
-    return (build / "INSTALLATION_COMPLETE").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -126,6 +127,13 @@ def fold(task: Task, event: Event) -> Task:
             return task
         case _:
             assert_never(payload)
+
+
+def told(task: Task, *events: Event) -> tuple[Task, Sequence[Event]]:
+    """A change of a task by events alone: the task with them folded in, and the events."""
+    for event in events:
+        task = fold(task, event)
+    return task, events
 
 
 FOLDING = (StatusChanged, PhaseChanged, Progress, Finding)

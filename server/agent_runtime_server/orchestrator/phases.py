@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged
+from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome
 from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.status import move
@@ -13,9 +13,6 @@ from agent_runtime_server.domain.task import Failure, FailureReason, Status, Tas
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
 from agent_runtime_server.orchestrator.work import Stage, Work
 from agent_runtime_server.ports import Blobs, Clock, Fenced, Secrets, Store, Workspaces
-
-_AFTER_THE_END = 1_000_000
-"""Phase number of the token that a finished task carries: no writer has it, so nothing can follow the last event."""
 
 
 class Executor:
@@ -37,7 +34,7 @@ class Executor:
 
         def begin(task: Task) -> tuple[Task, Sequence[Event]]:
             changed = StatusChanged(task.status, move(task.status, Status.RUNNING))
-            return replace(task, start_time=task.start_time or now), [Event(task.id, now, changed)]
+            return told(replace(task, start_time=task.start_time or now), Event(task.id, now, changed))
 
         return await self._store.claim(task_id, begin)
 
@@ -96,9 +93,7 @@ class Executor:
             whole = replace(result, findings=task.result.findings)
             message = why.message if why else task.cancellation.reason if task.cancellation else ""
             changed = StatusChanged(task.status, new, message, why, whole)
-            return replace(task, end_time=now, token=_sealed(task), activity=""), [
-                Event(task.id, now, changed, task.phase)
-            ]
+            return told(replace(task, end_time=now, activity=""), Event(task.id, now, changed, task.phase))
 
         await self._store.transition(claimed.id, end, wipe_secrets=True)
 
@@ -113,15 +108,10 @@ class Executor:
             message = "" if cancelled else "the server is going away; the task waits for the next one"
             event = Event(task.id, now, StatusChanged(current.status, new, message), current.phase)
             idle = replace(current, activity="", progress=None)
-            if cancelled:
-                return replace(idle, end_time=now, token=_sealed(current)), [event]
-            return replace(idle, phase=None, result=TaskResult()), [event]
+            fresh = replace(idle, phase=None, result=TaskResult())
+            return told(replace(idle, end_time=now) if cancelled else fresh, event)
 
         await self._store.transition(task.id, back)
-
-
-def _sealed(task: Task) -> Token:
-    return Token(task.token.generation, _AFTER_THE_END)
 
 
 def _same_claim(task: Task, claimed: Task) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +31,8 @@ class Scene:
 
 
 class Recorder:
-    """Gathers facts and appends them at most every 100 ms. ``emit`` never blocks and never fails."""
+    """Gathers facts and appends them: log lines merged for at most 100 ms, others at once. ``emit`` never blocks and
+    never fails."""
 
     def __init__(self, store: Store, blobs: Blobs, clock: Clock, scene: Scene, redact: Callable[[Fact], Fact]) -> None:
         self._store = store
@@ -44,6 +45,8 @@ class Recorder:
         self._dropped = 0
         self._batch = 0
         self._filled = asyncio.Event()
+        self._urgent = asyncio.Event()
+        """Something else than a log line waits: it is written at once."""
 
     def emit(self, fact: Fact) -> None:
         """Take a fact. Newer activity and progress replace older ones that are not written yet."""
@@ -56,8 +59,10 @@ class Recorder:
             self._log_bytes += size
             if size > _CHUNK_BYTES:
                 fact = replace(fact, message=f"{fact.message[:_CHUNK_BYTES]}… [{size - _CHUNK_BYTES} characters cut]")
-        elif self._facts and isinstance(fact, PhaseChanged | Progress) and type(self._facts[-1]) is type(fact):
-            self._facts.pop()
+        else:
+            self._urgent.set()
+            if self._facts and isinstance(fact, PhaseChanged | Progress) and type(self._facts[-1]) is type(fact):
+                self._facts.pop()
         self._facts.append(fact)
         self._filled.set()
 
@@ -89,7 +94,9 @@ class Recorder:
     async def _write_on(self) -> None:
         while True:
             await self._filled.wait()
-            await asyncio.sleep(_MERGE_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MERGE_SECONDS):
+                    await self._urgent.wait()
             flushing = asyncio.ensure_future(self._flush())
             try:
                 await asyncio.shield(flushing)
@@ -102,6 +109,7 @@ class Recorder:
         dropped, self._dropped = self._dropped, 0
         self._log_bytes = 0
         self._filled.clear()
+        self._urgent.clear()
         events: list[Event] = []
         entries: list[LogEntry] = []
         size = 0

@@ -62,7 +62,7 @@ class Signals:
     """Wakes readers when their task's log grows, when a moment they asked for has come, and when the server drains."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+        self._changes = store.changes()
         self._clock = clock
         self._topics: dict[str, Topic] = {}
         self._alarms: dict[int, set[Waiter]] = {}
@@ -112,7 +112,7 @@ class Signals:
 
     async def _watch_store(self) -> None:
         loop = asyncio.get_running_loop()
-        async for task_ids in self._store.changes():
+        async for task_ids in self._changes:
             for task_id in task_ids:
                 topic = self._topics.get(task_id)
                 if topic is None or topic.sweeping:

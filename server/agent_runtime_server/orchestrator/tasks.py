@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from agent_runtime_server.domain.event import Event, QueueState, StatusChanged
+from agent_runtime_server.domain.event import Event, QueueState, StatusChanged, told
 from agent_runtime_server.domain.faults import (
     Draining,
     DriverUnavailable,
@@ -129,7 +129,7 @@ class Tasks:
             initiated.append(True)
             event = Event(task.id, request.request_time, StatusChanged(task.status, move(task.status, new), reason))
             end = request.request_time if new is Status.CANCELLED else None
-            return replace(task, cancellation=request, end_time=end), [event]
+            return told(replace(task, cancellation=request, end_time=end), event)
 
         task = await self._store.transition(task_id, stop, wipe_secrets=True)
         if initiated:
@@ -141,7 +141,7 @@ class Tasks:
         now = self._clock.now()
 
         def tell(task: Task) -> tuple[Task, Sequence[Event]]:
-            return task, [Event(task.id, now, state)] if task.status is Status.PENDING else []
+            return told(task, *[Event(task.id, now, state)] if task.status is Status.PENDING else [])
 
         await self._store.transition(task_id, tell)
 
@@ -163,7 +163,7 @@ class Tasks:
             )
             changed = StatusChanged(task.status, move(task.status, Status.FAILED), failure.message, failure)
             event = Event(task.id, now, changed, task.phase)
-        return replace(task, end_time=now, token=replace(task.token, generation=task.token.generation + 1)), [event]
+        return told(replace(task, end_time=now), event)
 
     async def session_of(self, task_id: str) -> str:
         """The session that a task works in."""

@@ -47,6 +47,7 @@ class MemoryStore:
     def __init__(self, codec: EventCodec) -> None:
         self._codec = codec
         self._entries: dict[str, _Entry] = {}
+        self._sessions: set[str] = set()
         self._keys: dict[str, tuple[bytes, str]] = {}
         self._changes = Changes()
 
@@ -64,10 +65,11 @@ class MemoryStore:
                 raise RequestIdReused(request_id=key.request_id)
             return self._entries[task_id].task, True
         session = task.spec.session_id
-        if session not in (task.id, *self._entries):
+        if session != task.id and session not in self._sessions:
             raise SessionNotFound(f"no session {session}", session_id=session)
         entry = _Entry(len(self._entries) + 1, replace(task, sequence=0, token=Token()), sealed)
         self._write(entry, entry.task, [event])
+        self._sessions.add(session)
         if key is not None:
             self._keys[key.request_id] = (key.digest, task.id)
         return entry.task, False
@@ -87,7 +89,7 @@ class MemoryStore:
 
     async def session_tasks(self, session_id: str) -> Sequence[Task]:
         """Tasks of a session that are not done, oldest first."""
-        if session_id not in self._entries:
+        if session_id not in self._sessions:
             raise SessionNotFound(f"no session {session_id}", session_id=session_id)
         return [task for task in await self.unfinished() if task.spec.session_id == session_id]
 
@@ -220,12 +222,14 @@ def _only(kind: type[T], outputs: Iterable[tuple[int, Artifact | TestCase]]) -> 
 
 def _page(kind: str, found: Sequence[tuple[int, T]], limit: int, page_token: str) -> Page[T]:
     """A page of items that are in the order of their positions; its token names the position of its last one."""
-    try:
-        named, after = page_token.split(":") if page_token else (kind, "")
-        coming = [(position, item) for position, item in found if not after or position > int(after)]
-    except ValueError:
-        raise BadPageToken from None
-    if named != kind:
-        raise BadPageToken
+    coming = found
+    if page_token:
+        try:
+            named, after = page_token.split(":")
+            coming = [(position, item) for position, item in found if position > int(after)]
+        except ValueError:
+            raise BadPageToken from None
+        if named != kind:
+            raise BadPageToken
     next_token = f"{kind}:{coming[limit - 1][0]}" if len(coming) > limit else ""
     return Page(tuple(item for _, item in coming[:limit]), next_token, len(found))

@@ -32,7 +32,7 @@ def serve(pages: Mapping[str, Page]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(f"<!doctype html><html lang=en><title>Site</title>{page or 'Not found'}".encode())
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -93,7 +93,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def player(browser: Browser, site: str) -> AsyncIterator[Player]:
     page = await browser.new_page()
-    player = Player(page, site, {"uid": "ab12cd34", "username": "joe"})
+    player = Player(page, site, {"uid": "ab12cd34", "username": "joe", "password": "s3cret"})
     await player.act(Goto("/"))
     yield player
     await page.close()
@@ -216,3 +216,9 @@ async def test_an_action_that_cannot_be_done(player: Player, action: Action, mes
         await player.act(action, 150)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+async def test_the_password_is_never_told(player: Player) -> None:
+    await player.act(Fill(EMAIL, "${password}"))
+    failure = await player.failure(HasValue(EMAIL, "x"), 100)
+    assert failure == 'expected field "E-mail" to hold "x", seen "•••"'

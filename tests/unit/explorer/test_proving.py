@@ -31,7 +31,7 @@ from agent_runtime_server.adapters.explorer.flow import (
 )
 from agent_runtime_server.adapters.explorer.protocol import Line, Log
 from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
-from tests.unit.explorer.site import serve
+from tests.unit.explorer.site import Page, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,7 +56,7 @@ def account(form: Mapping[str, str]) -> str:
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     visits = itertools.count(1)
-    pages = {
+    pages: dict[str, Page] = {
         "/": HOME,
         "/about": "<h1>About us</h1>",
         "/news": lambda _: f"<h1>News</h1><p role=status>Visit {next(visits)}</p>",

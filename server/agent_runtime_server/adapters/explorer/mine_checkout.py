@@ -41,8 +41,6 @@ from agent_runtime_server.adapters.explorer.shopping import (
 from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, speaks_of
 
-MOST_REFUSALS = 4
-
 
 async def mine_checkout(kit: Kit) -> None:
     """All flows about buying, if that is allowed."""
@@ -58,7 +56,7 @@ async def mine_checkout(kit: Kit) -> None:
         return
     signed_in = kit.site.sign_in is not None
     walk: Walk | None = None
-    async with kit.attempt("finding the way through the checkout", signed_in=signed_in) as hand:
+    async with kit.attempt("finding the way through the checkout", signed_in=signed_in, changes_account=signed_in) as hand:
         walk = await learn_walk(hand, kit, product)
         kit.log(f"an order was placed in {len(walk.passages)} steps, confirmed by “{_name(walk.end)}”")
     if walk is None:
@@ -96,7 +94,7 @@ async def _needs_sign_in(kit: Kit, product: Product) -> None:
 
 
 async def _order(kit: Kit, product: Product, walk: Walk) -> None:
-    async with kit.attempt("placing an order", signed_in=kit.site.sign_in is not None) as hand:
+    async with kit.attempt("placing an order", signed_in=kit.site.sign_in is not None, changes_account=True) as hand:
         await fill_cart(hand, kit, product)
         total = find_total(hand.view)
         amount = 0.0
@@ -141,7 +139,7 @@ async def _expect_empty_cart(hand: Hand, kit: Kit) -> None:
 
 
 async def _history(kit: Kit, product: Product, walk: Walk) -> None:
-    async with kit.attempt("finding the order in the history", signed_in=True) as hand:
+    async with kit.attempt("finding the order in the history", signed_in=True, changes_account=True) as hand:
         visit = _history_page(kit)
         await hand.visit(visit.path)
         entries = _entries(hand.view)
@@ -174,35 +172,34 @@ def _entries(view: View) -> Locator | None:
 
 
 async def _refusals(kit: Kit, product: Product, walk: Walk) -> None:
-    """One mistake at a time in the longest form of the checkout."""
+    """One mistake of each kind in the longest form of the checkout."""
     number, passage = max(enumerate(walk.passages), key=lambda each: len(each[1].entries))
-    done = 0
+    known = set[str]()
     for entry in passage.entries:
-        for mistake in _mistakes(entry):
-            if done == MOST_REFUSALS:
-                return
-            if await _refusal(kit, product, walk.passages[:number], passage, entry, *mistake):
-                done += 1
+        mistake = _mistake(entry)
+        if mistake is None or mistake[0] in known:
+            continue
+        kind, title, action = mistake
+        if await _refusal(kit, product, walk.passages[:number], passage, entry, title, action):
+            known.add(kind)
 
 
-def _mistakes(entry: Entry) -> list[tuple[str, Action]]:
-    """Ways to make the field wrong, in words and as an action."""
+def _mistake(entry: Entry) -> tuple[str, str, Action] | None:
+    """A way to make the field wrong: its kind, the title of the flow, and the action."""
     field, target = entry.field, entry.target
-    found: list[tuple[str, Action]] = []
-    wrong = wrong_value(field)
-    if wrong:
-        found.append((f"Refuses “{wrong}” as {field.name}", Fill(target, wrong)))
-    elif field.required and isinstance(entry.action, Fill):
-        found.append((f"Refuses an order without {field.name}", Fill(target, "")))
-    elif field.required and field.kind == "checkbox":
-        found.append((f"Refuses an order without “{field.name}”", SetChecked(target, checked=False)))
-    return found
+    if wrong := wrong_value(field):
+        return entry.kind, f"Refuses “{wrong}” as {field.name}", Fill(target, wrong)
+    if field.required and isinstance(entry.action, Fill):
+        return "blank", f"Refuses an order without {field.name}", Fill(target, "")
+    if field.required and field.kind == "checkbox":
+        return "consent", f"Refuses an order without “{field.name}”", SetChecked(target, checked=False)
+    return None
 
 
 async def _refusal(
     kit: Kit, product: Product, way: tuple[Passage, ...], passage: Passage, entry: Entry, title: str, mistake: Action
 ) -> bool:
-    async with kit.attempt(title, signed_in=kit.site.sign_in is not None) as hand:
+    async with kit.attempt(title, signed_in=kit.site.sign_in is not None, changes_account=True) as hand:
         await fill_cart(hand, kit, product)
         for earlier in way:
             await hand.step(earlier.title, *earlier.actions)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -51,6 +52,8 @@ class Kit:
     """On the monotonic clock: when to stop."""
     may_change_data: bool
     deliver: Callable[[Mined], None]
+    account: asyncio.Lock
+    """One flow at a time may change the data of the signed-in user."""
     taken: set[str] = field(default_factory=set)
     """Ids of the flows so far."""
     _number: Iterable[int] = field(default_factory=count)
@@ -68,13 +71,16 @@ class Kit:
             await context.close()
 
     @asynccontextmanager
-    async def attempt(self, what: str, *, signed_in: bool = False) -> AsyncIterator[Hand]:
-        """A hand for one flow. Where the app does not go along, that is logged and the flow is left."""
+    async def attempt(self, what: str, *, signed_in: bool = False, changes_account: bool = False) -> AsyncIterator[Hand]:
+        """A hand for one flow. Where the app does not go along, that is logged and the flow is left.
+
+        ``changes_account`` waits until no other flow changes the data of the signed-in user.
+        """
         if time.monotonic() >= self.until:
             raise OutOfTimeError(what)
         self.emit(Activity(f"Trying: {what}"))
         try:
-            async with self.hand(signed_in=signed_in) as hand:
+            async with self.account if changes_account else nullcontext(), self.hand(signed_in=signed_in) as hand:
                 yield hand
         except LostError as error:
             self.emit(Log("info", f"left out “{what}”: {error}"))

@@ -16,6 +16,7 @@ from agent_runtime_server.adapters.explorer import (
     mine_auth,
     mine_cart,
     mine_checkout,
+    mine_forms,
     mine_pages,
     mine_search,
 )
@@ -43,8 +44,11 @@ MINERS: tuple[tuple[Miner, frozenset[str]], ...] = (
     (mine_search.mine_search, frozenset({"search"})),
     (mine_cart.mine_cart, frozenset({"cart"})),
     (mine_checkout.mine_checkout, frozenset({"checkout", "orders"})),
+    (mine_forms.mine_registration, frozenset({"register"})),
     (mine_pages.mine_smoke, frozenset({"navigation"})),
     (mine_pages.mine_navigation, frozenset({"navigation"})),
+    (mine_forms.mine_choices, frozenset({"filter", "form"})),
+    (mine_forms.mine_forms, frozenset({"form"})),
 )
 """In the order in which they run when nothing is asked for."""
 
@@ -85,6 +89,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit) -> None:
         until=started + job.max_seconds * _FOR_MINING,
         may_change_data=job.allow_destructive,
         deliver=desk.take,
+        account=desk.account,
     )
     await _explore(job, kit, Budget(job.max_states, started + job.max_seconds * _FOR_CRAWL))
     desk.site = site

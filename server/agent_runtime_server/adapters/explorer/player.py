@@ -119,7 +119,8 @@ class Player:
         try:
             await self._act(action, timeout_ms)
         except (PlaywrightError, UnknownReferenceError, _NotYetError) as error:
-            raise ActionError(f"could not {words.action(action)}: {await self._reason(action, error)}") from error
+            reason = self._redacted(await self._reason(action, error))
+            raise ActionError(f"could not {words.action(action)}: {reason}") from error
 
     async def _reason(self, action: Action, error: Exception) -> str:
         if not isinstance(error, PlaywrightTimeoutError) or isinstance(action, Goto | Reload | Remember):
@@ -165,8 +166,13 @@ class Player:
         except UnknownReferenceError as error:
             return f"expected {words.check(check)}, but there is {error}"
         except (AssertionError, PlaywrightError, _NotYetError) as error:
-            return f"expected {words.check(check)}, {await self._seen(check, error)}"
+            return self._redacted(f"expected {words.check(check)}, {await self._seen(check, error)}")
         return None
+
+    def _redacted(self, message: str) -> str:
+        """What fields and errors show may be the password."""
+        secret = self._texts.get("password")
+        return message.replace(secret, "•••") if secret else message
 
     async def _expect(self, check: Check, timeout_ms: float) -> None:
         match check:

@@ -37,7 +37,7 @@ HOLD_MS = 5000
 """How long an expectation may take to come true, as in the printed tests."""
 FAIL_MS = 700
 """How long an expectation is watched for not coming true when an action was left out."""
-BEFORE_MS = 1
+BEFORE_MS = 50
 """One look."""
 LEFT_OUT_RUNS = 3
 """Further runs a flow, each with another action left out."""
@@ -177,7 +177,9 @@ class _Trial:
                     else:
                         await _do(scene, step.actions, FAIL_MS)
                 except ActionError:
-                    known = [case for case in self._kept(number) if scene.player.knows(case.expectation.check)]
+                    # The rest cannot be done: what it should have led to is looked for right here.
+                    cases = [case for later in range(number, len(self._flow.steps)) for case in self._kept(later)]
+                    known = [case for case in cases if scene.player.knows(case.expectation.check)]
                     await self._see_failures(scene, known, left_out, what)
                     return
                 await self._see_failures(scene, self._kept(number), left_out, what)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import astuple
 
-from agent_runtime_server.adapters.explorer.flow import Data, Recall
+from agent_runtime_server.adapters.explorer.flow import Data, Expectation, Flow, Recall, Step
 
 _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -55,11 +55,17 @@ def references(text: str) -> frozenset[str]:
 
 
 def names_in(data: object) -> frozenset[str]:
-    """All names that a piece of a flow refers to, in its texts and numbers."""
+    """All names that a piece of a flow refers to, in its texts and numbers; titles are for people and refer to none."""
     if isinstance(data, str):
         return references(data)
     if isinstance(data, Recall):
         return frozenset({data.name})
+    if isinstance(data, Flow):
+        return names_in(data.steps)
+    if isinstance(data, Step):
+        return names_in((data.actions, data.expectations))
+    if isinstance(data, Expectation):
+        return names_in(data.check)
     if isinstance(data, Data):
         return names_in(astuple(data))
     if isinstance(data, tuple):

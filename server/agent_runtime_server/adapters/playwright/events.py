@@ -116,10 +116,11 @@ class StepBegin(Struct, frozen=True, tag_field="type", tag="step_begin"):
 
 
 class AttemptEnd(Struct, frozen=True, tag_field="type", tag="attempt_end"):
-    """An attempt ended; ``outcome`` is the test's over all attempts so far."""
+    """An attempt ended; ``outcome`` is the test's over all attempts so far, ``final`` whether there will be no more."""
 
     test: Identity
     outcome: TestOutcome
+    final: bool
     attempt: Attempt
 
 
@@ -166,8 +167,8 @@ _STATUS = {
 class Translator:
     """Folds the lines of one run into facts, and remembers what the report needs.
 
-    Set-up counts only when it fails: then it is told as an unexpected test, so that the run fails visibly. So is an
-    error outside of tests, as a test named like the file that it is in.
+    Set-up counts only when an attempt at it fails: then it is told as a test, so that the run fails visibly. An error
+    outside of tests is told as a failed test, named like the file that it is in.
     """
 
     def __init__(self, round_number: int) -> None:
@@ -241,17 +242,22 @@ class Translator:
         seconds = done.duration.total_seconds()
         level = LogLevel.ERROR if failed else LogLevel.INFO
         yield _log(now, f"{_name(test)}: {done.status.value} ({seconds:.1f} s)", level)
-        if not test.set_up:
+        if line.final and not test.set_up:
             yield self._done(test)
 
     def _failed_outside(self, error: Error, now: datetime) -> Iterator[Fact]:
         self._global_errors += 1
-        if self._global_errors > MAX_GLOBAL_ERRORS or NO_TESTS in error.message.split("\n", 1)[0]:
+        if self._global_errors > MAX_GLOBAL_ERRORS:
+            return
+        if NO_TESTS in error.message.split("\n", 1)[0]:
+            yield _log(now, NO_TESTS, LogLevel.WARNING)
             return
         yield _log(now, error.message, LogLevel.ERROR)
         place = error.location if error.location and _inside(error.location.path) else None
         if place is None:
             self.errors.append(error.message)
+            if not self.begun:
+                return
         test = Identity("", (place.path if place else OUTSIDE,), place or Place("", 0, 0), (), set_up=False)
         key = _id(test)
         earlier = self._attempts.get(key, ())
@@ -288,7 +294,7 @@ def _id(test: Identity) -> str:
 
 
 def _name(test: Identity) -> str:
-    titles = " › ".join(test.title_path)
+    titles = " / ".join(test.title_path)
     return f"[{test.project}] {titles}" if test.project else titles
 
 

@@ -4,6 +4,7 @@
 // The structs of `events.py` are the other end of every line; all sizes are bounded here, at the source.
 'use strict';
 
+const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { stripVTControlCharacters } = require('node:util');
@@ -32,8 +33,8 @@ class StreamingReporter {
   #setUp = new Set();
   #steps = new WeakMap();
 
-  constructor({ socket, root }) {
-    this.#root = root;
+  constructor({ socket }) {
+    this.#root = process.cwd();
     this.#socket = net.connect(socket);
     this.#socket.on('error', () => this.#socket.destroy()); // nobody listens any more: the run itself goes on
   }
@@ -60,8 +61,9 @@ class StreamingReporter {
     const count = (this.#steps.get(result) ?? 0) + 1;
     this.#steps.set(result, count);
     if (count > MAX_STEPS) return;
-    const title = cut(step.title, MAX_TITLE);
-    this.#sendIfRoom({ type: 'step_begin', test: cut(test.title, MAX_TITLE), title, category: step.category, depth: depth(step) });
+    const { category } = step;
+    const title = titleOf(step);
+    this.#sendIfRoom({ type: 'step_begin', test: cut(test.title, MAX_TITLE), title, category, depth: depth(step) });
   }
 
   onTestEnd(test, result) {
@@ -69,6 +71,7 @@ class StreamingReporter {
       type: 'attempt_end',
       test: this.#identity(test),
       outcome: test.outcome(),
+      final: test.outcome() !== 'unexpected' || result.retry >= test.retries,
       attempt: {
         retry: result.retry,
         status: result.status,
@@ -78,7 +81,7 @@ class StreamingReporter {
         errors: result.errors.slice(0, MAX_ERRORS).map((error) => this.#error(error)),
         steps: flatten(result.steps),
         attachments: result.attachments
-          .filter((attachment) => attachment.path)
+          .filter(({ path: file }) => file && fs.existsSync(file))
           .slice(0, MAX_ATTACHMENTS)
           .map(({ name, contentType, path: file }) => ({
             name: cut(name, MAX_TITLE),
@@ -161,6 +164,11 @@ class StreamingReporter {
   }
 }
 
+// What is done, and to what: `Click` and its locator.
+function titleOf({ title, subtitle }) {
+  return cut(subtitle ? `${title} ${subtitle}` : title, MAX_TITLE);
+}
+
 function depth(step) {
   let count = 0;
   for (let at = step.parent; at; at = at.parent) if (STEPS.has(at.category)) count += 1;
@@ -172,12 +180,11 @@ function flatten(steps, level = 0, flat = []) {
     if (flat.length >= MAX_STEPS) break;
     const told = STEPS.has(step.category);
     if (told) {
-      const { title, category, duration, error } = step;
       flat.push({
-        title: cut(title, MAX_TITLE),
-        category,
-        duration_ms: Math.max(0, duration),
-        error: cut(error?.message, MAX_STEP_ERROR),
+        title: titleOf(step),
+        category: step.category,
+        duration_ms: Math.max(0, step.duration),
+        error: cut(step.error?.message, MAX_STEP_ERROR),
         depth: level,
       });
     }

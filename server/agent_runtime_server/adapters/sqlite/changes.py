@@ -11,12 +11,12 @@ class Changes:
     """Tells readers which tasks have changed. A reader is forgotten when nobody holds it any more."""
 
     def __init__(self) -> None:
-        self._readers: WeakSet[_Reader] = WeakSet()
+        self._readers: WeakSet[_ChangeReader] = WeakSet()
         self._closed = False
 
     def reader(self) -> AsyncIterator[set[str]]:
         """A reader of everything that changes from now on."""
-        reader = _Reader()
+        reader = _ChangeReader()
         self._readers.add(reader)
         if self._closed:
             reader.close()
@@ -34,7 +34,7 @@ class Changes:
             reader.close()
 
 
-class _Reader(AsyncIterator[set[str]]):
+class _ChangeReader(AsyncIterator[set[str]]):
     """Merges what it is told until it is asked: at most one entry for each task."""
 
     def __init__(self) -> None:

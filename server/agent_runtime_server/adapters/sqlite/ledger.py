@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent_runtime_server.adapters.sqlite.records import Records, Row
+from agent_runtime_server.adapters.sqlite.schema import BUSY_TIMEOUT
 from agent_runtime_server.adapters.sqlite.segments import SEGMENT_BYTES, Segment, merge, pack
 from agent_runtime_server.domain.event import FOLDING, Event, fold
 from agent_runtime_server.domain.faults import RequestIdReused, SessionNotFound, TaskNotFound
@@ -44,6 +45,7 @@ class Ledger:
         self._max_log_bytes = max_log_bytes
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._publications: list[Publication] = []
+        self._wiped = False
 
     def publications(self) -> list[Publication]:
         """What has changed since the last call, to be told once it is committed."""
@@ -54,6 +56,19 @@ class Ledger:
         """Drop all that is held in memory: the transaction was rolled back."""
         self._rows.clear()
         self._publications.clear()
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log if it may hold secrets that were wiped. Call it after a commit.
+
+        A reader can stand in the way; then the next call does it.
+        """
+        if self._wiped:
+            self.connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                in_use = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self.connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+            self._wiped = bool(in_use)
 
     def create(self, task: Task, event: Event, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
         """Store a new task, unless its key made one before."""
@@ -119,7 +134,8 @@ class Ledger:
         if events or task != row.task:
             task = self._write(row, replace(row, task=task), events).task
         if wipe_secrets:
-            self.connection.execute("DELETE FROM sealed WHERE task = ?", (row.number,))
+            wiped = self.connection.execute("DELETE FROM sealed WHERE task = ?", (row.number,))
+            self._wiped = self._wiped or wiped.rowcount > 0
         return task
 
     def append(self, task_id: str, token: Token, batch: int, events: Sequence[Event]) -> int:

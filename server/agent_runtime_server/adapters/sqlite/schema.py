@@ -6,6 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+BUSY_TIMEOUT = 5000
+"""Milliseconds to wait for another process that has the database locked."""
+
 WAL_BYTES = 64 * 1024 * 1024
 """What the write-ahead log is cut back to after a big transaction."""
 
@@ -74,10 +77,10 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        connection.execute("PRAGMA busy_timeout = 5000")
-        migrate(connection)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     except BaseException:
@@ -90,7 +93,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that only reads; it may be closed from another thread."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
     return connection
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -88,6 +90,8 @@ class Writer:
             working = len(calls) == len(waiting)
             publications: list[Publication] = []
             outcomes = self._commit(ledger, calls, publications)
+            with suppress(sqlite3.Error):  # what was committed stays so
+                ledger.scrub()
             self._loop.call_soon_threadsafe(self._answer, calls, outcomes, publications)
         ledger.connection.close()
         self._loop.call_soon_threadsafe(self._ended.set)

@@ -1,0 +1,55 @@
+"""Exit codes: what the command tells a shell."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    Conflict,
+    DeadlineExceeded,
+    InvalidRequest,
+    NotFound,
+    Unreachable,
+)
+from agent_runtime.v1 import task_pb2
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    GOOD = 0
+    FAILED = 1
+    """The task, or the server, failed."""
+    USAGE = 2
+    """The request cannot be right, or not now."""
+    UNREACHABLE = 3
+    NOT_FOUND = 5
+    TESTS_FAILED = 6
+    """The task worked, and its tests found something."""
+    CANCELLED = 7
+    INTERRUPTED = 130
+
+
+def code_of_task(task: task_pb2.Task) -> ExitCode:
+    """How a task that is done ended."""
+    if task.status == task_pb2.TASK_STATUS_CANCELLED:
+        return ExitCode.CANCELLED
+    if task.status != task_pb2.TASK_STATUS_COMPLETED:
+        return ExitCode.FAILED
+    if task.result.verdict == task_pb2.TEST_VERDICT_FAILED:
+        return ExitCode.TESTS_FAILED
+    return ExitCode.GOOD
+
+
+def code_of_error(error: AgentRuntimeError) -> ExitCode:
+    """What a failed call comes to."""
+    match error:
+        case Unreachable() | DeadlineExceeded():
+            return ExitCode.UNREACHABLE
+        case NotFound():
+            return ExitCode.NOT_FOUND
+        case InvalidRequest() | Conflict():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.FAILED

@@ -1,0 +1,115 @@
+"""``files`` and ``download``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent_runtime.cli.connection import with_client
+from agent_runtime.cli.output import Format, FormatOption, TaskArgument, as_dict, one_line, print_json, size, table
+from agent_runtime.client import AgentRuntimeClient
+from agent_runtime.errors import FileNotFound, TransferCorrupt
+from agent_runtime.paging import pages
+from agent_runtime.v1 import artifact_pb2, session_pb2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(files)
+    app.command()(download)
+
+
+def files(
+    context: typer.Context,
+    task_id: TaskArgument,
+    path: Annotated[str, typer.Option(help="Folder to list; the session's root if not given.")] = "",
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Go into folders.")] = False,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """List the files of a task's session."""
+    found = with_client(context, lambda client: _session_files(client, task_id, path, recursive=recursive))
+    if output is Format.JSON:
+        print_json({"session_id": found[0], "files": [as_dict(file) for file in found[1]]})
+        return
+    rows = [(file.path + "/", "") if file.directory else (file.path, size(file.size_bytes)) for file in found[1]]
+    typer.echo(table(("PATH", "SIZE"), rows))
+
+
+async def _session_files(
+    client: AgentRuntimeClient, task_id: str, path: str, *, recursive: bool
+) -> tuple[str, list[session_pb2.SessionFile]]:
+    found: list[session_pb2.SessionFile] = []
+    session_id = ""
+    async for page in pages(
+        lambda token: client.list_session_files(task_id=task_id, path=path, recursive=recursive, page_token=token)
+    ):
+        session_id = page.session_id
+        found += page.files
+    return session_id, found
+
+
+def download(
+    context: typer.Context,
+    task_id: TaskArgument,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH|ARTIFACT]...", help="Session paths or artifact ids; every artifact if none."),
+    ] = None,
+    directory: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to put them.")] = Path(),
+) -> None:
+    """Download artifacts and session files.
+
+    A download that was cut off goes on where it stopped.
+    """
+    with_client(context, lambda client: _download(client, task_id, names or [], directory))
+
+
+async def _download(client: AgentRuntimeClient, task_id: str, names: list[str], directory: Path) -> None:
+    artifacts = await _artifacts(client, task_id)
+    wanted = [artifact for artifact in artifacts if not names or artifact.id in names or artifact.path in names]
+    for artifact in wanted:
+        target = _inside(directory, _file_name(artifact))
+        _say(await client.download_artifact(task_id, artifact.id, target))
+    known = {artifact.id for artifact in wanted} | {artifact.path for artifact in wanted}
+    paths = [name.strip("/") for name in names if name not in known]
+    if not paths:
+        return
+    session_id, found = await _session_files(client, task_id, "", recursive=True)
+    for path in paths:
+        matching = [file.path for file in found if not file.directory and _is_at_or_below(file.path, path)]
+        if not matching:
+            raise FileNotFound(f"the task has no artifact and its session has no file {path!r}")
+        for match in matching:
+            _say(await client.download_session_file(session_id, match, _inside(directory, match)))
+
+
+async def _artifacts(client: AgentRuntimeClient, task_id: str) -> list[artifact_pb2.Artifact]:
+    artifacts: list[artifact_pb2.Artifact] = []
+    async for page in pages(lambda token: client.list_artifacts(task_id, page_token=token)):
+        artifacts += page.artifacts
+    return artifacts
+
+
+def _file_name(artifact: artifact_pb2.Artifact) -> str:
+    """The path of an artifact's bytes: a folder, such as a report, comes as an archive."""
+    if artifact.media_type == "application/zip" and not artifact.path.endswith(".zip"):
+        return f"{artifact.path}.zip"
+    return artifact.path
+
+
+def _is_at_or_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _inside(directory: Path, path: str) -> Path:
+    """The place of a server's path in a local folder; a path that leads out of it is refused."""
+    target = directory / path
+    if not target.resolve().is_relative_to(directory.resolve()) or target.resolve() == directory.resolve():
+        raise TransferCorrupt(f"the server named a path outside the folder: {one_line(path)!r}")
+    return target
+
+
+def _say(path: Path) -> None:
+    typer.echo(one_line(str(path)))

@@ -1,0 +1,118 @@
+"""The live view: what happened scrolls by, what happens now stays below it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from agent_runtime.cli import describe
+from agent_runtime.cli.output import one_line, seconds, word
+from agent_runtime.v1 import event_pb2, task_pb2
+from agent_runtime.watch import WatchUpdate
+
+_REFRESHES_PER_SECOND = 4
+_STYLES = {"good": "green", "bad": "red", "doubtful": "yellow", "": ""}
+_MARKS = {"good": "✓", "bad": "✗", "doubtful": "!", "": "·"}
+_KEPT_LABELS = {"status", "phase", "finding", "gap"}
+_BAR_WIDTH = 30
+
+
+class LiveView:
+    """Shows a watch on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._live = Live(
+            self, console=self._console, refresh_per_second=_REFRESHES_PER_SECOND, transient=True, redirect_stdout=False
+        )
+        self._started: datetime | None = None
+        self._phase = ""
+        self._activity = ""
+        self._progress = task_pb2.TaskProgress()
+        self._tests: dict[tuple[int, str], str] = {}
+        self._findings = 0
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, update: WatchUpdate) -> None:
+        """Take in an update; the screen follows at its own pace."""
+        if isinstance(update, event_pb2.TaskEvent):
+            self._fold(update)
+        if isinstance(update, task_pb2.Task):
+            self._live.stop()
+            self._console.print(final_table(update))
+            return
+        for line in describe.lines(update):
+            if self._is_kept(line, update):
+                text = Text(f"{_MARKS[line.tone]} ", style=_STYLES[line.tone]).append(f"{line.label:<8} {line.text}")
+                self._console.print(text)
+
+    def _is_kept(self, line: describe.Line, update: WatchUpdate) -> bool:
+        if line.label == "test":
+            return isinstance(update, event_pb2.TaskEvent) and update.test.outcome != 0
+        return line.label in _KEPT_LABELS or (line.label == "log" and line.tone != "")
+
+    def _fold(self, event: event_pb2.TaskEvent) -> None:
+        self._started = self._started or event.event_time.ToDatetime(UTC)
+        match event.WhichOneof("payload"):
+            case "phase_change":
+                if word(event.phase_change, "new_phase") != self._phase:
+                    self._progress = task_pb2.TaskProgress()
+                self._phase = word(event.phase_change, "new_phase")
+                self._activity = one_line(event.phase_change.activity)
+            case "queue":
+                self._activity = describe.queue(event.queue)
+            case "progress":
+                self._progress = event.progress
+            case "log":
+                if event.log.entries:
+                    self._activity = one_line(event.log.entries[-1].message)
+            case "test":
+                state, _ = describe.test_state(event.test)
+                self._tests[event.test.round, event.test.id] = state
+                self._activity = describe.test_title(event.test)
+            case "finding":
+                self._findings += 1
+
+    def __rich__(self) -> Group:
+        return Group(Text(""), self._headline(), self._progress_line(), Text(self._activity, "dim", no_wrap=True))
+
+    def _headline(self) -> Text:
+        started = self._started or datetime.now(UTC)
+        elapsed = max((datetime.now(UTC) - started).total_seconds(), 0)
+        states = list(self._tests.values())
+        parts = [self._phase.replace("_", " ") or "waiting", seconds(elapsed)]
+        parts += [f"{states.count(state)} {state}" for state in ("passed", "failed", "flaky") if state in states]
+        parts += [f"{self._findings} findings"] if self._findings else []
+        return Text("  ·  ".join(parts), style="bold", no_wrap=True)
+
+    def _progress_line(self) -> Table | Text:
+        if not self._progress.total:
+            return Text("")
+        line = Table.grid(padding=(0, 1))
+        completed = min(self._progress.completed, self._progress.total)
+        bar = ProgressBar(total=self._progress.total, completed=completed, width=_BAR_WIDTH)
+        line.add_row(bar, Text(describe.progress(self._progress)))
+        return line
+
+
+def final_table(task: task_pb2.Task) -> Table:
+    """Everything about a task that is done."""
+    table = Table(show_header=False, border_style=_STYLES[describe.task_tone(task)] or "none")
+    for name, value in describe.details(task):
+        table.add_row(Text(name, "dim"), Text(value, overflow="fold"))
+    return table

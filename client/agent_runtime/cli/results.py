@@ -1,0 +1,90 @@
+"""``logs`` and ``results``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from agent_runtime.cli.connection import with_client
+from agent_runtime.cli.describe import log_line, summary, test_state, test_title
+from agent_runtime.cli.output import Format, FormatOption, TaskArgument, as_dict, one_line, print_json, seconds, table
+from agent_runtime.client import AgentRuntimeClient
+from agent_runtime.paging import pages
+from agent_runtime.v1 import event_pb2, service_pb2, test_result_pb2
+
+
+class Level(Enum):
+    """Log severity, lowest first."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(logs)
+    app.command()(results)
+
+
+def logs(
+    context: typer.Context,
+    task_id: TaskArgument,
+    level: Annotated[Level, typer.Option(help="Leave out what is below this level.")] = Level.DEBUG,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Print what a task has logged up to now."""
+    min_level = event_pb2.LogLevel.Value(f"LOG_LEVEL_{level.name}")
+    with_client(context, lambda client: _logs(client, task_id, min_level, output))
+
+
+async def _logs(
+    client: AgentRuntimeClient, task_id: str, min_level: event_pb2.LogLevel.ValueType, output: Format
+) -> None:
+    entries: list[event_pb2.LogEntry] = []
+    async for page in pages(lambda token: client.list_task_logs(task_id, min_level=min_level, page_token=token)):
+        if output is Format.JSON:
+            entries += page.entries
+            continue
+        for entry in page.entries:
+            line = log_line(entry)
+            typer.echo(f"{line.time:%H:%M:%SZ}  {line.text}")
+    if output is Format.JSON:
+        print_json({"entries": [as_dict(entry) for entry in entries]})
+
+
+def results(context: typer.Context, task_id: TaskArgument, output: FormatOption = Format.TEXT) -> None:
+    """Show the tests that a task ran."""
+    tests, counts = with_client(context, lambda client: _results(client, task_id))
+    if output is Format.JSON:
+        print_json({"tests": [as_dict(test) for test in tests], "summary": as_dict(counts)})
+        return
+    rows = [
+        (test_state(test)[0], str(len(test.attempts)), _took(test), test_title(test), _error(test)) for test in tests
+    ]
+    typer.echo(table(("RESULT", "ATTEMPTS", "TOOK", "TEST", "ERROR"), rows))
+    typer.echo(f"\n{summary(counts)}")
+
+
+async def _results(
+    client: AgentRuntimeClient, task_id: str
+) -> tuple[list[test_result_pb2.TestCase], test_result_pb2.TestSummary]:
+    tests: list[test_result_pb2.TestCase] = []
+    page = service_pb2.ListTestResultsResponse()
+    async for page in pages(lambda token: client.list_test_results(task_id, page_token=token)):
+        tests += page.tests
+    return tests, page.summary
+
+
+def _took(test: test_result_pb2.TestCase) -> str:
+    return seconds(sum(attempt.duration.ToTimedelta().total_seconds() for attempt in test.attempts))
+
+
+def _error(test: test_result_pb2.TestCase) -> str:
+    if test.outcome != test_result_pb2.TEST_OUTCOME_UNEXPECTED:
+        return ""
+    messages = [error.message for attempt in test.attempts for error in attempt.errors]
+    return one_line(messages[-1])[:200] if messages else ""

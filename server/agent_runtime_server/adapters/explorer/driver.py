@@ -1,0 +1,218 @@
+"""The explorer as a driver: it works in a process of its own, and its lines become facts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from agent_runtime_server.adapters.environment import child_environment
+from agent_runtime_server.adapters.explorer import protocol
+from agent_runtime_server.adapters.explorer.flow import Seen
+from agent_runtime_server.adapters.processes import Exit, Limits, OutputLine, spawn
+from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.pipeline import PhaseKind
+from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
+from agent_runtime_server.domain.task import Failure, FailureReason, Progress, TaskType
+from agent_runtime_server.ports import Availability, Emit, PhaseJob, PhaseReport
+
+COMMAND = (sys.executable, "-P", "-m", "agent_runtime_server.adapters.explorer")
+"""``-P``: no module is ever imported from the workspace."""
+MEMORY_BYTES = 2 << 30
+MARGIN_SECONDS = 120.0
+"""What an explorer may take beyond its own safety stop, to write down what it has, before it counts as stuck."""
+TAIL_LINES = 20
+"""Lines of standard error that a failure quotes."""
+MAX_LOG_LINE = 4096
+MAX_QUOTED = 300
+"""Characters of a strange line that a failure quotes."""
+MAX_STDERR_LINES = 1000
+"""Lines of standard error that are logged; the explorer's own log does not come that way."""
+
+_PACKAGE_ROOT = Path(__file__).parents[3]
+_KINDS: dict[PhaseKind, Literal["plan", "generate"]] = {PhaseKind.PLAN: "plan", PhaseKind.GENERATE: "generate"}
+
+
+class ExplorerDriver:
+    """Plans and writes tests without a model. Implements ``ports.AgentDriver``."""
+
+    name = "explorer"
+
+    def __init__(
+        self,
+        find_browser: Callable[[], object | None],
+        environment: Mapping[str, str] = os.environ,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        """``find_browser`` gives None while there is no browser to explore with."""
+        self._find_browser = find_browser
+        self._environment = environment
+        self._command = command
+
+    def availability(self) -> Availability:
+        """Whether Playwright for Python and a browser are there."""
+        if importlib.util.find_spec("playwright") is None:
+            return Availability(False, message="the Python package playwright is missing; run bin/bootstrap")
+        if self._find_browser() is None:
+            return Availability(False, message="there is no Chromium to explore with; run bin/bootstrap")
+        return Availability(True, importlib.metadata.version("playwright"))
+
+    def task_types(self) -> Collection[TaskType]:
+        """Whatever needs no more than planning, generating and running."""
+        return frozenset(TaskType)
+
+    async def run(self, job: PhaseJob, emit: Emit) -> PhaseReport:
+        """Explore or generate; see ``ports.AgentDriver``."""
+        work = _Work(job, emit)
+        order = _job(job)
+        environment = child_environment(self._environment, PYTHONPATH=str(_PACKAGE_ROOT))
+        limits = Limits(memory_bytes=MEMORY_BYTES, seconds=order.max_seconds + MARGIN_SECONDS)
+        try:
+            async with spawn(self._command, cwd=job.workspace, env=environment, limits=limits) as tree:
+                with suppress(ConnectionError):  # it ended before it read its job; how it ended says why
+                    await tree.write(protocol.encode(order) + b"\n")
+                    tree.close_stdin()
+                async for line in tree.lines():
+                    await work.take(line)
+                    if work.garbled:
+                        break
+                else:
+                    return work.report(await tree.wait())
+        except OSError as error:
+            return _failed(FailureReason.AGENT_ERROR, f"the explorer could not be started: {error}")
+        return work.not_understood()
+
+
+def _job(job: PhaseJob) -> protocol.Job:
+    """The explorer's order; limits that are 0 are its own to choose."""
+    options = job.spec.explore
+    limits = {
+        "max_states": options.max_states,
+        "max_actions": options.max_actions,
+        "max_seconds": options.max_duration.total_seconds(),
+    }
+    fields: dict[str, object] = {
+        "kind": _KINDS[job.kind],
+        "app_url": job.spec.app_url,
+        "workspace": str(job.workspace),
+        "instructions": job.spec.instructions,
+        "username": job.spec.sign_in.username,
+        "password": job.password,
+        "seed": options.seed,
+        "allow_destructive": options.allow_destructive,
+        **{name: value for name, value in limits.items() if value},
+    }
+    return msgspec.convert(fields, protocol.Job)
+
+
+class _Work:
+    """One run of the explorer: turns its lines into facts, and at last into a report."""
+
+    def __init__(self, job: PhaseJob, emit: Emit) -> None:
+        self._workspace = job.workspace
+        self._phase = job.kind.value
+        self._emit = emit
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._stderr_lines = 0
+        self._end: protocol.Done | protocol.Failed | None = None
+        self.garbled = ""
+        """What is wrong with a line that is not one of the protocol's."""
+
+    async def take(self, line: OutputLine) -> None:
+        """Take in a line of output."""
+        if line.stream == "stderr":
+            self._log_stderr(line.text[:MAX_LOG_LINE])
+            return
+        try:
+            match protocol.decode_line(line.text):
+                case protocol.Done() | protocol.Failed() as end:
+                    self._end = end
+                case protocol.Wrote(path=path):
+                    size, digest = await asyncio.to_thread(_measure, self._workspace, path)
+                    self._emit(FileChanged(path, size, digest))
+                    if kept := _kept(path):
+                        self._emit(kept)
+                case told:
+                    self._emit(self._fact(told))
+        except (msgspec.MsgspecError, ValueError, OSError) as error:
+            self.garbled = f"{error} in {line.text[:MAX_QUOTED]!r}"
+
+    def report(self, ended: Exit) -> PhaseReport:
+        """The report of an explorer that has ended."""
+        if ended.reason in ("memory", "time"):
+            return _failed(
+                FailureReason.OUT_OF_RESOURCES, f"the explorer was stopped at its limit of {ended.reason}", self._tail
+            )
+        match self._end:
+            case protocol.Done(summary=summary, test_paths=paths) if ended.code == 0:
+                return PhaseReport(summary_markdown=summary, test_paths=paths)
+            case protocol.Failed(reason=reason, message=message) if ended.code == 0:
+                return _failed(FailureReason(reason), message)
+        how = f"signal {ended.signal}" if ended.signal else f"exit code {ended.code}"
+        return _failed(FailureReason.AGENT_ERROR, f"the explorer crashed ({how})", self._tail)
+
+    def not_understood(self) -> PhaseReport:
+        """The report of an explorer that was stopped, because it said something strange."""
+        return _failed(FailureReason.AGENT_ERROR, f"the explorer was not understood: {self.garbled}", self._tail)
+
+    def _fact(self, line: protocol.Log | protocol.Activity | protocol.Progress | protocol.Found) -> Fact:
+        match line:
+            case protocol.Log():
+                return LogEntry(_now(), LogLevel(line.level), LogSource.AGENT, line.message[:MAX_LOG_LINE])
+            case protocol.Activity():
+                return PhaseChanged(self._phase, self._phase, line.text)
+            case protocol.Progress():
+                return Progress(line.completed, line.total, line.unit)
+            case protocol.Found():
+                return _finding(line.finding)
+
+    def _log_stderr(self, text: str) -> None:
+        self._tail.append(text)
+        self._stderr_lines += 1
+        if text.strip() and self._stderr_lines <= MAX_STDERR_LINES:
+            self._emit(LogEntry(_now(), LogLevel.WARNING, LogSource.AGENT, text))
+
+
+def _kept(path: str) -> Produced | None:
+    """What a written file is worth keeping as."""
+    if path == "specs/plan.md":
+        return Produced(ArtifactKind.PLAN, path, "text/markdown")
+    if path == "specs/model.json":
+        return Produced(ArtifactKind.APP_MODEL, path, "application/json")
+    if path.startswith("tests/") and path.endswith(".ts"):
+        return Produced(ArtifactKind.TEST_SOURCE, path, "text/x-typescript")
+    return None
+
+
+def _finding(seen: Seen) -> Finding:
+    digest = hashlib.sha256("\0".join((seen.kind, seen.url, seen.title)).encode()).hexdigest()
+    return Finding(digest[:20], FindingKind(seen.kind), Severity(seen.severity), seen.url, seen.title, seen.steps)
+
+
+def _measure(workspace: Path, path: str) -> tuple[int, str]:
+    """Size and SHA-256 of a file of the workspace; raises OSError for a path that leads out of it."""
+    file = (workspace / path).resolve()
+    if not file.is_relative_to(workspace.resolve()):
+        raise PermissionError(f"{path} leads out of the workspace")
+    with file.open("rb") as content:
+        return file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _failed(reason: FailureReason, message: str, tail: Collection[str] = ()) -> PhaseReport:
+    quoted = "\n".join(tail).strip()
+    return PhaseReport(failure=Failure(reason, f"{message}:\n{quoted}" if quoted else message))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

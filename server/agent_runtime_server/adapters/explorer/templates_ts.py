@@ -1,0 +1,242 @@
+"""TypeScript and configuration files that are the same for every app; ``$WORDS`` in capitals are filled in."""
+
+from __future__ import annotations
+
+from agent_runtime_server.adapters.explorer.typescript import NUMBER_IN
+
+GITIGNORE = """\
+.auth/
+artifacts/
+node_modules
+"""
+
+PACKAGE = """\
+{
+  "name": "generated-tests",
+  "private": true,
+  "scripts": {
+    "test": "playwright test",
+    "lint": "eslint .",
+    "typecheck": "tsc --noEmit"
+  },
+  "devDependencies": {
+    "@playwright/test": "1.65.1",
+    "@types/node": "^20.19.0",
+    "eslint": "10.15.0",
+    "eslint-plugin-playwright": "2.12.2",
+    "typescript": "6.0.3",
+    "typescript-eslint": "8.73.0"
+  }
+}
+"""
+
+TSCONFIG = """\
+{
+  "compilerOptions": {
+    "target": "ES2022",
+    "module": "NodeNext",
+    "moduleResolution": "NodeNext",
+    "strict": true,
+    "noEmit": true,
+    "skipLibCheck": true,
+    "types": ["node"]
+  },
+  "include": ["playwright.config.ts", "tests/**/*.ts"]
+}
+"""
+
+ESLINT_CONFIG = """\
+import playwright from 'eslint-plugin-playwright';
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['artifacts/', 'node_modules/'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
+  { ...playwright.configs['flat/recommended'], files: ['tests/**/*.ts'] },
+  { files: ['tests/*.setup.ts'], rules: { 'playwright/expect-expect': 'off' } },
+  { files: ['**/*.mjs'], ...tseslint.configs.disableTypeChecked },
+);
+"""
+
+CONFIG = """\
+import { defineConfig, devices } from '@playwright/test';
+
+export default defineConfig({
+  testDir: 'tests',
+  outputDir: 'artifacts/test-results',
+  // All tests share the data of one app.
+  workers: 1,
+  forbidOnly: !!process.env.CI,
+  reporter: [['list'], ['html', { open: 'never', outputFolder: 'artifacts/report' }]],
+  expect: { timeout: 5_000, toPass: { timeout: 10_000 } },
+  use: {
+    baseURL: process.env.BASE_URL ?? $APP_URL,
+    actionTimeout: 10_000,
+    navigationTimeout: 20_000,
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+    video: 'retain-on-failure',
+    // Chromium's sandbox does not work for root.
+    launchOptions: { chromiumSandbox: process.getuid?.() !== 0 },
+  },
+  projects: [
+    { name: 'seed', testMatch: 'tests/seed.spec.ts' },$SETUP
+    {
+      name: 'chromium',
+      testIgnore: 'tests/seed.spec.ts',
+      use: devices['Desktop Chrome'],$NEEDS_SETUP
+    },
+  ],
+});
+"""
+
+SETUP_PROJECT = """
+    { name: 'setup', testMatch: 'tests/auth.setup.ts' },"""
+
+NEEDS_SETUP = """
+      dependencies: ['setup'],"""
+
+SEED = """\
+import { expect, test } from './fixtures';
+
+test.describe('Seed', () => {
+  test('seed', async ({ page }) => {
+    await page.goto($START);
+    await expect(page.locator('body')).toBeVisible();
+  });
+});
+"""
+
+_UID = """\
+  uid: async ({}, use, { parallelIndex, retry }) => {
+    await use(`${Date.now().toString(36)}w${parallelIndex}r${retry}`);
+  },
+"""
+
+_PAGE = """\
+  page: async ({ page }, use) => {
+    page.on('dialog', (dialog) => void dialog.accept());
+    await use(page);
+  },
+"""
+
+FIXTURES = f"""\
+import {{ test as base }} from '@playwright/test';
+
+export {{ expect }} from '@playwright/test';
+
+interface Fixtures {{
+  /** Unique for each run of a test. */
+  uid: string;
+}}
+
+export const test = base.extend<Fixtures>({{
+{_PAGE}
+{_UID}}});
+"""
+
+FIXTURES_WITH_SIGN_IN = f"""\
+import path from 'node:path';
+import {{ test as base, type Page }} from '@playwright/test';
+import {{ type Credentials, signIn }} from './sign-in';
+
+export {{ expect }} from '@playwright/test';
+
+/** Where the set-up project keeps the session of the signed-in user. */
+export const signedInState = path.join(__dirname, '../.auth/user.json');
+
+interface Fixtures {{
+  credentials: Credentials;
+  /** A page that has just signed in, with a session of its own. */
+  signedInPage: Page;
+  /** Unique for each run of a test. */
+  uid: string;
+}}
+
+export const test = base.extend<Fixtures>({{
+  credentials: async ({{}}, use) => {{
+    await use({{ username: required('TEST_USERNAME'), password: required('TEST_PASSWORD') }});
+  }},
+
+{_PAGE}
+  signedInPage: async ({{ page, credentials }}, use) => {{
+    await signIn(page, credentials);
+    await use(page);
+  }},
+
+{_UID}}});
+
+function required(name: string): string {{
+  const value = process.env[name];
+  if (!value) throw new Error(`Set ${{name}} in the environment: the tests need it to sign in.`);
+  return value;
+}}
+"""
+
+SIGN_IN = """\
+import { expect, type Page } from '@playwright/test';
+
+export interface Credentials {
+  username: string;
+  password: string;
+}
+
+export async function signIn(page: Page, credentials: Credentials): Promise<void> {
+  $STATEMENTS
+}
+"""
+
+AUTH_SETUP = """\
+import { signedInState, test as setup } from './fixtures';
+
+setup('sign in', async ({ signedInPage }) => {
+  await signedInPage.context().storageState({ path: signedInState });
+});
+"""
+
+SUPPORT = f"""\
+import {{ expect, type Locator }} from '@playwright/test';
+
+/** The text of an element, or what a field holds. */
+export async function textOf(locator: Locator): Promise<string> {{
+  const text = await locator.evaluate(read);
+  return text.trim();
+}}
+
+/** The first number in the text of an element, as soon as it has one: 1234.5 in "Total: £1,234.50". */
+export async function amount(locator: Locator): Promise<number> {{
+  let number: number | null = null;
+  await expect
+    .poll(async () => (number = numberIn(await textOf(locator))), {{ message: `a number in ${{locator.toString()}}` }})
+    .not.toBeNull();
+  return number ?? NaN;
+}}
+
+/** The first number in the text of each element. */
+export async function amounts(locator: Locator): Promise<number[]> {{
+  const texts = await Promise.all((await locator.all()).map(textOf));
+  return texts.map((text) => numberIn(text) ?? NaN);
+}}
+
+export function sum(numbers: number[]): number {{
+  return numbers.reduce((total, number) => total + number, 0);
+}}
+
+/** The field, if the browser's own validation refuses what the user left in it. */
+export function refused(field: Locator): Locator {{
+  return field.and(field.page().locator(':user-invalid'));
+}}
+
+/** The first number in a text, whatever the currency and the locale. */
+{NUMBER_IN}
+
+function read(element: HTMLElement | SVGElement): string {{
+  const field =
+    element instanceof HTMLInputElement ||
+    element instanceof HTMLSelectElement ||
+    element instanceof HTMLTextAreaElement;
+  if (field) return element.value;
+  return element instanceof HTMLElement ? element.innerText : (element.textContent ?? '');
+}}
+"""

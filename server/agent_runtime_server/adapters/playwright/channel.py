@@ -1,0 +1,64 @@
+"""Where the reporter's lines arrive: a Unix socket of the run's own, apart from everything that tests print."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+MAX_LINE = 8 << 20
+"""Bytes; the reporter's own bounds keep an attempt's line well below it."""
+MAX_PATH = 100
+"""What fits into a socket address everywhere, in bytes."""
+END_SECONDS = 10.0
+"""How long the last lines may take to arrive after the runner has exited."""
+
+
+class Channel:
+    """The reporter's connection: one for each run, the first that is made."""
+
+    def __init__(self, path: Path, take: Callable[[bytes], None]) -> None:
+        self.path = path
+        self.connected = False
+        self._take = take
+        self._ended = asyncio.Event()
+
+    async def drained(self) -> None:
+        """Wait until the reporter has said everything. For after it has exited; bounded all the same."""
+        if self.connected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await self._ended.wait()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.connected:
+            writer.close()
+            return
+        self.connected = True
+        try:
+            # A reporter that was killed leaves half a line, or resets the connection; what came before it stands.
+            with suppress(ConnectionError):
+                while (line := await reader.readline()).endswith(b"\n"):
+                    self._take(line)
+        finally:
+            writer.close()
+            self._ended.set()
+
+
+@asynccontextmanager
+async def listen(take: Callable[[bytes], None]) -> AsyncIterator[Channel]:
+    """A channel that hands each line to ``take``, which must not fail. It is gone when the block is left."""
+    with tempfile.TemporaryDirectory(prefix="run-", dir=_short_folder()) as folder:
+        channel = Channel(Path(folder) / "reporter", take)
+        server = await asyncio.start_unix_server(channel._serve, channel.path, limit=MAX_LINE)
+        try:
+            yield channel
+        finally:
+            server.close()
+
+
+def _short_folder() -> str | None:
+    """Where a socket's path is short enough; a deep TMPDIR is passed over."""
+    return "/tmp" if len(tempfile.gettempdir().encode()) > MAX_PATH - 30 else None  # noqa: S108

@@ -1,0 +1,16 @@
+// The configuration that suites are run with: the workspace's own, with what the server has to say laid over it.
+//
+// A copy of this stands beside the workspace's configuration for the time of a run, because Playwright takes relative
+// paths from the folder of the configuration file. The copy has the same ending, and so is read as the same kind of module.
+// What the server says comes from the environment, as every worker loads the configuration again.
+import * as exported from './playwright.config.ts';
+
+const { use, reporter } = JSON.parse(process.env.AGENT_RUNTIME_RUN);
+const config = exported.default?.default ?? exported.default ?? exported;
+const overridden = (settings) => ({ ...settings, use: { ...settings.use, ...use } });
+
+export default {
+  ...overridden(config),
+  ...(config.projects && { projects: config.projects.map(overridden) }),
+  reporter,
+};

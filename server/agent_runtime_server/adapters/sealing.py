@@ -1,0 +1,72 @@
+"""Sealing secrets with a key that lies in a file of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+
+
+class FileKeySecrets:
+    """The ``Secrets`` port: AES-256-GCM (NIST SP 800-38D) with the task's id as associated data.
+
+    The key is made at first use, readable by its owner only. Sealed bytes are the nonce, then the ciphertext.
+    """
+
+    def __init__(self, key_file: Path) -> None:
+        self._key_file = key_file
+        self._key: bytes | None = None
+
+    def seal(self, values: Mapping[str, str], task_id: str) -> bytes:
+        """Sealed values; empty for no values."""
+        if not values:
+            return b""
+        # Imported when there is a secret, for it is slow to load.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + AESGCM(self._read_key()).encrypt(nonce, json.dumps(dict(values)).encode(), task_id.encode())
+
+    def unseal(self, sealed: bytes, task_id: str) -> Mapping[str, str]:
+        """The values. Raises ValueError if they are not for this task or were changed."""
+        if not sealed:
+            return {}
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        try:
+            plain = AESGCM(self._read_key()).decrypt(nonce, ciphertext, task_id.encode())
+        except InvalidTag as bad:
+            raise ValueError("sealed secrets do not belong to this task, this key, or were changed") from bad
+        values: dict[str, str] = json.loads(plain)
+        return values
+
+    def _read_key(self) -> bytes:
+        if self._key is None:
+            if not self._key_file.exists():
+                self._make_key()
+            key = self._key_file.read_bytes()
+            if len(key) != _KEY_BYTES:
+                raise ValueError(f"{self._key_file} is no key of {_KEY_BYTES} bytes")
+            self._key = key
+        return self._key
+
+    def _make_key(self) -> None:
+        fresh = self._key_file.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(os.urandom(_KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            # A link never replaces a key that another writer has made meanwhile.
+            os.link(fresh, self._key_file)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()

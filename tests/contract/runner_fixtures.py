@@ -1,0 +1,126 @@
+"""Small suites, and the page that they test."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from agent_runtime_server.adapters.toolchain import Toolchain
+from agent_runtime_server.domain.task import RunOptions
+from agent_runtime_server.ports import RunJob
+from agent_runtime_server.testing.script import STRAY
+
+IMPORT = "import { test, expect } from '@playwright/test';\n"
+
+SUITE = {
+    "package.json": '{"type": "module"}',
+    "playwright.config.ts": """
+import { defineConfig, devices } from '@playwright/test';
+export default defineConfig({
+  testDir: './tests',
+  retries: 1,
+  use: { video: 'off' },
+  projects: [
+    { name: 'setup', testMatch: /.*\\.setup\\.ts/ },
+    { name: 'desktop', dependencies: ['setup'], use: { ...devices['Desktop Chrome'], trace: 'off' } },
+  ],
+});
+""",
+    "tests/sign-in.setup.ts": IMPORT + "test('sign in', async () => {});",
+    "tests/seed.spec.ts": IMPORT + "test('seed', async () => {});",
+    "tests/page.spec.ts": IMPORT
+    + """
+test.describe('page', () => {
+  test('passes', { tag: '@smoke' }, async ({ page }) => {
+    console.log('hello from the test');
+    console.log('{"type":"end","status":"passed","duration_ms":1}');
+    await test.step('open the page', async () => {
+      await page.goto('/');
+    });
+    await expect(page.getByRole('heading')).toHaveText('Hello');
+    expect(process.env.SIGN_IN_PASSWORD).toBe('hunter2');
+    expect(process.env.SERVER_KEY).toBeUndefined();
+    expect(process.env.BASE_URL).toContain('127.0.0.1');
+  });
+});
+test('fails', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.getByRole('heading')).toHaveText('Goodbye', { timeout: 100 });
+});
+test('flaky', async ({ page }, info) => {
+  await page.goto('/');
+  expect(info.retry).toBe(1);
+});
+test.skip('skipped', async () => {});
+""",
+}
+"""One test of each outcome; its configuration wants no videos and no traces."""
+
+HANGING = {
+    "tests/hangs.spec.ts": IMPORT
+    + f"""
+import {{ spawn }} from 'node:child_process';
+import fs from 'node:fs';
+test('hangs', async ({{ page }}) => {{
+  test.setTimeout(600_000);
+  await page.goto('/');
+  const stray = spawn('python3', ['-c', {STRAY!r}], {{ detached: true }});
+  fs.writeFileSync('stray.pid', String(await new Promise((told) => stray.stdout.once('data', told))));
+  console.log('blocked');
+  await new Promise(() => setTimeout(() => {{}}, 600_000));
+}});
+""",
+}
+"""A test that starts a process which leaves its session, prints ``blocked``, and never ends."""
+
+
+def toolchain() -> Toolchain:
+    """The toolchain of this clone, or the one that the environment names."""
+    return Toolchain(Path(os.environ.get("AGENT_RUNTIME_TOOLCHAIN_DIR") or Path(__file__).parents[2] / ".toolchain"))
+
+
+def workspace(folder: Path, files: Mapping[str, str]) -> Path:
+    """A folder with these files and the toolchain's link."""
+    for path, text in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    toolchain().link(folder)
+    return folder
+
+
+def run_job(
+    folder: Path, app_url: str = "", options: RunOptions | None = None, *, record: bool = False, round_number: int = 1
+) -> RunJob:
+    """A run of the suite in a folder."""
+    return RunJob(
+        folder, app_url, options or RunOptions(), {"SIGN_IN_PASSWORD": "hunter2"}, round=round_number, record=record
+    )
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Page</title><h1>Hello</h1>")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is given
+        pass
+
+
+@contextmanager
+def served_page() -> Iterator[str]:
+    """The URL of a page with one heading."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

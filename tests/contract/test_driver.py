@@ -1,0 +1,222 @@
+"""What every driver does, and how the explorer's lines are told."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from agent_runtime_server.adapters.explorer import protocol
+from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
+from agent_runtime_server.adapters.explorer.flow import Seen
+from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.pipeline import PhaseKind
+from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress
+from agent_runtime_server.ports import AgentDriver, PhaseReport
+from agent_runtime_server.testing.driver import ScriptedDriver
+from agent_runtime_server.testing.script import Script
+from tests.contract.driver_fixtures import BLOCK, explorer, phase_job
+
+PLAN = "# Plan\n"
+FACTS = (
+    PhaseChanged(Phase.PLANNING, Phase.PLANNING, "looking at /"),
+    Progress(1, 3, "step"),
+    FileChanged("specs/plan.md", len(PLAN), hashlib.sha256(PLAN.encode()).hexdigest()),
+    Produced(ArtifactKind.PLAN, "specs/plan.md", "text/markdown"),
+)
+BLOCKED = PhaseChanged(Phase.PLANNING, Phase.PLANNING, "blocked")
+FILES = {"specs/plan.md": PLAN}
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """One kind of driver in the states that the contract is about."""
+
+    working: Callable[[], AgentDriver]
+    failing: Callable[[], AgentDriver]
+    blocking: Callable[[], tuple[AgentDriver, Callable[[Path], int]]]
+    """Blocks after BLOCKED with a stray process, whose id the second function gives."""
+
+
+def _scripted_blocking() -> tuple[AgentDriver, Callable[[Path], int]]:
+    driver = ScriptedDriver({PhaseKind.PLAN: Script((BLOCKED,), blocks=True, stray=True)})
+    return driver, lambda _: driver.player.stray_pid
+
+
+SCRIPTED = Drivers(
+    lambda: ScriptedDriver(
+        {PhaseKind.PLAN: Script(FACTS, FILES)}, {PhaseKind.PLAN: PhaseReport(summary_markdown="found it")}
+    ),
+    lambda: ScriptedDriver(
+        reports={PhaseKind.PLAN: PhaseReport(failure=Failure(FailureReason.SIGN_IN_FAILED, "refused"))}
+    ),
+    _scripted_blocking,
+)
+EXPLORER = Drivers(
+    lambda: explorer(
+        protocol.Activity("looking at /"),
+        protocol.Progress(1, 3, "step"),
+        protocol.Wrote("specs/plan.md"),
+        protocol.Done("found it"),
+        files=FILES,
+    ),
+    lambda: explorer(protocol.Failed("sign_in_failed", "refused")),
+    lambda: (explorer(then=BLOCK), lambda workspace: int((workspace / "stray.pid").read_text())),
+)
+
+
+@pytest.fixture(params=[SCRIPTED, EXPLORER], ids=["scripted", "explorer"])
+def drivers(request: pytest.FixtureRequest) -> Drivers:
+    chosen: Drivers = request.param
+    return chosen
+
+
+async def test_tells_facts_in_order_and_reports(drivers: Drivers, tmp_path: Path) -> None:
+    facts: list[Fact] = []
+    report = await drivers.working().run(phase_job(tmp_path), facts.append)
+    assert tuple(facts) == FACTS
+    assert report == PhaseReport(summary_markdown="found it")
+    assert (tmp_path / "specs" / "plan.md").read_text() == PLAN
+
+
+async def test_failure_is_a_report(drivers: Drivers, tmp_path: Path) -> None:
+    report = await drivers.failing().run(phase_job(tmp_path), lambda _: None)
+    assert report.failure == Failure(FailureReason.SIGN_IN_FAILED, "refused")
+
+
+async def test_cancelling_leaves_no_process_and_no_later_fact(drivers: Drivers, tmp_path: Path) -> None:
+    driver, stray_pid = drivers.blocking()
+    facts: list[Fact] = []
+    blocked = asyncio.Event()
+
+    def emit(fact: Fact) -> None:
+        facts.append(fact)
+        if fact == BLOCKED:
+            blocked.set()
+
+    running = asyncio.create_task(driver.run(phase_job(tmp_path), emit))
+    await asyncio.wait_for(blocked.wait(), 30)
+    stray = psutil.Process(stray_pid(tmp_path))
+    assert stray.is_running()
+    told = len(facts)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not psutil.pid_exists(stray.pid)
+    assert len(facts) == told
+
+
+# --- the explorer's lines --------------------------------------------------------------------------------------------
+
+
+async def facts_of(
+    driver: ExplorerDriver, workspace: Path, kind: PhaseKind = PhaseKind.PLAN
+) -> tuple[list[Fact], PhaseReport]:
+    facts: list[Fact] = []
+    report = await driver.run(phase_job(workspace, kind), facts.append)
+    return facts, report
+
+
+async def test_findings_have_an_id_of_what_they_are(tmp_path: Path) -> None:
+    seen = [
+        Seen(kind="broken_link", severity="medium", url="/a", title="404", steps=("Open /",)),
+        Seen(kind="broken_link", severity="medium", url="/a", title="404", steps=("Open /b",)),
+        Seen(kind="broken_link", severity="medium", url="/b", title="404"),
+    ]
+    facts, _ = await facts_of(explorer(*map(protocol.Found, seen), protocol.Done("")), tmp_path)
+    first, again, other = (fact for fact in facts if isinstance(fact, Finding))
+    assert (first.kind, first.severity, first.steps) == (FindingKind.BROKEN_LINK, Severity.MEDIUM, ("Open /",))
+    assert first.id == again.id != other.id
+
+
+async def test_generated_tests_are_kept_and_reported(tmp_path: Path) -> None:
+    files = {"tests/a.spec.ts": "test", "specs/model.json": "{}", "playwright.config.ts": "export default {}"}
+    driver = explorer(*map(protocol.Wrote, files), protocol.Done("", ("tests/a.spec.ts",)), files=files)
+    facts, report = await facts_of(driver, tmp_path, PhaseKind.GENERATE)
+    assert [fact.path for fact in facts if isinstance(fact, FileChanged)] == list(files)
+    assert {fact.path: fact.kind for fact in facts if isinstance(fact, Produced)} == {
+        "tests/a.spec.ts": ArtifactKind.TEST_SOURCE,
+        "specs/model.json": ArtifactKind.APP_MODEL,
+    }
+    assert report.test_paths == ("tests/a.spec.ts",)
+
+
+async def test_log_lines_and_standard_error(tmp_path: Path) -> None:
+    facts, _ = await facts_of(
+        explorer(protocol.Log("warning", "slow page"), protocol.Done(""), stderr="odd\n"), tmp_path
+    )
+    logs = {(fact.level, fact.source, fact.message) for fact in facts if isinstance(fact, LogEntry)}
+    assert logs == {
+        (LogLevel.WARNING, LogSource.AGENT, "slow page"),
+        (LogLevel.WARNING, LogSource.AGENT, "odd"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [
+        (explorer(then="sys.exit(3)", stderr="boom\n"), ("exit code 3", "boom")),
+        (explorer(then="os.kill(os.getpid(), 9)", stderr="boom\n"), ("signal 9", "boom")),
+        (explorer(protocol.Done(""), then="sys.exit(1)"), ("exit code 1",)),
+        (explorer(), ("exit code 0",)),
+        (explorer("no line of ours", then=BLOCK), ("not understood", "no line of ours")),
+        (explorer('{"type":"wrote","path":"../../etc/passwd"}'), ("leads out of the workspace",)),
+        (explorer(protocol.Wrote("specs/none.md")), ("No such file",)),
+    ],
+    ids=["exit", "signal", "exit-after-done", "silent", "garbled", "outside", "missing-file"],
+)
+async def test_a_broken_explorer_is_an_agent_error(
+    driver: ExplorerDriver, said: tuple[str, ...], tmp_path: Path
+) -> None:
+    _, report = await facts_of(driver, tmp_path)
+    assert report.failure is not None
+    assert report.failure.reason is FailureReason.AGENT_ERROR
+    assert all(words in report.failure.message for words in said), report.failure.message
+
+
+async def test_too_much_time_is_out_of_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent_runtime_server.adapters.explorer.driver.MARGIN_SECONDS", 0.0)
+    job = phase_job(tmp_path, max_duration="PT1S")
+    report = await explorer(then="time.sleep(600)").run(job, lambda _: None)
+    assert report.failure is not None
+    assert report.failure.reason is FailureReason.OUT_OF_RESOURCES
+
+
+async def test_a_command_that_is_not_there_is_a_report(tmp_path: Path) -> None:
+    driver = ExplorerDriver(Path.cwd, command=("no-such-command",))
+    report = await driver.run(phase_job(tmp_path), lambda _: None)
+    assert report.failure is not None
+    assert report.failure.reason is FailureReason.AGENT_ERROR
+
+
+async def test_password_travels_on_standard_input_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "secret")
+    await explorer(protocol.Done("")).run(phase_job(tmp_path, max_states=7), lambda _: None)
+    got: dict[str, Any] = json.loads((tmp_path / "job.json").read_text())
+    order = protocol.decode_job(json.dumps(got["job"]))
+    assert (order.kind, order.username, order.password) == ("plan", "ada", "hunter2")
+    assert (order.max_states, order.max_actions) == (7, protocol.Job(kind="plan", app_url="", workspace="").max_actions)
+    assert order.workspace == str(tmp_path)
+    assert "hunter2" not in json.dumps([got["arguments"], got["environment"]])
+    assert "SOME_API_KEY" not in got["environment"]
+
+
+def test_availability_tells_what_is_missing() -> None:
+    assert ExplorerDriver(Path.cwd).availability().available
+    without = ExplorerDriver(lambda: None).availability()
+    assert not without.available
+    assert "Chromium" in without.message
+
+
+async def test_the_real_explorer_answers(tmp_path: Path) -> None:
+    report = await ExplorerDriver(Path.cwd).run(phase_job(tmp_path, PhaseKind.GENERATE), lambda _: None)
+    assert report.failure is not None  # there is no plan; what counts is that it understood its job and said so
+    assert report.failure.reason is FailureReason.NOTHING_GENERATED, report.failure.message

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
+from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
+from agent_runtime_server.adapters.toolchain import Toolchain
+from tests.unit.explorer.samples import CART, MODEL, PAGES, REFUSED
+from tests.unit.explorer.site import serve
+
+ROOT = Path(__file__).parents[3]
+TOOLCHAIN = Toolchain(Path(os.environ.get("AGENT_RUNTIME_TOOLCHAIN_DIR", ROOT / ".toolchain")))
+
+GOLDEN = Path(__file__).with_name("golden")
+
+
+def test_a_flow_with_every_word_of_the_language() -> None:
+    assert test_file.print_test(CART) == (GOLDEN / "add-to-cart.spec.ts").read_text()
+
+
+def test_a_flow_in_a_stored_session() -> None:
+    assert test_file.print_test(REFUSED) == (GOLDEN / "mail-refused.spec.ts").read_text()
+
+
+@pytest.mark.parametrize(
+    ("literal", "printed"),
+    [
+        ("plain", "'plain'"),
+        ("it's", '"it\'s"'),
+        ("a 'b' \"c\"", "'a \\'b\\' \"c\"'"),
+        ("a\\b\n\u2028", "'a\\\\b\\n\\u2028'"),
+        ("'); process.exit(); ('", "\"'); process.exit(); ('\""),
+        ("$${uid}", "'${uid}'"),
+        ("${uid}", "uid"),
+        ("`${uid}` $${x} \\", "`\\`${uid}\\` \\${x} \\\\`"),
+    ],
+)
+def test_no_text_breaks_out_of_its_literal(literal: str, printed: str) -> None:
+    assert typescript.text(literal, {"uid": "uid"}) == printed
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("Add to cart", "addToCart"),
+        ("2 for 1", "for1"),
+        ("class", "class_"),
+        ("productName", "productName"),
+        ("кружка", ""),
+    ],
+)
+def test_identifiers(words: str, name: str) -> None:
+    assert typescript.identifier(words) == name
+
+
+async def test_the_suite_type_checks_lints_and_passes(tmp_path: Path) -> None:
+    with serve(PAGES) as url:
+        specs = tmp_path / "specs"
+        specs.mkdir()
+        (specs / "plan.md").write_text(plan_text.print_plan(MODEL))
+        (specs / "model.json").write_bytes(msgspec.json.encode(MODEL))
+        lines: list[Line] = []
+        await generate_job.run(Job(kind="generate", app_url=url, workspace=str(tmp_path)), lines.append)
+        assert isinstance(lines[-1], Done)
+        assert len(lines[-1].test_paths) == 3
+        TOOLCHAIN.link(tmp_path)
+        types, style = await asyncio.gather(
+            _node(TOOLCHAIN.command_tsc("--noEmit"), tmp_path),
+            _node(TOOLCHAIN.command_eslint("--max-warnings=0", "."), tmp_path),
+        )
+        assert types == (0, "")
+        assert style == (0, "")
+        code, report = await _node(
+            TOOLCHAIN.command_playwright("test", "--project=chromium", "--reporter=json"),
+            tmp_path,
+            TEST_USERNAME="joe",
+            TEST_PASSWORD="pa'ss",
+        )
+        assert code == 0, report
+        assert json.loads(report)["stats"]["expected"] == 4, "three tests and the set-up"
+
+
+async def test_without_credentials_the_set_up_says_what_to_set(tmp_path: Path) -> None:
+    with serve(PAGES) as url:
+        (tmp_path / "specs").mkdir()
+        (tmp_path / "specs/plan.md").write_text(plan_text.print_plan(MODEL))
+        (tmp_path / "specs/model.json").write_bytes(msgspec.json.encode(MODEL))
+        await generate_job.run(Job(kind="generate", app_url=url, workspace=str(tmp_path)), lambda line: None)
+        TOOLCHAIN.link(tmp_path)
+        code, report = await _node(TOOLCHAIN.command_playwright("test", "--project=setup", "--reporter=line"), tmp_path)
+        assert code == 1
+        assert "Set TEST_USERNAME in the environment" in report
+
+
+async def _node(command: Sequence[str], folder: Path, **environment: str) -> tuple[int | None, str]:
+    assert shutil.which("node")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "BASE_URL"))}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=kept | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 90)
+    return process.returncode, output.decode()
