@@ -22,6 +22,7 @@ from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
 from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
 from agent_runtime_server.adapters.probe import reach
 from agent_runtime_server.adapters.sealing import FileKeySecrets
+from agent_runtime_server.adapters.sqlite.schema import DatabaseTooNew
 from agent_runtime_server.adapters.sqlite.store import SqliteStore
 from agent_runtime_server.adapters.state_dir import StateDir, StateDirInUse
 from agent_runtime_server.adapters.toolchain import Toolchain
@@ -148,9 +149,9 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             group.create_task(dispatcher.run_worker(executor, slots=settings.slots or slots_of_this_machine())),
         ]
         server = create_server()
-        validation = _LazyRequests()
+        requests = Requests()
         for service in services:
-            add_service(server, service, validation)
+            add_service(server, service, requests)
         names = [service.descriptor.full_name for service in services]
         health = Health(server, names)
         _enable_reflection(server, names)
@@ -159,6 +160,8 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
         app.health = health
         await server.start()
         await health.serving()
+        # After the start, for it takes as long as the start.
+        background.append(group.create_task(asyncio.to_thread(requests.warm)))
         try:
             yield app
         finally:
@@ -166,18 +169,6 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             await server.stop(_STOP_SECONDS)
             for task in background:
                 task.cancel()
-
-
-class _LazyRequests:
-    """Makes the validator at the first request: importing it takes longer than starting the server."""
-
-    def __init__(self) -> None:
-        self._requests: Requests | None = None
-
-    def __call__(self) -> Requests:
-        if self._requests is None:
-            self._requests = Requests()
-        return self._requests
 
 
 def _enable_reflection(server: Any, names: Sequence[str]) -> None:
@@ -224,8 +215,8 @@ def serve(flags: Mapping[str, Any]) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
-    except StateDirInUse as busy:
-        print(f"agent-runtime: {busy}", file=sys.stderr)
+    except (StateDirInUse, DatabaseTooNew) as refused:
+        print(f"agent-runtime: {refused}", file=sys.stderr)
         return 1
     except RuntimeError as problem:
         if "bind" not in str(problem).lower():

@@ -144,7 +144,7 @@ def start(_quick: bool) -> Sample:
         flags = ["--address", "127.0.0.1:0", "--state-dir", f"{folder}/s", "--workspace-root", f"{folder}/w"]
         ours = seconds_to_first_answer(
             ["-m", "agent_runtime.cli.main", "serve", *flags],
-            lambda address: ask(address, RUNTIME + "GetTask", b""),
+            lambda address: ask(address, RUNTIME + "GetServerInfo", b""),
         )
     return Sample(limit * 1000, ours * 1000, ours / limit)
 

@@ -16,23 +16,21 @@ _TAIL_BYTES = 4000
 
 
 class ChildFailed(Exception):
-    """A child process did not start, or ended too early; the message has the end of its output."""
+    """A child process did not start, or ended too early; the message has the end of what it wrote to stderr."""
 
 
 class Child:
-    """A running child process, the leader of a session of its own so that a Ctrl-C is not sent to it as well."""
+    """A running child process."""
 
     def __init__(self, process: asyncio.subprocess.Process, name: str, log: Path) -> None:
-        self._process = process
+        self.process = process
         self._name = name
         self._log = log
         self.ready = ""
         """What followed the mark in the line that told it is ready."""
 
-    async def wait_until_ready(self, mark: str) -> None:
+    async def wait_until_ready(self, output: asyncio.StreamReader, mark: str) -> None:
         """Read its output up to a line with the mark. Raises ChildFailed if it ends, or takes a minute."""
-        output = self._process.stdout
-        assert output is not None
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 while line := (await output.readline()).decode(errors="replace"):
@@ -40,38 +38,26 @@ class Child:
                         self.ready = line.split(mark, 1)[1].strip()
                         return
         except TimeoutError:
-            raise ChildFailed(f"{self._name} was not ready in {_READY_SECONDS:g} s{self._tail()}") from None
-        raise self._ended(await self._process.wait())
+            raise ChildFailed(f"{self._name} was not ready in {_READY_SECONDS:g} s{self._last_words()}") from None
+        await self.watch_over()
 
     async def watch_over(self) -> None:
-        """Throw away its further output; raises ChildFailed when it ends."""
-        await self._discard_output()
-        raise self._ended(await self._process.wait())
-
-    async def _discard_output(self) -> None:
-        output = self._process.stdout
-        assert output is not None
-        while await output.read(65536):
-            pass
+        """Wait until it ends by itself, which is a ChildFailed."""
+        code = await self.process.wait()
+        raise ChildFailed(f"{self._name} ended with exit code {code}{self._last_words()}")
 
     async def stop(self) -> None:
-        """End it: SIGTERM, and SIGKILL to its whole group if that does not help."""
-        # A child whose output nobody reads may block before it ends.
-        discarding = asyncio.create_task(self._discard_output())
+        """End it: SIGTERM, and SIGKILL to whatever is left of its group."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+            self.process.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
-                await self._process.wait()
+                await self.process.wait()
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        await self._process.wait()
-        await discarding
+            os.killpg(self.process.pid, signal.SIGKILL)
+        await self.process.wait()
 
-    def _ended(self, code: int) -> ChildFailed:
-        return ChildFailed(f"{self._name} ended with exit code {code}{self._tail()}")
-
-    def _tail(self) -> str:
+    def _last_words(self) -> str:
         with self._log.open("rb") as file:
             file.seek(max(self._log.stat().st_size - _TAIL_BYTES, 0))
             text = file.read().decode(errors="replace").strip()
@@ -88,20 +74,49 @@ async def child(
     directory: Path | None = None,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Child]:
-    """A child process inside the block, from when it printed a line with ``mark``; stderr goes to ``log``."""
-    with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            cwd=directory,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    running = Child(process, name, log)
+    """A child process inside the block, from when it printed a line with ``mark``; stderr goes to ``log``.
+
+    It leads a session of its own, so that a Ctrl-C is for its owner alone.
+    """
+    async with _pipe() as (output, write_end):
+        with log.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=errors,
+                cwd=directory,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        os.close(write_end)
+        running = Child(process, name, log)
+        discarding = None
+        try:
+            await running.wait_until_ready(output, mark)
+            # A child whose output nobody reads blocks sooner or later.
+            discarding = asyncio.create_task(_discard(output))
+            yield running
+        finally:
+            await asyncio.shield(running.stop())
+            if discarding is not None:
+                discarding.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe of our own: asyncio waits for the end of its pipes, which grandchildren may hold, after a child's end."""
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+    )
     try:
-        await running.wait_until_ready(mark)
-        yield running
+        yield reader, write_end
     finally:
-        await asyncio.shield(running.stop())
+        transport.close()
+
+
+async def _discard(output: asyncio.StreamReader) -> None:
+    while await output.read(65536):
+        pass

@@ -14,13 +14,13 @@ from rich.text import Text
 
 from agent_runtime.cli import describe
 from agent_runtime.cli.output import one_line, seconds, word
-from agent_runtime.v1 import event_pb2, task_pb2
+from agent_runtime.v1 import event_pb2, task_pb2, test_result_pb2
 from agent_runtime.watch import WatchUpdate
 
 _REFRESHES_PER_SECOND = 4
 _STYLES = {"good": "green", "bad": "red", "doubtful": "yellow", "": ""}
 _MARKS = {"good": "✓", "bad": "✗", "doubtful": "!", "": "·"}
-_KEPT_LABELS = {"status", "phase", "finding", "gap"}
+_KEPT_LABELS = {"status", "finding", "gap"}
 _BAR_WIDTH = 30
 
 
@@ -62,8 +62,12 @@ class LiveView:
                 self._console.print(text)
 
     def _is_kept(self, line: describe.Line, update: WatchUpdate) -> bool:
-        if line.label == "test":
-            return isinstance(update, event_pb2.TaskEvent) and update.test.outcome != 0
+        """Whether a line is to stay on the screen; what a task does just now is not."""
+        if isinstance(update, event_pb2.TaskEvent):
+            if line.label == "test":
+                return update.test.outcome != test_result_pb2.TEST_OUTCOME_UNSPECIFIED
+            if line.label == "phase":
+                return update.phase_change.old_phase != update.phase_change.new_phase
         return line.label in _KEPT_LABELS or (line.label == "log" and line.tone != "")
 
     def _fold(self, event: event_pb2.TaskEvent) -> None:
@@ -79,8 +83,9 @@ class LiveView:
             case "progress":
                 self._progress = event.progress
             case "log":
-                if event.log.entries:
-                    self._activity = one_line(event.log.entries[-1].message)
+                told = [entry for entry in event.log.entries if entry.level != event_pb2.LOG_LEVEL_DEBUG]
+                if told:
+                    self._activity = one_line(told[-1].message)
             case "test":
                 state, _ = describe.test_state(event.test)
                 self._tests[event.test.round, event.test.id] = state

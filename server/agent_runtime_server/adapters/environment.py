@@ -22,6 +22,8 @@ ALLOWED = (
     "http_proxy",
     "https_proxy",
     "no_proxy",
+    # Set only while coverage is measured: by it, an explorer counts with the server that started it.
+    "COVERAGE_PROCESS_CONFIG",
 )
 """An allow-list, so that keys and tokens of the server never reach an app's tests."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,17 +23,19 @@ class FileKeySecrets:
         self._key: bytes | None = None
 
     def seal(self, values: Mapping[str, str], task_id: str) -> bytes:
-        """Sealed values; empty for no values."""
+        """Sealed values; empty for no values. Raises OSError or ValueError if the key file cannot be used."""
         if not values:
             return b""
         # Imported when there is a secret, for it is slow to load.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        if not self._key_file.exists():
+            self._make_key()
         nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(self._read_key()).encrypt(nonce, json.dumps(dict(values)).encode(), task_id.encode())
 
     def unseal(self, sealed: bytes, task_id: str) -> Mapping[str, str]:
-        """The values. Raises ValueError if they are not for this task or were changed."""
+        """The values. Raises ValueError if they are not for this task, were changed, or the key is another or gone."""
         if not sealed:
             return {}
         from cryptography.exceptions import InvalidTag
@@ -41,6 +44,8 @@ class FileKeySecrets:
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             plain = AESGCM(self._read_key()).decrypt(nonce, ciphertext, task_id.encode())
+        except FileNotFoundError as gone:
+            raise ValueError(f"the key of the sealed secrets, {self._key_file}, is gone") from gone
         except InvalidTag as bad:
             raise ValueError("sealed secrets do not belong to this task, this key, or were changed") from bad
         values: dict[str, str] = json.loads(plain)
@@ -48,25 +53,27 @@ class FileKeySecrets:
 
     def _read_key(self) -> bytes:
         if self._key is None:
-            if not self._key_file.exists():
-                self._make_key()
-            key = self._key_file.read_bytes()
+            with self._key_file.open("rb") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise PermissionError(f"{self._key_file} may be read by others: chmod 600 it")
+                key = file.read(_KEY_BYTES + 1)
             if len(key) != _KEY_BYTES:
                 raise ValueError(f"{self._key_file} is no key of {_KEY_BYTES} bytes")
             self._key = key
         return self._key
 
     def _make_key(self) -> None:
-        fresh = self._key_file.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with tempfile.NamedTemporaryFile(dir=self._key_file.parent, prefix="key-") as fresh:
+            fresh.write(os.urandom(_KEY_BYTES))
+            fresh.flush()
+            os.fsync(fresh.fileno())
+            try:
+                # A link never replaces a key that another writer has made meanwhile.
+                os.link(fresh.name, self._key_file)
+            except FileExistsError:
+                return
+        folder = os.open(self._key_file.parent, os.O_RDONLY)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(os.urandom(_KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            # A link never replaces a key that another writer has made meanwhile.
-            os.link(fresh, self._key_file)
-        except FileExistsError:
-            pass
+            os.fsync(folder)
         finally:
-            fresh.unlink()
+            os.close(folder)

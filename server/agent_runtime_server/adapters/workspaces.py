@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +13,16 @@ from typing import Protocol
 
 import aiofiles
 
+from agent_runtime_server.domain import quarantine
 from agent_runtime_server.domain.faults import FieldViolation, FileNotFound, InvalidField, PathOutsideSession
 from agent_runtime_server.ports import SessionFile
 
 PIECE = 1 << 20
 _LINKED = "node_modules"
 _TEST_FILE = re.compile(r"\.(spec|test)\.[cm]?[jt]sx?$")
-_NO_TESTS = ("tests/quarantine/", "tests/seed.spec.")
+_NO_TESTS = (f"{quarantine.FOLDER}/", "tests/seed.spec.", "artifacts/")
 _MOST_FILES = 100_000
+"""Longest list of files; the rest is left out."""
 
 
 class Toolchain(Protocol):
@@ -33,146 +37,152 @@ class FolderWorkspaces:
     """The ``Workspaces`` port: ``root/<session>/``."""
 
     def __init__(self, root: Path, toolchain: Toolchain) -> None:
-        self._root = root.absolute()
+        self._root = _real(root)
         self._toolchain = toolchain
 
     async def prepare(self, session_id: str) -> Path:
         """The session's folder, made when it is new."""
-        return await asyncio.to_thread(self._prepare, session_id)
 
-    def _prepare(self, session_id: str) -> Path:
-        workspace = self._root / session_id
-        for folder in ("specs", "tests", "artifacts"):
-            (workspace / folder).mkdir(parents=True, exist_ok=True)
-        self._toolchain.link(workspace)
-        return workspace
+        def make() -> Path:
+            workspace = self._workspace(session_id)
+            for folder in ("specs", "tests", "artifacts"):
+                (workspace / folder).mkdir(parents=True, exist_ok=True)
+            self._toolchain.link(workspace)
+            return workspace
+
+        return await asyncio.to_thread(make)
 
     async def next_round(self, session_id: str) -> int:
         """One more than the highest ``artifacts/run-<n>``."""
-        return await asyncio.to_thread(self._next_round, session_id)
 
-    def _next_round(self, session_id: str) -> int:
-        runs = (self._root / session_id / "artifacts").glob("run-*")
-        numbers = [int(run.name[4:]) for run in runs if run.name[4:].isdigit()]
-        return max(numbers, default=0) + 1
+        def count() -> int:
+            runs = (self._workspace(session_id) / "artifacts").glob("run-*")
+            return 1 + max((int(run.name[4:]) for run in runs if run.name[4:].isdecimal()), default=0)
+
+        return await asyncio.to_thread(count)
 
     async def has_plan(self, session_id: str) -> bool:
-        """Whether there is a plan."""
-        specs = self._root / session_id / "specs"
-        return await asyncio.to_thread(lambda: any(specs.glob("*.md")))
+        """Whether there is a plan: a Markdown file in ``specs/``."""
+        specs = self._workspace(session_id) / "specs"
+        return await asyncio.to_thread(lambda: any(path.is_file() for path in specs.glob("*.md")))
 
     async def has_tests(self, session_id: str) -> bool:
-        """Whether there are tests to run."""
+        """Whether there are tests to run, but for the seed and what is in quarantine."""
 
         def look() -> bool:
-            workspace = self._root / session_id
+            workspace = self._workspace(session_id)
             return any(
-                _TEST_FILE.search(file.path) and not file.path.startswith(_NO_TESTS)
+                _TEST_FILE.search(file.path) and not file.directory and not file.path.startswith(_NO_TESTS)
                 for file in _walk(workspace, workspace, recursive=True)
             )
 
         return await asyncio.to_thread(look)
 
     async def quarantine(self, session_id: str, path: str, reason: str) -> str:
-        """Move an unsteady test to ``tests/quarantine/``."""
-        return await asyncio.to_thread(self._quarantine, session_id, path, reason)
+        """Move an unsteady test to ``tests/quarantine/``. Raises PathOutsideSession, FileNotFound."""
 
-    def _quarantine(self, session_id: str, path: str, reason: str) -> str:
-        source = self._inside(session_id, path)
-        target = self._root / session_id / "tests" / "quarantine" / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        depth = len(Path(path).parent.parts)
-        text = re.sub(r"^(\s*)test\(", r"\1test.fixme(", source.read_text(), flags=re.MULTILINE)
-        text = re.sub(r"(from\s+['\"])((?:\.\./)+|\./)", lambda found: _moved(found, depth), text)
-        target.write_text(f"// quarantined: {' '.join(reason.split())}\n{text}")
-        source.unlink()
-        return target.relative_to(self._root / session_id).as_posix()
+        def move() -> str:
+            source = self._file(session_id, path)
+            workspace = self._workspace(session_id)
+            old = source.relative_to(workspace).as_posix()
+            new = quarantine.path_of(old)
+            target = workspace / new
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(quarantine.set_aside(source.read_text("utf-8"), old, reason), "utf-8")
+            source.unlink()
+            return new
+
+        return await asyncio.to_thread(move)
 
     async def files(self, session_id: str, path: str, *, recursive: bool) -> Sequence[SessionFile]:
-        """Files below a folder."""
+        """Files below a folder, sorted by path. Raises PathOutsideSession, FileNotFound."""
 
         def look() -> Sequence[SessionFile]:
+            workspace = self._workspace(session_id)
             folder = self._inside(session_id, path)
-            if not folder.is_dir():
-                if path:
-                    raise FileNotFound(f"session {session_id} has no folder {path}")
-                return ()
-            found = sorted(_walk(self._root / session_id, folder, recursive=recursive), key=lambda file: file.path)
-            return found[:_MOST_FILES]
+            if folder != workspace and not folder.is_dir():
+                raise FileNotFound(f"session {session_id} has no folder {path}")
+            found = _walk(workspace, folder, recursive=recursive)
+            return sorted(found, key=lambda file: file.path)[:_MOST_FILES]
 
         return await asyncio.to_thread(look)
 
     async def read(
         self, session_id: str, path: str, offset: int, limit: int
     ) -> tuple[SessionFile, AsyncIterator[bytes]]:
-        """One file and its bytes."""
+        """One file and its bytes, as many as it has now. Raises PathOutsideSession, FileNotFound, InvalidField."""
 
         def look() -> tuple[Path, SessionFile]:
-            file = self._inside(session_id, path)
-            if not file.is_file():
-                raise FileNotFound(f"session {session_id} has no file {path}")
-            return file, _describe(self._root / session_id, file)
+            file = self._file(session_id, path)
+            return file, _describe(self._workspace(session_id), file, file.stat())
 
         file, described = await asyncio.to_thread(look)
-        if offset > described.size_bytes:
+        left = described.size_bytes - offset
+        if left < 0:
             behind = FieldViolation("read_offset", f"is behind the file's {described.size_bytes} bytes")
             raise InvalidField(f"read_offset {behind.description}", violations=[behind])
-        return described, _pieces(file, offset, limit)
+        return described, _pieces(file, offset, min(limit, left) if limit else left)
+
+    def _workspace(self, session_id: str) -> Path:
+        if session_id in ("", ".", "..") or "/" in session_id or "\0" in session_id:
+            raise PathOutsideSession(f"{session_id!r} is no session id")
+        return self._root / session_id
 
     def _inside(self, session_id: str, path: str) -> Path:
         """The real path, if it is in the session."""
-        workspace = (self._root / session_id).resolve()
-        target = workspace / path
-        parts = Path(path).parts
-        resolved = target.resolve()
-        if "\0" in path or Path(path).is_absolute() or ".." in parts or not resolved.is_relative_to(workspace):
+        workspace = self._workspace(session_id)
+        if "\0" in path or ".." in Path(path).parts:
             raise PathOutsideSession(f"{path!r} leads out of the session")
-        if _LINKED in parts:
+        real = _real(workspace / path)
+        if not real.is_relative_to(workspace):
+            raise PathOutsideSession(f"{path!r} leads out of the session")
+        if _LINKED in (*Path(path).parts, *real.relative_to(workspace).parts):
             raise PathOutsideSession(f"{_LINKED} is not part of the session")
-        return resolved
+        return real
+
+    def _file(self, session_id: str, path: str) -> Path:
+        file = self._inside(session_id, path)
+        if not file.is_file():
+            raise FileNotFound(f"session {session_id} has no file {path}")
+        return file
 
 
-def _moved(found: re.Match[str], depth: int) -> str:
-    """A relative import, seen from ``tests/quarantine/`` instead of from a folder ``depth`` deep."""
-    up = found[2].count("../")
-    return found[1] + "../" * (2 - depth + up) if 2 - depth + up > 0 else found[0]
+def _real(path: Path) -> Path:
+    # Unlike Path.resolve, it takes a circle of links for a path of its own.
+    return Path(os.path.realpath(path))
 
 
 def _walk(workspace: Path, folder: Path, *, recursive: bool) -> Iterator[SessionFile]:
-    if not folder.is_dir():
+    """What is in a folder now; links out of the workspace, and files that go meanwhile, are left out."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
         return
-    for path in folder.iterdir():
-        if path.name == _LINKED or (path.is_symlink() and not path.resolve().is_relative_to(workspace.resolve())):
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name == _LINKED or (entry.is_symlink() and not _real(path).is_relative_to(workspace)):
             continue
-        if not path.exists():
+        try:
+            yield _describe(workspace, path, entry.stat())
+        except OSError:
             continue
-        yield _describe(workspace, path)
-        if recursive and path.is_dir() and not path.is_symlink():
+        if recursive and entry.is_dir(follow_symlinks=False):
             yield from _walk(workspace, path, recursive=True)
 
 
-def _describe(workspace: Path, path: Path) -> SessionFile:
-    state = path.stat()
-    directory = path.is_dir()
-    try:
-        relative = path.relative_to(workspace)
-    except ValueError:
-        relative = path.relative_to(workspace.resolve())
+def _describe(workspace: Path, path: Path, state: os.stat_result) -> SessionFile:
+    directory = stat.S_ISDIR(state.st_mode)
     return SessionFile(
-        path=relative.as_posix(),
+        path=path.relative_to(workspace).as_posix(),
         size_bytes=0 if directory else state.st_size,
         update_time=datetime.fromtimestamp(state.st_mtime, UTC),
         directory=directory,
     )
 
 
-async def _pieces(path: Path, offset: int, limit: int) -> AsyncIterator[bytes]:
+async def _pieces(path: Path, offset: int, count: int) -> AsyncIterator[bytes]:
     async with aiofiles.open(path, "rb") as file:
         await file.seek(offset)
-        left = limit or None
-        while piece := await file.read(PIECE if left is None else min(PIECE, left)):
+        while count and (piece := await file.read(min(PIECE, count))):
             yield piece
-            if left is not None:
-                left -= len(piece)
-                if not left:
-                    return
+            count -= len(piece)

@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
@@ -14,54 +14,79 @@ from urllib.parse import quote, quote_plus
 from agent_runtime_server.domain.event import Fact
 
 MASK = "[redacted]"
-_SHORTEST = 3
+SHORTEST = 3
 """Shorter values are left: masking every "a" or "12" would tell the value and ruin the text."""
+
+_NAMES = frozenset({"id", "test_id", "artifact_ids", "sha256", "media_type"})
+"""Fields that name something by a digest or a fixed word: they tell no secret, and must go on naming it."""
+_PATHS = frozenset({"path"})
 
 F = TypeVar("F", bound=Fact)
 
 
 class Redactor:
-    """Replaces secret values by ``[redacted]``. Values of fewer than 3 characters are not replaced."""
+    """Replaces secret values by ``[redacted]``, also where they are written for URLs, JSON, HTML or in base64.
+
+    Values of fewer than 3 characters are not replaced. In paths only values are that nobody would take for a part of a
+    file's name: of 6 characters or more, and not of letters alone. With the password "test", ``tests/`` keeps its name.
+    """
 
     def __init__(self, values: Iterable[str]) -> None:
-        forms = {form for value in values if len(value) >= _SHORTEST for form in _forms(value)}
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        values = [value for value in values if len(value) >= SHORTEST]
+        self._in_texts = _pattern(values)
+        self._in_paths = _pattern(value for value in values if len(value) >= 2 * SHORTEST and not value.isalpha())
 
     def redact(self, text: str) -> str:
         """The text without the values."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        return self._in_texts.sub(MASK, text) if self._in_texts else text
 
     def redact_fact(self, fact: F) -> F:
-        """The fact without the values in any of its texts."""
-        return self._clean(fact) if self._pattern else fact
+        """The fact without the values in any of its texts. Ids and digests stay."""
+        return self._without(fact) if self._in_texts else fact
 
-    def _clean(self, value: Any) -> Any:
+    def _without(self, value: Any, name: str = "") -> Any:
         if isinstance(value, str):
-            return self.redact(value)
+            if name not in _PATHS:
+                return self.redact(value)
+            return self._in_paths.sub(MASK, value) if self._in_paths else value
         if isinstance(value, tuple):
-            return tuple(self._clean(item) for item in value)
+            return tuple(self._without(item, name) for item in value)
         if is_dataclass(value) and not isinstance(value, type):
-            new = {field.name: self._clean(getattr(value, field.name)) for field in fields(value)}
-            return replace(value, **new)
+            names = [field.name for field in fields(value) if field.name not in _NAMES]
+            return replace(value, **{name: self._without(getattr(value, name), name) for name in names})
         return value
 
 
-def _forms(value: str) -> Iterable[str]:
+def _pattern(values: Iterable[str]) -> re.Pattern[str] | None:
+    """Matches every form of the values, the longest first, and the mask, so that no part of it is masked again."""
+    forms = sorted({form for value in values for form in _forms(value)}, key=lambda form: (-len(form), form))
+    return re.compile("|".join(map(re.escape, (MASK, *forms)))) if forms else None
+
+
+def _forms(value: str) -> Iterator[str]:
     yield value
-    yield quote(value, safe="")
-    yield quote(value)
-    yield quote_plus(value)
-    yield html.escape(value)
-    yield html.escape(value, quote=False)
+    for encoded in (quote(value, safe=""), quote(value), quote_plus(value)):
+        yield encoded
+        yield re.sub("%..", lambda code: code[0].lower(), encoded)
+    for escaped in (html.escape(value), html.escape(value, quote=False)):
+        yield escaped
+        yield escaped.replace("&#x27;", "&#39;")
     for ascii_only in (True, False):
         yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-    raw = value.encode()
-    # Inside a longer text the value starts at any of three places of a base64 group: its inner characters are the same.
+    yield from _base64_forms(value.encode())
+
+
+def _base64_forms(raw: bytes) -> Iterator[str]:
+    """Encoded alone, and inside of a longer text, such as "user:password" of HTTP's basic authentication.
+
+    There the value starts at any of the three places of a group, and but for its ends it always looks the same.
+    """
+    parts = [base64.b64encode(raw).decode()]
     for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
-        start = -(-shift * 8 // 6)
-        core = encoded[start : (shift + len(raw)) * 8 // 6]
-        if len(core) >= 2 * _SHORTEST:
-            yield core
-            yield core.replace("+", "-").replace("/", "_")
+        encoded = base64.b64encode(b"\0" * shift + raw).decode()
+        core = encoded[-(-shift * 8 // 6) : (shift + len(raw)) * 8 // 6]
+        if len(core) >= 2 * SHORTEST:
+            parts.append(core)
+    for part in parts:
+        yield part
+        yield part.replace("+", "-").replace("/", "_")

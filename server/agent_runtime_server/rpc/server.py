@@ -42,7 +42,7 @@ def create_server() -> grpc.aio.Server:
     )
 
 
-def add_service(server: grpc.aio.Server, service: Service, requests: Callable[[], Requests]) -> None:
+def add_service(server: grpc.aio.Server, service: Service, requests: Requests) -> None:
     """Serve a service. Bytes go in and out, so that stored events are never parsed on their way."""
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     for method in service.descriptor.methods:
@@ -57,12 +57,12 @@ def add_service(server: grpc.aio.Server, service: Service, requests: Callable[[]
     )
 
 
-def _unary(method: MethodDescriptor, call: Unary, requests: Callable[[], Requests]) -> Any:
+def _unary(method: MethodDescriptor, call: Unary, requests: Requests) -> Any:
     request_type = GetMessageClass(method.input_type)
 
     async def handle(raw: bytes, context: Context) -> bytes:
         try:
-            response = await call(requests().decode(request_type, raw))
+            response = await call(requests.decode(request_type, raw))
             return response.SerializeToString()
         except RuntimeFault as fault:
             await abort(context, fault)
@@ -73,12 +73,12 @@ def _unary(method: MethodDescriptor, call: Unary, requests: Callable[[], Request
     return handle
 
 
-def _streaming(method: MethodDescriptor, call: Streaming, requests: Callable[[], Requests]) -> Any:
+def _streaming(method: MethodDescriptor, call: Streaming, requests: Requests) -> Any:
     request_type = GetMessageClass(method.input_type)
 
     async def handle(raw: bytes, context: Context) -> None:
         try:
-            messages = call(requests().decode(request_type, raw))
+            messages = call(requests.decode(request_type, raw))
             try:
                 async for message in messages:
                     await context.write(message if isinstance(message, bytes) else message.SerializeToString())

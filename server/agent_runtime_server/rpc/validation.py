@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
 
+from agent_runtime.v1 import service_pb2
 from agent_runtime_server.domain.faults import FieldViolation, InvalidField
+
+if TYPE_CHECKING:
+    from protovalidate import Validator
 
 M = TypeVar("M", bound=Message)
 
 
 class Requests:
-    """Decodes and validates. Rules are compiled at the first message of a type; ``warm`` does that at start."""
+    """Decodes and validates. The validator is loaded and its rules are compiled at first use, or by ``warm``."""
 
-    def __init__(self) -> None:
-        # Imported here, for it costs as much time as the rest of the server together.
+    @cached_property
+    def _validator(self) -> Validator:
+        # Imported here, for it costs as much time as the start of the whole server.
         from protovalidate import Validator
 
-        self._validator = Validator()
+        return Validator()
 
-    def warm(self, *types: type[Message]) -> None:
-        """Compile the rules of these types."""
-        for request_type in types:
-            self._validator.collect_violations(request_type())
+    def warm(self) -> None:
+        """Compile the rules of every request, so that no caller waits for it."""
+        for service in service_pb2.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                self._validator.collect_violations(GetMessageClass(method.input_type)())
 
     def decode(self, request_type: type[M], raw: bytes) -> M:
         """The request in these bytes. Raises InvalidField, with every bad field."""
@@ -31,6 +39,8 @@ class Requests:
             request = request_type.FromString(raw)
         except DecodeError as bad:
             raise InvalidField(f"the bytes are no {request_type.DESCRIPTOR.full_name}: {bad}") from bad
+        if not raw and not request_type.DESCRIPTOR.fields:
+            return request
         found = self._validator.collect_violations(request)
         if found:
             violations = [
@@ -46,7 +56,6 @@ def _path(field: object) -> str:
     """A FieldPath in words: ``task.configuration.app_url``, ``kinds[2]``."""
     parts = []
     for element in getattr(field, "elements", ()):
-        subscript = getattr(element, "subscript", None)
-        value = getattr(subscript, "value", None)
-        parts.append(f"{element.field_name}[{value}]" if value is not None else element.field_name)
+        value = getattr(getattr(element, "subscript", None), "value", None)
+        parts.append(element.field_name if value is None else f"{element.field_name}[{value}]")
     return ".".join(parts)

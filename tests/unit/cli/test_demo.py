@@ -26,7 +26,7 @@ def python(script: str) -> list[str]:
 async def test_a_child_is_ready_when_it_says_so_and_gone_after_the_block(tmp_path: Path) -> None:
     async with child("it", python(SLEEPS), "READY", log=tmp_path / "log") as running:
         assert running.ready == "http://here"
-        process = psutil.Process(running._process.pid)
+        process = psutil.Process(running.process.pid)
         assert process.is_running()
     assert not process.is_running()
 

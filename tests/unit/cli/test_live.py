@@ -21,11 +21,15 @@ def test_what_happened_scrolls_by_and_the_end_is_a_table() -> None:
     with LiveView(terminal) as view:
         for event in every_kind_of_event():
             view.show(event)
+        planning = task_pb2.TASK_PHASE_PLANNING
+        again = event_pb2.PhaseChange(old_phase=planning, new_phase=planning, activity="tries the search")
+        view.show(event_pb2.TaskEvent(phase_change=again))
         view.show(done_task())
     text = shown(terminal)
     assert "✗ test     failed Cart > total (0.0 s): 12 is not 13" in text
     assert "! finding  high broken link: Help" in text
     assert "· phase    planning: looks around" in text
+    assert "phase    planning: tries the search" not in text
     assert text.index("finding") < text.index("completed, tests passed")
 
 

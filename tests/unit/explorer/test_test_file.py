@@ -61,6 +61,7 @@ def test_identifiers(words: str, name: str) -> None:
     assert typescript.identifier(words) == name
 
 
+@pytest.mark.timeout(300)
 async def test_the_suite_type_checks_lints_and_passes(tmp_path: Path) -> None:
     with serve(PAGES) as url:
         specs = tmp_path / "specs"
@@ -110,5 +111,5 @@ async def _node(command: Sequence[str], folder: Path, **environment: str) -> tup
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 90)
+    output, _ = await asyncio.wait_for(process.communicate(), 200)
     return process.returncode, output.decode()

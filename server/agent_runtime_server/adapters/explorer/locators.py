@@ -116,9 +116,10 @@ def group(view: View, elements: Sequence[Element]) -> Locator | None:
     sign = currency(first.text)
     if sign and first.role:
         kinds.append(Locator(by="role", value=first.role, has_text=sign))
-    scopes: list[Locator | None] = [None]
-    common = [above for above in first.ancestors() if all(each.inside(above) for each in elements)]
-    scopes += [scope for above in common if above.role in _SCOPES and (scope := _scope(view, above))]
+    common = [above for above in first.ancestors() if above.role in _SCOPES and above.role not in _ROWS]
+    common = [above for above in common if all(each.inside(above) for each in elements)]
+    common.sort(key=lambda above: above.role != "main")
+    scopes = [None, *(scope for above in common if (scope := _scope(view, above)))]
     inside_row = _row_kinds(elements)
     for kind in (*kinds, *inside_row):
         for scope in scopes:

@@ -82,9 +82,9 @@ async def _hit(kit: Kit, listing: Visit, term: str) -> bool:
         if not hits:
             raise LostError("nothing was found")
         rows = [item.row for item in hits if item.row is not None]
-        named = group(hand.view, [item.link for item in hits])
-        whole = group(hand.view, rows) if len(rows) == len(hits) else None
-        for target in (named, whole):
+        headings = [above for item in hits for above in item.link.ancestors() if above.role == "heading"]
+        for alike in ([item.link for item in hits], headings, rows):
+            target = group(hand.view, alike) if len(alike) == len(hits) else None
             if target and await hand.expect(f"every result contains “{term}”", EachHasText(target, term)):
                 break
         else:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from agent_runtime_server.adapters.explorer import typescript
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
@@ -52,6 +54,9 @@ HELPERS = ("amount", "amounts", "refused", "sum", "textOf")
 _GIVEN = {"uid": "uid", "username": "credentials.username", "password": "credentials.password"}
 _WORTH_A_NAME = 40
 """Length, in characters, from which a locator that is used twice gets a name."""
+_TOO_LONG_INSIDE = 70
+"""Length, in characters, from which a locator gets a name rather than stand inside of a call."""
+_USES_HELPER = (NumberIn, SumOf, CountOf, RememberText, IsInvalid)
 _NAME_WORDS = 4
 _IN_STEP = 6
 """Indentation inside of a ``test.step``."""
@@ -77,37 +82,59 @@ def path_of(flow: Flow) -> str:
 
 def print_test(flow: Flow) -> str:
     """The content of the test's file."""
-    body = _Body(flow)
-    lines = [*body.lines()]
-    used = [helper for helper in HELPERS if body.uses(helper)]
-    imports = ["import { expect, test } from '../fixtures';"]
-    if used:
-        imports.append(f"import {{ {', '.join(used)} }} from '../support';")
-    if flow.session == "stored":
-        imports[0] = "import { expect, signedInState, test } from '../fixtures';"
+    flow, names = _without_unused(flow), names_in(flow)
     tags = ", ".join(typescript.string(tag) for tag in flow.tags)
-    options = f", {{ tag: [{tags}] }}" if tags else ""
     arguments = ["signedInPage: page" if flow.session == "fresh" else "page"]
-    names = names_in(flow)
     arguments += ["credentials"] if names & {"username", "password"} else []
     arguments += ["uid"] if "uid" in names else []
-    title = typescript.string(flow.title)
+    head = [typescript.string(flow.title), *([f"{{ tag: [{tags}] }}"] if tags else [])]
+    function = f"async ({{ {', '.join(arguments)} }}) => {{"
+    opening, closing, body = [f"  test({', '.join((*head, function))}"], ["  });"], _Body(flow)
+    lines = list(body.lines())
+    if len(opening[0]) > typescript.WIDTH:
+        opening, closing = ["  test(", *(f"    {part}," for part in head), f"    {function}"], ["    },", "  );"]
+        body = _Body(flow, width=typescript.WIDTH - 2)
+        lines = [line and f"  {line}" for line in body.lines()]
     return "\n".join(
         (
             "// spec: specs/plan.md",
             "// seed: tests/seed.spec.ts",
             "",
-            *imports,
+            *_imports(flow, body),
             "",
             f"test.describe({typescript.string(flow.suite)}, () => {{",
             *(["  test.use({ storageState: signedInState });", ""] if flow.session == "stored" else []),
-            f"  test({title}{options}, async ({{ {', '.join(arguments)} }}) => {{",
+            *opening,
             *lines,
-            "  });",
+            *closing,
             "});",
             "",
         )
     )
+
+
+def _without_unused(flow: Flow) -> Flow:
+    """The flow without what it remembers for nothing, as the expectation for it was dropped."""
+    names = names_in(flow)
+    return replace(
+        flow,
+        steps=tuple(
+            replace(step, actions=tuple(action for action in step.actions if _is_needed(action, names)))
+            for step in flow.steps
+        ),
+    )
+
+
+def _is_needed(action: Action, names: frozenset[str]) -> bool:
+    return not isinstance(action, Remember | RememberText) or action.name in names
+
+
+def _imports(flow: Flow, body: _Body) -> Iterator[str]:
+    stored = "signedInState, " if flow.session == "stored" else ""
+    yield f"import {{ expect, {stored}test }} from '../fixtures';"
+    used = [helper for helper in HELPERS if body.uses(helper)]
+    if used:
+        yield f"import {{ {', '.join(used)} }} from '../support';"
 
 
 def print_statements(step: Step) -> str:
@@ -119,8 +146,9 @@ def print_statements(step: Step) -> str:
 class _Body:
     """The lines of one test's body."""
 
-    def __init__(self, flow: Flow, *, constants: bool = True) -> None:
+    def __init__(self, flow: Flow, *, constants: bool = True, width: int = typescript.WIDTH) -> None:
         self._flow = flow
+        self._width = width
         self._names = dict(_GIVEN)
         self._taken = {"page", "uid", "credentials", "test", "expect", "signedInState", *HELPERS}
         self._helpers: set[str] = set()
@@ -133,27 +161,27 @@ class _Body:
     def lines(self) -> Iterator[str]:
         """Constants, then one ``test.step`` for each step, with blank lines between."""
         for calls, name in self._constants.items():
-            yield from _wrapped(f"const {name} = ", list(calls), ";", 4)
+            yield from self._wrapped(f"const {name} = ", list(calls), ";", 4)
         blank = bool(self._constants)
         for number, step in enumerate(self._flow.steps):
-            if step.actions or step.expectations:
+            if lines := self._step(step, self._flow.steps[number + 1 :]):
                 yield from [""] if blank else []
-                yield from self._step(step, self._flow.steps[number + 1 :])
+                yield from lines
                 blank = True
 
     def _worth_naming(self) -> dict[tuple[str, ...], str]:
-        """Long locators that are used more than once, and that need nothing which a step finds out."""
+        """Long locators used more than once, or inside of other calls, that need nothing which a step finds out."""
         counts: Counter[tuple[str, ...]] = Counter()
         found: dict[tuple[str, ...], Locator] = {}
-        for locator in _targets(self._flow):
+        for locator, inside in _targets(self._flow):
             if names_in(locator) <= _GIVEN.keys():
                 calls = tuple(typescript.chain(locator, _GIVEN))
-                counts[calls] += 1
+                counts[calls] += 2 if inside and len("".join(calls)) >= _TOO_LONG_INSIDE else 1
                 found.setdefault(calls, locator)
         names = {}
         for calls, locator in found.items():
             words = _name_of(locator)
-            if counts[calls] > 1 and len("".join(calls)) >= _WORTH_A_NAME and words:
+            if words and counts[calls] > 1 and len("".join(calls)) >= _WORTH_A_NAME:
                 names[calls] = self._free(words)
         return names
 
@@ -164,7 +192,7 @@ class _Body:
         self._taken.add(name)
         return name
 
-    def _step(self, step: Step, later: tuple[Step, ...]) -> Iterator[str]:
+    def _step(self, step: Step, later: tuple[Step, ...]) -> list[str]:
         lines: list[str] = []
         kept: list[str] = []
         needed = names_in(later)
@@ -177,9 +205,8 @@ class _Body:
         if kept:
             lines.append(f"      return {kept[0]};" if len(kept) == 1 else f"      return {{ {', '.join(kept)} }};")
         result = "" if not kept else f"const {kept[0] if len(kept) == 1 else '{ ' + ', '.join(kept) + ' }'} = "
-        yield f"    {result}await test.step({typescript.string(step.title)}, async () => {{"
-        yield from lines
-        yield "    });"
+        opening = f"    {result}await test.step({typescript.string(step.title)}, async () => {{"
+        return [opening, *lines, "    });"] if lines else []
 
     def _action(self, action: Action) -> list[str]:
         match action:
@@ -221,7 +248,7 @@ class _Body:
                 return self._expect(target, f".toHaveValue({self._text(value)})")
             case EachHasText(target, text):
                 others = [*self._chain(target), f".filter({{ hasNotText: {self._text(text)} }})"]
-                return [*self._expect(target, ".not.toHaveCount(0)"), *_expected(others, ".toHaveCount(0)")]
+                return [*self._expect(target, ".not.toHaveCount(0)"), *self._expected(others, ".toHaveCount(0)")]
             case IsInvalid(target):
                 return [f"      await expect({self._help('refused')}({self._locator(target)})).toBeVisible();"]
             case IsChecked(target, checked):
@@ -240,14 +267,14 @@ class _Body:
         if _is_live(wanted):
             return [
                 "      await expect(async () => {",
-                *_wrapped(f"expect({self._number(seen)})", [f".toBeCloseTo({self._number(wanted)})"], ";", 8),
+                *self._wrapped(f"expect({self._number(seen)})", [f".toBeCloseTo({self._number(wanted)})"], ";", 8),
                 "      }).toPass();",
             ]
         if isinstance(seen, CountOf):
             return self._expect(seen.target, f".toHaveCount({self._number(wanted)})")
         read = self._number(seen)
         read = f"() => {read.removeprefix('await ')}" if isinstance(seen, NumberIn) else f"async () => {read}"
-        return _wrapped("await ", ["expect", f".poll({read})", f".toBeCloseTo({self._number(wanted)})"], ";", 6)
+        return self._wrapped("await ", ["expect", f".poll({read})", f".toBeCloseTo({self._number(wanted)})"], ";", 6)
 
     def _number(self, number: Number) -> str:
         match number:
@@ -288,19 +315,33 @@ class _Body:
         return "".join(self._chain(target))
 
     def _call(self, target: Locator, call: str) -> list[str]:
-        return _wrapped("await ", [*self._chain(target), call], ";", 6)
+        return self._wrapped("await ", [*self._chain(target), call], ";", 6)
 
     def _expect(self, target: Locator, matcher: str) -> list[str]:
-        return _expected(self._chain(target), matcher)
+        return self._expected(self._chain(target), matcher)
+
+    def _expected(self, calls: list[str], matcher: str) -> list[str]:
+        line = f"      await expect({''.join(calls)}){matcher};"
+        if len(line) <= self._width:
+            return [line]
+        return ["      await expect(", *self._wrapped("", calls, ",", 8), f"      ){matcher};"]
+
+    def _wrapped(self, before: str, calls: list[str], after: str, indent: int) -> list[str]:
+        """A chain of calls in one line if it fits, else one call a line."""
+        line = f"{' ' * indent}{before}{''.join(calls)}{after}"
+        if len(line) <= self._width or len(calls) < 3:
+            return [line]
+        deeper = [f"{' ' * (indent + 2)}{call}" for call in calls[1:]]
+        return [f"{' ' * indent}{before}{calls[0]}", *deeper[:-1], f"{deeper[-1]}{after}"]
 
 
-def _targets(data: object) -> Iterator[Locator]:
-    """Each locator that actions and checks use, as often as they do."""
+def _targets(data: object, inside: bool = False) -> Iterator[tuple[Locator, bool]]:
+    """Each locator that actions and checks use, as often as they do; ``inside`` if it is an argument of a helper."""
     if isinstance(data, Locator):
-        yield data
+        yield data, inside
     elif isinstance(data, Data):
         for field in data.__struct_fields__:
-            yield from _targets(getattr(data, field))
+            yield from _targets(getattr(data, field), isinstance(data, _USES_HELPER))
     elif isinstance(data, tuple):
         for value in data:
             yield from _targets(value)
@@ -310,6 +351,8 @@ def _name_of(locator: Locator) -> str:
     """A name for a locator's constant, such as ``addToCartButton``; empty if it has no words."""
     kind = locator.value if locator.by == "role" else "textbox" if locator.by in ("label", "placeholder") else "text"
     words = (locator.name if locator.by == "role" else locator.value) or locator.has_text or ""
+    if not words and locator.has is not None:
+        words = locator.has.name or locator.has.value
     words = " ".join(re.sub(r"\$\{\w+\}", " ", words).split()[:_NAME_WORDS])
     if locator.by in ("css", "test_id") or not typescript.identifier(words):
         return typescript.identifier(kind) if locator.by == "role" else ""
@@ -329,19 +372,3 @@ def _is_live(number: Number) -> bool:
 
 def _url(pattern: str) -> str:
     return rf"/^https?:\/\/[^/]+{url_expression(pattern)}$/" if "*" in pattern else typescript.string(pattern)
-
-
-def _expected(calls: list[str], matcher: str) -> list[str]:
-    line = f"      await expect({''.join(calls)}){matcher};"
-    if len(line) <= typescript.WIDTH:
-        return [line]
-    return ["      await expect(", *_wrapped("", calls, ",", 8), f"      ){matcher};"]
-
-
-def _wrapped(before: str, calls: list[str], after: str, indent: int) -> list[str]:
-    """A chain of calls in one line if it fits, else one call a line."""
-    line = f"{' ' * indent}{before}{''.join(calls)}{after}"
-    if len(line) <= typescript.WIDTH or len(calls) < 3:
-        return [line]
-    deeper = [f"{' ' * (indent + 2)}{call}" for call in calls[1:]]
-    return [f"{' ' * indent}{before}{calls[0]}", *deeper[:-1], f"{deeper[-1]}{after}"]

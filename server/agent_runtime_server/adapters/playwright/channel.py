@@ -21,9 +21,15 @@ class Channel:
 
     def __init__(self, path: Path, take: Callable[[bytes], None]) -> None:
         self.path = path
-        self.connected = False
         self._take = take
         self._ended = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+        self._closed = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the reporter has come."""
+        return self._writer is not None
 
     async def drained(self) -> None:
         """Wait until the reporter has said everything. For after it has exited; bounded all the same."""
@@ -36,15 +42,23 @@ class Channel:
         if self.connected:
             writer.close()
             return
-        self.connected = True
+        self._writer = writer
         try:
-            # A reporter that was killed leaves half a line, or resets the connection; what came before it stands.
-            with suppress(ConnectionError):
-                while (line := await reader.readline()).endswith(b"\n"):
+            # A reporter that was killed leaves half a line, or resets the connection; what came before it stands. After
+            # a line that is too long (ValueError) nothing can be understood, and the run lacks its end.
+            with suppress(ConnectionError, ValueError):
+                while (line := await reader.readline()).endswith(b"\n") and not self._closed:
                     self._take(line)
         finally:
             writer.close()
             self._ended.set()
+
+    async def _close(self) -> None:
+        """Hand on no more lines."""
+        self._closed = True
+        if self._writer is not None:
+            self._writer.transport.abort()
+            await self._ended.wait()
 
 
 @asynccontextmanager
@@ -52,11 +66,12 @@ async def listen(take: Callable[[bytes], None]) -> AsyncIterator[Channel]:
     """A channel that hands each line to ``take``, which must not fail. It is gone when the block is left."""
     with tempfile.TemporaryDirectory(prefix="run-", dir=_short_folder()) as folder:
         channel = Channel(Path(folder) / "reporter", take)
-        server = await asyncio.start_unix_server(channel._serve, channel.path, limit=MAX_LINE)
+        server = await asyncio.start_unix_server(channel._serve, str(channel.path), limit=MAX_LINE)
         try:
             yield channel
         finally:
             server.close()
+            await channel._close()
 
 
 def _short_folder() -> str | None:
