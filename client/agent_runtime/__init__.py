@@ -3,7 +3,7 @@
 ``async with AgentRuntimeClient("127.0.0.1:50051") as client: ...``
 """
 
-import agent_runtime._grpc_log  # noqa: F401 - before anything imports grpc
+import agent_runtime._grpc_core  # noqa: F401 - before anything imports grpc
 from agent_runtime.backoff import Backoff
 from agent_runtime.channel import DEFAULT_ADDRESS
 from agent_runtime.client import AgentRuntimeClient

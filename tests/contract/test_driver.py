@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from agent_runtime_server.adapters.explorer.flow import Seen
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, SignIn
 from agent_runtime_server.ports import AgentDriver, PhaseReport
 from agent_runtime_server.testing.driver import ScriptedDriver
 from agent_runtime_server.testing.script import Script
 from tests.contract.driver_fixtures import BLOCK, explorer, phase_job
+from tests.contract.runner_fixtures import served_page
 
 PLAN = "# Plan\n"
 FACTS = (
@@ -220,3 +221,17 @@ async def test_the_real_explorer_answers(tmp_path: Path) -> None:
     report = await ExplorerDriver(Path.cwd).run(phase_job(tmp_path, PhaseKind.GENERATE), lambda _: None)
     assert report.failure is not None  # there is no plan; what counts is that it understood its job and said so
     assert report.failure.reason is FailureReason.NOTHING_GENERATED, report.failure.message
+
+
+async def test_the_real_explorer_plans_and_writes_a_page(tmp_path: Path) -> None:
+    facts: list[Fact] = []
+    with served_page() as url:
+        for kind in (PhaseKind.PLAN, PhaseKind.GENERATE):
+            job = phase_job(tmp_path, kind)
+            spec = replace(job.spec, app_url=url, instructions="", sign_in=SignIn())
+            report = await ExplorerDriver(Path.cwd).run(replace(job, spec=spec, password=""), facts.append)
+            assert report.failure is None
+    kinds = {fact.kind for fact in facts if isinstance(fact, Produced)}
+    assert kinds == {ArtifactKind.PLAN, ArtifactKind.APP_MODEL, ArtifactKind.TEST_SOURCE}
+    assert report.test_paths
+    assert set(report.test_paths) <= {fact.path for fact in facts if isinstance(fact, FileChanged)}

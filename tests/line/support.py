@@ -37,7 +37,7 @@ class ServerNotStarted(RuntimeError):
 
 
 class Server:
-    """``agent-runtime serve`` with data of its own. Whatever it starts can be told by its folder for temporary files."""
+    """``agent-runtime serve`` with data of its own. What it starts can be told by its folder for temporary files."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
         """Start it, and wait until it listens; ``settings`` are put into its environment. Raises ServerNotStarted."""

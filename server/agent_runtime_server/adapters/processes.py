@@ -200,7 +200,9 @@ class ProcessTree:
             if not self._exit.done():
                 self._exit.set_result(Exit(None, None, "lost"))
             if not self._started.done():
-                self._started.set_result(ChildProcessError("the supervisor of a process tree ended at its start"))
+                code = await self._process.wait()
+                ended = f"the supervisor of a process tree ended at its start, with exit code {code}"
+                self._started.set_result(ChildProcessError(ended))
 
     async def _pump(self, stream: Stream, reader: asyncio.StreamReader) -> None:
         """Move a pipe's lines to whoever reads them, a chunk at a time."""

@@ -42,7 +42,11 @@ class Executor:
         """Carry out one phase, recording what happens."""
         token = Token(task.token.generation, number)
         await self._store.advance(task.id, token)
-        values = self._sealing.unseal(await self._store.secrets(task.id), task.id)
+        try:
+            values = self._sealing.unseal(await self._store.secrets(task.id), task.id)
+        except (ValueError, OSError) as problem:
+            failure = Failure(FailureReason.AGENT_ERROR, f"the sealed secrets cannot be opened: {problem}", kind.value)
+            return PhaseResult(failure=failure)
         redactor = Redactor(values.values())
         workspace = await self._workspaces.prepare(task.spec.session_id)
         scene = Scene(task.id, token, kind.value, workspace)

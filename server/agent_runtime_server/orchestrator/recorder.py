@@ -141,10 +141,13 @@ class Recorder:
 
     async def _keep(self, produced: Produced) -> Artifact | LogChunk:
         assert self._scene.workspace is not None, "files are produced in a workspace"
+        source = self._scene.workspace / produced.path
         try:
-            ref = await self._blobs.put(self._scene.workspace / produced.path)
-        except FileNotFoundError:
-            return LogChunk((_missing(produced.path, self._clock),))
+            if not await asyncio.to_thread(_is_inside, source, self._scene.workspace):
+                return self._not_kept(produced.path, "it is outside the workspace")
+            ref = await self._blobs.put(source)
+        except OSError as problem:
+            return self._not_kept(produced.path, problem.strerror or type(problem).__name__)
         return Artifact(
             id=artifact_id(self._scene.task_id, produced.path),
             kind=produced.kind,
@@ -158,11 +161,14 @@ class Recorder:
             retry=produced.retry,
         )
 
+    def _not_kept(self, path: str, why: str) -> LogChunk:
+        text = f"{path} is not kept as an artifact: {why}"
+        return LogChunk((LogEntry(self._clock.now(), LogLevel.WARNING, LogSource.RUNTIME, text),))
+
     def _event(self, payload: LogChunk | Artifact | Fact) -> Event:
         assert not isinstance(payload, LogEntry | Produced), "merged or kept before"
         return Event(self._scene.task_id, self._clock.now(), payload, self._scene.phase)
 
 
-def _missing(path: str, clock: Clock) -> LogEntry:
-    """A line that says that a file was told of but is not there."""
-    return LogEntry(clock.now(), LogLevel.WARNING, LogSource.RUNTIME, f"{path} was produced but is not there")
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

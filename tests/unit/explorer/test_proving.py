@@ -24,6 +24,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     Locator,
     Plus,
     Recall,
+    Reload,
     Remember,
     SignInRecipe,
     Step,
@@ -173,6 +174,19 @@ async def test_a_flow_without_an_outcome_is_rejected(browser: Browser, site: str
     )
     result, _ = await run(browser, site, idle)
     assert result == Rejected("no expectation is left that its actions make true and that can fail")
+
+
+async def test_what_outlasts_a_reload_is_an_outcome_of_what_made_it(browser: Browser, site: str) -> None:
+    about = expects(about=IsVisible(heading("About us")))
+    lasting = flow(
+        Step("Open", (Goto("/"), Click(Locator(by="role", value="link", name="About")))),
+        Step("Load the page again", (Reload(),), about),
+    )
+    result, _ = await run(browser, site, lasting)
+    expectation = kept(result)["about"]
+    assert expectation.outcome
+    assert expectation.proof is not None
+    assert expectation.proof.left_out == 'click link "About"'
 
 
 async def test_a_flow_that_cannot_be_repeated_is_rejected(browser: Browser, site: str) -> None:

@@ -217,7 +217,7 @@ def _css_class(element: Element, name: str) -> Locator:
 
 def _scopes(view: View, element: Element) -> list[Locator]:
     """Locators of what is around an element and stands alone, nearest first."""
-    around = [above for above in element.ancestors() if above.role in _SCOPES]
+    around = [above for above in element.ancestors() if above.role in _SCOPES or above.role == "heading"]
     return [scope for above in around[:6] if (scope := _scope(view, above))]
 
 

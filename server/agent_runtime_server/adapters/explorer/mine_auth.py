@@ -155,7 +155,7 @@ async def _fill_in(hand: Hand, known: SignIn, name: str, password: str, title: s
 
 
 async def _expect_refusal(hand: Hand, known: SignIn, effect: Effect) -> None:
-    if not await hand.holds(IsVisible(known.password)):
+    if await hand.holds(known.success.check):
         raise LostError("the app let a stranger in")
     await expect_message(hand, effect, "the sign-in is refused with a message")
     await hand.expect("the form to sign in is still there", IsVisible(known.password), outcome=False)
@@ -208,9 +208,11 @@ async def mine_access(kit: Kit) -> None:
         name = visit.view.heading.name if visit.view.heading else visit.path
         async with kit.attempt(f"opening {visit.path} without signing in") as hand:
             await hand.step(f"Open {visit.path} without having signed in", Goto(visit.path))
-            if not any(is_sign_in(form) for form in hand.view.forms):
+            form = next((each for each in hand.view.forms if is_sign_in(each)), None)
+            if form is None:
                 raise LostError(f"{visit.path} is open to everyone")
-            await hand.expect("the form to sign in is shown instead", IsVisible(known.password))
+            password = await hand.find(form.of_kind("password")[0])
+            await hand.expect("the form to sign in is shown instead", IsVisible(password))
             sign_in_path = known.page.split("?")[0]
             if (kit.site.own(hand.page.url) or "").split("?")[0] == sign_in_path:
                 tail = "*" if "?" in hand.page.url else ""

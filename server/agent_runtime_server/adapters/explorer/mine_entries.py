@@ -48,7 +48,7 @@ def _entry_field(view: View) -> Element | None:
 
 
 async def _enter(hand: Hand, visit: Visit, text: str) -> Element:
-    """Two steps: open the page and type; the element that shows what was made.
+    """Two steps: open the page and type; the smallest element that shows what was made.
 
     Raises:
         LostError: Nothing was made.
@@ -62,7 +62,7 @@ async def _enter(hand: Hand, visit: Visit, text: str) -> Element:
     made = [each for each in effect.appeared if each.text.startswith("Entry ") and not each.is_field]
     if not made:
         raise LostError("pressing Enter makes nothing")
-    return made[0]
+    return min(reversed(made), key=lambda each: len(each.text))
 
 
 def _shown() -> Locator:

@@ -123,6 +123,10 @@ async def mine_forms(kit: Kit) -> None:
             kit.site.skipped.append(Skipped(f"the form “{place.name}” on {visit.path}", "sending it may do harm"))
             kit.log(f"not sending the form “{place.name}” on {visit.path}: it may do harm")
             continue
+        if visit.signed_in and any(each.value for each in typed) and not kit.may_change_data:
+            kit.site.skipped.append(Skipped(f"the form “{place.name}” on {visit.path}", "it would change the user's own data"))
+            kit.log(f"not sending the form “{place.name}” on {visit.path}: it would change the user's own data")
+            continue
         done += 1
         await _valid(kit, place)
         await _mistakes(kit, place, "Forms", slug(place.name))
@@ -131,7 +135,8 @@ async def mine_forms(kit: Kit) -> None:
 async def _valid(kit: Kit, place: _Place) -> None:
     async with kit.attempt(f"sending “{place.name}”", signed_in=place.visit.signed_in) as hand:
         effect = await _send(hand, place, f"Fill in the form and click “{place.name}”")
-        await _expect_created(hand, effect)
+        _require_taken(hand.view, place)
+        await _expect_created(hand)
         if not await expect_message(hand, effect, "the app answers"):
             await _expect_arrival(hand, effect)
         identity = f"form-{slug(place.name)}"
@@ -153,7 +158,19 @@ async def _submit(hand: Hand, form: Form) -> Action:
     return Click(await hand.find(form.submit))
 
 
-async def _expect_created(hand: Hand, effect: Effect) -> None:
+def _require_taken(view: View, place: _Place) -> None:
+    try:
+        again = place.again(view)
+    except LostError:
+        return
+    typed = [each for each in again.fields if each.kind not in ("checkbox", "radio", "select", "number", "date")]
+    empty_at_first = {each.attrs.get("name") for each in place.form.fields if not each.value}
+    kept = [each for each in typed if each.value and each.attrs.get("name") in empty_at_first]
+    if kept or any(each.attrs.get("aria-invalid") == "true" for each in again.fields):
+        raise LostError("the app did not take what was filled in")
+
+
+async def _expect_created(hand: Hand) -> None:
     """Expect that what was typed is now on the page."""
     locator = Locator(by="text", value="${uid}", exact=False)
     if await hand.count(locator) == 1:

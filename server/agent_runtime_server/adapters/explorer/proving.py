@@ -212,6 +212,8 @@ class _Trial:
     def verdict(self) -> Flow | Rejected:
         """The flow with what is left, or why nothing worth a test is left."""
         kept = [case for case in self._cases if not case.dropped and case.proof]
+        for case in kept:
+            case.outcome = case.outcome or self._outlasts(case)
         if not any(case.outcome and (case.proven_by_acting or not self._acts) for case in kept):
             return Rejected("no expectation is left that its actions make true and that can fail")
         steps = tuple(
@@ -219,6 +221,11 @@ class _Trial:
             for number, step in enumerate(self._flow.steps)
         )
         return replace(self._flow, steps=steps)
+
+    def _outlasts(self, case: _Case) -> bool:
+        """What an earlier step made true is looked at again, on a page that is loaded anew."""
+        actions = self._flow.steps[case.step].actions
+        return case.proven_by_acting and not any(map(_is_acting, actions))
 
 
 def _proved(case: _Case) -> Expectation:

@@ -104,7 +104,11 @@ def add_button(view: View) -> Element | None:
 async def open_product(hand: Hand, product: Product) -> None:
     """Two steps: open the list, and choose the product there."""
     await hand.step(f"Open {product.listing}", Goto(product.listing))
-    await hand.step(f"Choose “{product.name}”", Click(Locator(by="role", value="link", name=product.name)))
+    for link in [each for each in hand.view.links if each.name == product.name]:
+        if locator := await hand.try_find(link):
+            await hand.step(f"Choose “{product.name}”", Click(locator))
+            return
+    raise LostError(f"no link leads to “{product.name}”")
 
 
 async def remember_price(hand: Hand, name: str) -> Action:

@@ -136,7 +136,7 @@ class Site:
 def items_of(view: View, site: Site) -> list[Item]:
     """The largest group of like links in the main part of a page: what the page lists."""
     groups: dict[tuple[object, ...], list[Item]] = {}
-    targets: dict[str, set[str]] = {}
+    targets: dict[Item, str] = {}
     for link in view.links:
         path = site.own(view.target(link))
         if path is None or not link.name or link.in_chrome or not link.inside(view.main) or path == view.path:
@@ -148,13 +148,22 @@ def items_of(view: View, site: Site) -> list[Item]:
             row.role if row else "",
             "?" in path,
         )
-        names = targets.setdefault(repr(family), set())
-        if path in names or any(item.row is row and row is not None for item in groups.get(family, [])):
-            continue
-        names.add(path)
-        groups.setdefault(family, []).append(Item(link, row))
+        members = groups.setdefault(family, [])
+        same = next((item for item in members if item.row is row and row is not None or targets[item] == path), None)
+        if same is None:
+            item = Item(link, row)
+            members.append(item)
+            targets[item] = path
+        elif targets[same] == path and _in_heading(link) and not _in_heading(same.link):
+            better = Item(link, same.row)
+            members[members.index(same)] = better
+            targets[better] = path
     listed = [group for group in groups.values() if len(group) >= 2]
     return max(listed, key=lambda group: (sum(item.price is not None for item in group), len(group)), default=[])
+
+
+def _in_heading(link: Element) -> bool:
+    return any(above.role == "heading" for above in link.ancestors())
 
 
 def _card_of(link: Element) -> Element | None:
