@@ -11,7 +11,7 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        bubblewrap chromium ffmpeg fonts-liberation ripgrep \
+        bubblewrap chromium chromium-headless-shell ffmpeg fonts-liberation ripgrep \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 agent
 
@@ -27,7 +27,7 @@ RUN pip install --no-cache-dir --no-build-isolation --no-deps . \
 
 # Playwright finds the system's browser and ffmpeg where it looks for its own.
 ENV PLAYWRIGHT_BROWSERS_PATH=/opt/agent-runtime/browsers
-RUN node .toolchain/browser.cjs link /usr/bin/chromium /usr/bin/ffmpeg \
+RUN node .toolchain/browser.cjs link /usr/bin/chromium /usr/bin/chromium-headless-shell /usr/bin/ffmpeg \
         /opt/agent-runtime/.toolchain/node_modules/playwright-core \
         "$(python -c 'import pathlib, playwright; print(pathlib.Path(playwright.__file__).parent)')/driver/package" \
     && install --directory --owner agent /data /data/workspaces /data/state

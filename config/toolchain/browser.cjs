@@ -6,7 +6,9 @@
 //
 //   node browser.cjs check CORE...                  is everything in place for these playwright-core folders?
 //   node browser.cjs reachable CORE                 can Playwright's own Chromium be downloaded from here?
-//   node browser.cjs link CHROMIUM FFMPEG CORE...   use these programs; an empty FFMPEG goes without video
+//   node browser.cjs link CHROMIUM HEADLESS FFMPEG CORE...
+//                                                   use these programs; an empty FFMPEG goes without video; HEADLESS
+//                                                   may be CHROMIUM, but a headless shell takes a third of its time
 //   node browser.cjs try CORE...                    start the browser and record a video with it
 'use strict';
 
@@ -71,10 +73,12 @@ function place(target, targetVersion, { directory, program }) {
   fs.writeFileSync(path.join(directory, COMPLETE), '');
 }
 
-function link(chromium, ffmpeg, ...cores) {
-  const chromiumVersion = version(chromium, '--version');
+function link(chromium, headless, ffmpeg, ...cores) {
+  const programs = { chromium, 'chromium-headless-shell': headless };
   for (const core of cores) {
-    for (const name of BROWSERS) place(chromium, chromiumVersion, executable(core, name));
+    for (const name of BROWSERS) {
+      place(programs[name], version(programs[name], '--version'), executable(core, name));
+    }
     const own = executable(core, FFMPEG);
     if (ffmpeg && !isReady(own)) place(ffmpeg, version(ffmpeg, '-version'), own);
   }

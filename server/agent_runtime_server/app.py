@@ -21,6 +21,7 @@ from agent_runtime_server.adapters.embedded import EmbeddedDispatcher, slots_of_
 from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
 from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
 from agent_runtime_server.adapters.probe import reach
+from agent_runtime_server.adapters.scrubbing import scrub
 from agent_runtime_server.adapters.sealing import FileKeySecrets
 from agent_runtime_server.adapters.sqlite.schema import DatabaseTooNew
 from agent_runtime_server.adapters.sqlite.store import SqliteStore
@@ -128,9 +129,8 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             max_watchers=settings.max_watchers,
         )
         watches = Watches(store, clock, signals, watch_limits)
-        executor = Executor(
-            store, blobs, workspaces, sealing, clock, Work(parts.drivers, parts.runner, workspaces, parts.probe, clock)
-        )
+        work = Work(parts.drivers, parts.runner, workspaces, parts.probe, clock)
+        executor = Executor(store, blobs, workspaces, sealing, scrub, clock, work)
         limits = ServerLimits(MAX_MESSAGE_BYTES, timedelta(seconds=settings.max_wait_seconds), watch_limits)
         runner = parts.runner
 

@@ -357,6 +357,14 @@ class Secrets(Protocol):
         ...
 
 
+class Scrub(Protocol):
+    """Takes secrets out of files."""
+
+    async def __call__(self, path: Path, redact: Callable[[bytes], bytes]) -> None:
+        """Redact a file, or the files of a folder, in place, also what is packed in them. Raises OSError."""
+        ...
+
+
 # --- dispatching ---------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import psutil
 
@@ -27,9 +27,19 @@ from tests.contract.runner_fixtures import toolchain
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60
 STOP_SECONDS = 60
-SIGN_IN = {"username": CUSTOMER_EMAIL, "password": CUSTOMER_PASSWORD}
 COMPLETE = task_pb2.TASK_TYPE_COMPLETE
 RUN = task_pb2.TASK_TYPE_RUN
+
+
+class SignIn(TypedDict):
+    """Whom to sign in as."""
+
+    username: str
+    password: str
+
+
+SIGN_IN = SignIn(username=CUSTOMER_EMAIL, password=CUSTOMER_PASSWORD)
+"""The shop's customer."""
 
 
 class ServerNotStarted(RuntimeError):

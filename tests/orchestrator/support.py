@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from agent_runtime_server.adapters.clock import SystemClock
-
 from agent_runtime_server.domain.event import Event, FileChanged, StatusChanged, told
 from agent_runtime_server.domain.task import Status, Task, TaskSpec, TaskType, Token
 from agent_runtime_server.orchestrator.signals import Signals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome
@@ -12,19 +13,27 @@ from agent_runtime_server.domain.status import move
 from agent_runtime_server.domain.task import Failure, FailureReason, Status, Task, TaskResult, Token
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
 from agent_runtime_server.orchestrator.work import Stage, Work
-from agent_runtime_server.ports import Blobs, Clock, Fenced, Secrets, Store, Workspaces
+from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, Store, Workspaces
 
 
 class Executor:
     """The PhaseExecutor port: what dispatchers call."""
 
     def __init__(
-        self, store: Store, blobs: Blobs, workspaces: Workspaces, sealing: Secrets, clock: Clock, work: Work
+        self,
+        store: Store,
+        blobs: Blobs,
+        workspaces: Workspaces,
+        sealing: Secrets,
+        scrub: Scrub,
+        clock: Clock,
+        work: Work,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._workspaces = workspaces
         self._sealing = sealing
+        self._scrub = scrub
         self._clock = clock
         self._work = work
 
@@ -50,7 +59,8 @@ class Executor:
         redactor = Redactor(values.values())
         workspace = await self._workspaces.prepare(task.spec.session_id)
         scene = Scene(task.id, token, kind.value, workspace)
-        recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact)
+        scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
+        recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
         async with recorder.recording():
             recorder.emit(PhaseChanged(task.phase, kind.value))
             stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit)

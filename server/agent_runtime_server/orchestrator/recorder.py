@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,12 +34,22 @@ class Recorder:
     """Gathers facts and appends them: log lines merged for at most 100 ms, others at once. ``emit`` never blocks and
     never fails."""
 
-    def __init__(self, store: Store, blobs: Blobs, clock: Clock, scene: Scene, redact: Callable[[Fact], Fact]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        clock: Clock,
+        scene: Scene,
+        redact: Callable[[Fact], Fact],
+        scrub: Callable[[Path], Awaitable[None]] | None = None,
+    ) -> None:
+        """``redact`` takes secrets out of facts, ``scrub`` out of files, where there are any; it raises OSError."""
         self._store = store
         self._blobs = blobs
         self._clock = clock
         self._scene = scene
         self._redact = redact
+        self._scrub = scrub
         self._facts: list[Fact] = []
         self._log_bytes = 0
         self._dropped = 0
@@ -145,6 +155,8 @@ class Recorder:
         try:
             if not await asyncio.to_thread(_is_inside, source, self._scene.workspace):
                 return self._not_kept(produced.path, "it is outside the workspace")
+            if self._scrub is not None:
+                await self._scrub(source)
             ref = await self._blobs.put(source)
         except OSError as problem:
             return self._not_kept(produced.path, problem.strerror or type(problem).__name__)

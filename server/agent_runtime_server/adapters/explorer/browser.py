@@ -52,7 +52,9 @@ async def open_browser() -> AsyncIterator[Browser]:
         try:
             browser = await playwright.chromium.launch(executable_path=executable, args=flags)
         except Error as error:
-            raise BrowserMissingError(f"{executable or managed} does not start: {error.message.splitlines()[0]}") from error
+            raise BrowserMissingError(
+                f"{executable or managed} does not start: {error.message.splitlines()[0]}"
+            ) from error
         try:
             yield browser
         finally:

@@ -47,7 +47,11 @@ class Passage:
     @property
     def title(self) -> str:
         """The step in words."""
-        fields = f"Fill in {len(self.entries)} field{'s' if len(self.entries) > 1 else ''} and click" if self.entries else "Click"
+        fields = (
+            f"Fill in {len(self.entries)} field{'s' if len(self.entries) > 1 else ''} and click"
+            if self.entries
+            else "Click"
+        )
         return f"{fields} “{self.sends}”"
 
     @property
@@ -92,7 +96,7 @@ async def learn_walk(hand: Hand, kit: Kit, product: Product) -> Walk:
         passages.append(await _pass(hand, way))
         if len(passages) > 1 and _is_confirmation(hand.view):
             break
-    if not passages or not any(passage.entries for passage in passages) and len(passages) < 2:
+    if not passages or (not any(passage.entries for passage in passages) and len(passages) < 2):
         raise LostError(f"no way to pay was found on {hand.view.path}")
     if hand.view.path == last.path:
         raise LostError(f"the checkout does not go on from {hand.view.path}")
@@ -112,10 +116,19 @@ def checkout_form(view: View) -> Form | None:
         said = f"{form.action} {form.element.attrs.get('id', '')} {' '.join(words_of(each) for each in form.fields)}"
         if not form.element.inside(view.main) or is_search(form) or form.submit is None or form.submit.disabled:
             continue
-        if _SIDE_FORM.search(said) or row_of(form.element) is not None or not form.fields:
+        if _SIDE_FORM.search(said) or row_of(form.element) is not None or _only_quantities(form):
             continue
         found.append(form)
-    return max(found, key=lambda form: (bool(CHECKOUT_STEP.search(form.submit.name if form.submit else "")), len(form.fields)), default=None)
+    return max(
+        found,
+        key=lambda form: (bool(CHECKOUT_STEP.search(form.submit.name if form.submit else "")), len(form.fields)),
+        default=None,
+    )
+
+
+def _only_quantities(form: Form) -> bool:
+    """There is nothing to fill in, or only how many of each thing."""
+    return all(each.kind == "number" or row_of(each) is not None for each in form.fields)
 
 
 def _way_on(view: View, kit: Kit, product: Product, passages: list[Passage]) -> Form | Element | None:
@@ -140,7 +153,10 @@ def _way_on(view: View, kit: Kit, product: Product, passages: list[Passage]) -> 
     chosen = next(iter((*said, *step)), None)
     if chosen is not None or passages:
         return chosen
-    return next((each for each in controls if each.role == "link" and kit.site.own(view.target(each)) not in kit.site.visits), None)
+    return next(
+        (each for each in controls if each.role == "link" and kit.site.own(view.target(each)) not in kit.site.visits),
+        None,
+    )
 
 
 async def _pass(hand: Hand, way: Form | Element) -> Passage:

@@ -13,7 +13,7 @@ UNIQUE_EMAIL = "tg+${uid}@example.com"
 NEW_PASSWORD = "Fresh-Pass-${uid}"  # noqa: S105 - made up for an account that a test registers
 
 _KINDS: tuple[tuple[str, str], ...] = (
-    ("email", r"e-?mail"),
+    ("email", r"e[- ]?mail"),
     ("password", r"password|passphrase|passwd"),
     ("phone", r"phone|\btel\b|mobile"),
     ("postcode", r"post(al)? ?code|\bzip\b|\bplz\b"),
@@ -85,7 +85,7 @@ _VALUES = {
 POSTCODES = ("SW1A 1AA", "10115", "90210", "1010", "0150")
 """Tried in turn where a page does not say what it wants."""
 _EXAMPLE = re.compile(
-    r"(?:such as|like|e\.?g\.?|for example|example:?|ex\.?:?)\s*[“\"'‘]?([\w@.+-]+(?: \w+)?)", re.IGNORECASE
+    r"(?:such as|like|e\.?g\.?|for example|example:?|ex\.?:?)\s*[“\"'\u2018]?([\w@.+-]+(?: \w+)?)", re.IGNORECASE
 )
 _CONSENT = re.compile(r"agree|accept|terms|conditions|consent|rules|privacy|read", re.IGNORECASE)
 _OPTIONAL = re.compile(r"optional|if you (like|wish|want)|voucher|coupon|promo|gift", re.IGNORECASE)
@@ -161,7 +161,8 @@ def is_search(form: Form) -> bool:
     typed = [each for each in form.fields if each.kind in ("text", "search")]
     if len(typed) != 1 or form.of_kind("password") or form.method == "post":
         return False
-    said = f"{words_of(typed[0])} {typed[0].kind} {form.element.role} {form.action} {' '.join(each.name for each in form.buttons)}"
+    names = " ".join(each.name for each in form.buttons)
+    said = f"{words_of(typed[0])} {typed[0].kind} {form.element.role} {form.action} {names}"
     return bool(re.search(r"search|find|look|query|\bq\b", said, re.IGNORECASE))
 
 

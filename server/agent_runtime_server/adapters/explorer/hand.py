@@ -14,6 +14,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     Expectation,
     Flow,
     Goto,
+    IsVisible,
     Locator,
     Step,
 )
@@ -100,6 +101,14 @@ class Hand:
         added = Expectation(check=check, text=text, outcome=outcome)
         self._steps[-1] = Step(title=last.title, actions=last.actions, expectations=(*last.expectations, added))
         return True
+
+    async def expect_heading(self, effect: Effect, text: str) -> bool:
+        """Expect the heading of the page that an action led to, if it is another than before; whether it is."""
+        heading, before = effect.after.heading, effect.before.heading
+        if heading is None or (before is not None and heading.name == before.name):
+            return False
+        locator = await self.try_find(heading)
+        return locator is not None and await self.expect(f"{text} “{heading.name}”", IsVisible(locator))
 
     async def holds(self, check: Check) -> bool:
         """The check is true now."""

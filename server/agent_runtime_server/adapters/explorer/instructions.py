@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from agent_runtime_server.adapters.explorer.vocabulary import concepts_in
 
 _NEGATION = re.compile(
-    r"\b(?:do not|don.t|never|not|no|except(?: for)?|without|avoid|skip|ignore|leave out|excluding|other than|but not|apart from)\b",
+    r"\b(?:do not|don.t|never|not|no|except(?: for)?|without|avoid|skip|ignore|leave out|excluding|other than|but not|"
+    r"apart from)\b",
     re.IGNORECASE,
 )
+_PHRASES = re.compile(r"\bin order to\b", re.IGNORECASE)
+"""Ways of speaking that hold the name of a concept and do not mean it."""
 _ONLY = re.compile(r"\b(?:only|just|solely|exclusively|nothing but)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;:!?\n]|,?\s+\b(?:but(?! not)|however|then|instead)\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z][a-z0-9]{2,}", re.IGNORECASE)
@@ -84,12 +87,6 @@ _FILLER = frozenset(
         "else",
     ]
 )
-IMPLIED = {
-    "checkout": frozenset({"cart", "orders"}),
-    "cart": frozenset(),
-    "orders": frozenset(),
-}
-"""What one cannot reach without, and so may be used though it was not asked for."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ def read_instructions(text: str) -> Wish:
     """Read free text, sentence by sentence; a negation holds to the end of its clause."""
     asked, refused = set[str](), set[str]()
     words, refused_words = set[str](), set[str]()
-    for clause in _CLAUSE_END.split(text):
+    for clause in _CLAUSE_END.split(_PHRASES.sub(" ", text)):
         positive, *negative = _NEGATION.split(clause)
         asked |= concepts_in(positive)
         words |= _other_words(positive)

@@ -29,7 +29,12 @@ _LONELY_ROLES = frozenset(
     }
 )  # fmt: skip
 _ROWS = ("row", "listitem", "article", "group", "definition", "figure")
-_SCOPES = (*_ROWS, "dialog", "alertdialog", "form", "search", "region", "navigation", "table", "list", "complementary", "main", "banner", "contentinfo")  # fmt: skip
+_SCOPES = frozenset(
+    {
+        *_ROWS, "dialog", "alertdialog", "form", "search", "region", "navigation", "table", "list", "complementary",
+        "main", "banner", "contentinfo", "heading",
+    }
+)  # fmt: skip
 _TEST_ID = "data-testid"
 _LONGEST_TEXT = 80
 
@@ -102,6 +107,11 @@ def candidates(view: View, element: Element) -> Iterator[Locator]:
     for scope in _scopes(view, element):
         for each in _markup(element):
             yield _within(each, scope)
+    for above in element.ancestors():
+        marks = [_css_class(above, name) for name in above.classes]
+        for mark in [each for each in marks if matches(view, each) == [above]][:1]:
+            for each in (*plain, *_loose(element), *_markup(element)):
+                yield _within(each, mark)
 
 
 def group(view: View, elements: Sequence[Element]) -> Locator | None:
@@ -116,7 +126,7 @@ def group(view: View, elements: Sequence[Element]) -> Locator | None:
     sign = currency(first.text)
     if sign and first.role:
         kinds.append(Locator(by="role", value=first.role, has_text=sign))
-    common = [above for above in first.ancestors() if above.role in _SCOPES and above.role not in _ROWS]
+    common = [above for above in first.ancestors() if above.role in _SCOPES - {*_ROWS, "heading"}]
     common = [above for above in common if all(each.inside(above) for each in elements)]
     common.sort(key=lambda above: above.role != "main")
     scopes = [None, *(scope for above in common if (scope := _scope(view, above)))]
@@ -196,7 +206,7 @@ def _standing_words(text: str) -> list[str]:
     """Parts of a text without numbers, the first words first, a currency sign last."""
     if len(text) > 2 * _LONGEST_TEXT:
         return []
-    words = [tidy(part).strip(" :-–—.,()") for part in re.split(r"[^\s]*\d[^\s]*", text)]
+    words = [tidy(part).strip(" :-\u2013\u2014.,()") for part in re.split(r"[^\s]*\d[^\s]*", text)]
     sign = currency(text)
     return [word for word in words if len(word) > 2 and word != sign][:2] + ([sign] if sign else [])
 
@@ -217,7 +227,7 @@ def _css_class(element: Element, name: str) -> Locator:
 
 def _scopes(view: View, element: Element) -> list[Locator]:
     """Locators of what is around an element and stands alone, nearest first."""
-    around = [above for above in element.ancestors() if above.role in _SCOPES or above.role == "heading"]
+    around = [above for above in element.ancestors() if above.role in _SCOPES]
     return [scope for above in around[:6] if (scope := _scope(view, above))]
 
 
@@ -228,6 +238,10 @@ def _scope(view: View, element: Element) -> Locator | None:
                 if found := row_named(view, element, inner.name):
                     return found
                 break
+        cells = [each.text for each in element.walk() if each.role == "cell" and each.text and not each.controls]
+        for text in cells[:2]:
+            if not any(map(str.isdigit, text)) and (found := row_named(view, element, text)):
+                return found
     choices = list(_plain(element))
     if element.role in _LONELY_ROLES or element.role in _SCOPES:
         choices.append(Locator(by="role", value=element.role))
@@ -260,9 +274,3 @@ def has_digits(locator: Locator) -> bool:
     texts = (locator.name, locator.has_text, locator.value if locator.by in ("text", "label", "placeholder") else "")
     inner = (each for each in (locator.has, locator.within) if each is not None)
     return any(char.isdigit() for text in texts if text for char in text) or any(map(has_digits, inner))
-
-
-def describe(element: Element) -> str:
-    """The element in words: ``button “Add to cart”``."""
-    name = element.name or element.attrs.get("placeholder", "") or element.attrs.get("name", "") or element.text[:40]
-    return f"{element.role or element.tag} “{name}”" if name else element.role or element.tag

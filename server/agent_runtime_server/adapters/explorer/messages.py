@@ -28,14 +28,18 @@ def spoken(effect: Effect) -> list[Element]:
         if each.tag in _TEXT_TAGS
         and each.inside(effect.after.main)
         and each.own_text
-        and not any(child.visible for child in each.children if child.tag not in ("strong", "em", "b", "i", "a", "span", "code"))
+        and not any(
+            child.visible for child in each.children if child.tag not in ("strong", "em", "b", "i", "a", "span", "code")
+        )
         and each.text not in old
         and len(each.text) <= _LONGEST
     ]
     return [*announced, *(each for each in texts if not any(each is one or each.inside(one) for one in announced))]
 
 
-async def expect_message(hand: Hand, effect: Effect, text: str, *, pattern: re.Pattern[str] | None = None, without: str = "") -> bool:
+async def expect_message(
+    hand: Hand, effect: Effect, text: str, *, pattern: re.Pattern[str] | None = None, without: str = ""
+) -> bool:
     """Expect the first new message that can be named by words that stay; whether there is one.
 
     Only messages that match the ``pattern`` count. What stands ``without`` is not among the words.

@@ -10,7 +10,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Click,
     Equals,
     Fill,
-    Goto,
     HasValue,
     IsHidden,
     IsInvalid,
@@ -72,13 +71,15 @@ async def _put_in(hand: Hand, kit: Kit, product: Product) -> Line:
     return line_of(hand.view, product)
 
 
-def _line_locator(hand: Hand, line: Line, product: Product) -> Locator:
-    locator = row_named(hand.view, line.row, product.name) if line.row.role else None
-    return locator or Locator(by="role", value="link", name=product.name, within=_main(hand.view))
-
-
-def _main(view: View) -> Locator | None:
-    return Locator(by="role", value="main") if view.main.role == "main" else None
+async def _line_locator(hand: Hand, line: Line, product: Product) -> Locator:
+    """What is there as long as the line is: its row, or what is named after the product in it."""
+    if line.row.role and (locator := row_named(hand.view, line.row, product.name)):
+        return locator
+    named = [each for each in line.row.walk() if each.name == product.name]
+    for element in named:
+        if found := await hand.try_find(element):
+            return found
+    raise LostError(f"no locator finds the line of “{product.name}”")
 
 
 async def _add(kit: Kit, product: Product) -> None:
@@ -89,7 +90,9 @@ async def _add(kit: Kit, product: Product) -> None:
         await expect_more_in_cart(hand, effect)
         await open_cart(hand, kit)
         line = line_of(hand.view, product)
-        await hand.expect(f"the cart has a line for “{product.name}”", IsVisible(_line_locator(hand, line, product)))
+        await hand.expect(
+            f"the cart has a line for “{product.name}”", IsVisible(await _line_locator(hand, line, product))
+        )
         if line.quantity is not None and line.quantity.value == "1":
             await hand.expect("its quantity is 1", HasValue(await hand.find(line.quantity), "1"))
         kit.keep(hand.flow("add-to-cart", "Cart", "Puts a product into the cart", "@cart"), "cart")
@@ -112,7 +115,7 @@ async def _change_quantity(kit: Kit, product: Product) -> None:
 
 
 async def _set_quantity(hand: Hand, line: Line, quantity: int, product: Product) -> Effect:
-    """The step that changes the quantity, by whatever the app has for it: a button, the Enter key, or the field alone."""
+    """The step that changes the quantity, by what the app has for it: a button, the Enter key, or the field alone."""
     if line.quantity is None:
         raise LostError("the quantity cannot be changed in the cart")
     field = await hand.find(line.quantity)
@@ -158,7 +161,7 @@ async def _two_products(kit: Kit, one: Product, other: Product) -> None:
         lines = [line_of(hand.view, one), line_of(hand.view, other)]
         for line, product in zip(lines, (one, other), strict=True):
             text = f"the cart has a line for “{product.name}”"
-            await hand.expect(text, IsVisible(_line_locator(hand, line, product)))
+            await hand.expect(text, IsVisible(await _line_locator(hand, line, product)))
         both = together(Recall("firstPrice"), Recall("secondPrice"))
         await expect_total(hand, "the total is the sum of both prices", both, one.price + other.price, lines)
         await _set_quantity(hand, lines[1], 2, other)
@@ -172,7 +175,7 @@ async def _two_products(kit: Kit, one: Product, other: Product) -> None:
 async def _remove(kit: Kit, product: Product) -> None:
     async with kit.attempt("taking a product out of the cart") as hand:
         line = await _put_in(hand, kit, product)
-        target = _line_locator(hand, line, product)
+        target = await _line_locator(hand, line, product)
         await hand.expect(f"the cart has a line for “{product.name}”", IsVisible(target), outcome=True)
         button = _remove_button(hand.view, line)
         if button is None:
@@ -197,7 +200,7 @@ def _remove_button(view: View, line: Line) -> Element | None:
 async def _persists(kit: Kit, product: Product) -> None:
     async with kit.attempt("loading the cart again") as hand:
         line = await _put_in(hand, kit, product)
-        target = _line_locator(hand, line, product)
+        target = await _line_locator(hand, line, product)
         await hand.step("Load the page again", Reload())
         await hand.expect(f"the line of “{product.name}” is still there", IsVisible(target))
         kit.keep(hand.flow("cart-persists", "Cart", "The cart outlives a reload", "@cart"), "cart")

@@ -97,7 +97,9 @@ async def _filtered(kit: Kit, visit: Visit, box: Locator) -> None:
     async with kit.attempt("showing only some entries") as hand:
         await _enter(hand, visit, ENTRY)
         await hand.step("Tick the entry off", SetChecked(box))
-        for link in [each for each in hand.view.links if each.attrs["href"].startswith("#/") and len(each.attrs["href"]) > 2]:
+        for link in [
+            each for each in hand.view.links if each.attrs["href"].startswith("#/") and len(each.attrs["href"]) > 2
+        ]:
             target = await hand.try_find(link)
             if target is None:
                 continue

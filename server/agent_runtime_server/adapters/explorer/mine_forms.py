@@ -32,12 +32,12 @@ from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import row_of
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
-from agent_runtime_server.adapters.explorer.perceive import Form, View
+from agent_runtime_server.adapters.explorer.perceive import Element, Form, View
 from agent_runtime_server.adapters.explorer.refusals import expect_refusal
 from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.vocabulary import ALWAYS_RISKY, RISKY, concepts_in
 
-MOST_FORMS = 4
+MOST_FORMS = 3
 MOST_CHOICES = 2
 
 
@@ -74,7 +74,7 @@ async def mine_registration(kit: Kit) -> None:
         await _register(kit, place)
         await _differing_passwords(kit, place)
         await _taken(kit, place)
-        await _mistakes(kit, place, "Registration", "register")
+        await _mistakes(kit, place, "Registration")
 
 
 async def _register(kit: Kit, place: _Place) -> None:
@@ -91,6 +91,7 @@ async def _register(kit: Kit, place: _Place) -> None:
 
 async def _differing_passwords(kit: Kit, place: _Place) -> None:
     if len(place.form.of_kind("password")) == 2:
+
         def repeat(entries: Sequence[Entry]) -> Entry | None:
             return [entry for entry in entries if entry.field.kind == "password"][-1]
 
@@ -100,6 +101,7 @@ async def _differing_passwords(kit: Kit, place: _Place) -> None:
 async def _taken(kit: Kit, place: _Place) -> None:
     wanted = "email" if "@" in kit.username else "username"
     if kit.username and kit.site.sign_in:
+
         def name(entries: Sequence[Entry]) -> Entry | None:
             return next((entry for entry in entries if entry.kind == wanted), None)
 
@@ -119,17 +121,21 @@ async def mine_forms(kit: Kit) -> None:
         said = f"{place.name} {visit.path} {form.action}"
         if not kit.wants("form", *concepts_in(said), text=said):
             continue
-        if ALWAYS_RISKY.search(said) or (RISKY.search(place.name) and not kit.may_change_data and not kit.wish.weight(said)):
+        if ALWAYS_RISKY.search(said) or (
+            RISKY.search(place.name) and not kit.may_change_data and not kit.wish.weight(said)
+        ):
             kit.site.skipped.append(Skipped(f"the form “{place.name}” on {visit.path}", "sending it may do harm"))
             kit.log(f"not sending the form “{place.name}” on {visit.path}: it may do harm")
             continue
         if visit.signed_in and any(each.value for each in typed) and not kit.may_change_data:
-            kit.site.skipped.append(Skipped(f"the form “{place.name}” on {visit.path}", "it would change the user's own data"))
+            kit.site.skipped.append(
+                Skipped(f"the form “{place.name}” on {visit.path}", "it would change the user's own data")
+            )
             kit.log(f"not sending the form “{place.name}” on {visit.path}: it would change the user's own data")
             continue
         done += 1
         await _valid(kit, place)
-        await _mistakes(kit, place, "Forms", slug(place.name))
+        await _mistakes(kit, place, "Forms")
 
 
 async def _valid(kit: Kit, place: _Place) -> None:
@@ -179,28 +185,27 @@ async def _expect_created(hand: Hand) -> None:
 
 async def _expect_arrival(hand: Hand, effect: Effect) -> None:
     """Expect the page that the form led to."""
-    heading, before = hand.view.heading, effect.before.heading
-    if effect.navigated and heading is not None and (before is None or before.name != heading.name):
-        if (locator := await hand.try_find(heading)) is not None:
-            await hand.expect(f"the heading “{heading.name}” is shown", IsVisible(locator))
+    if effect.navigated:
+        await hand.expect_heading(effect, "the page that follows has the heading")
 
 
 Choice = Callable[[Sequence[Entry]], Entry | None]
 
 
-async def _mistakes(kit: Kit, place: _Place, suite: str, identity: str) -> None:
-    """Wrong values first, then a required field left empty."""
-    wrong = [each for each in place.form.fields if wrong_value(each)][:1]
+async def _mistakes(kit: Kit, place: _Place, suite: str) -> None:
+    """One mistake: a wrong value where a field has a form of its own, else a required field left empty."""
+    wrong = [each for each in place.form.fields if wrong_value(each)]
     blank = [each for each in place.form.fields if each.required and each.kind not in ("checkbox", "radio", "select")]
-    for field in wrong:
-        value = wrong_value(field) or ""
-        await _spoil(kit, place, _named(field.attrs.get("name", "")), value, suite, f"“{place.name}” refuses “{value}”")
-    for field in blank[:1]:
-        title = f"“{place.name}” asks for {field.name or field.attrs.get('name', 'a field')}"
-        await _spoil(kit, place, _named(field.attrs.get("name", "")), "", suite, title)
+    if wrong:
+        value = wrong_value(wrong[0]) or ""
+        await _spoil(kit, place, _named(wrong[0]), value, suite, f"“{place.name}” refuses “{value}”")
+    elif blank:
+        title = f"“{place.name}” asks for {blank[0].name or blank[0].attrs.get('name', 'a field')}"
+        await _spoil(kit, place, _named(blank[0]), "", suite, title)
 
 
-def _named(name: str) -> Choice:
+def _named(field: Element) -> Choice:
+    name = field.attrs.get("name", "")
     return lambda entries: next((entry for entry in entries if entry.field.attrs.get("name", "") == name), None)
 
 
@@ -225,7 +230,12 @@ async def mine_choices(kit: Kit) -> None:
     """Forms of one select: sorting a list, choosing a language. What was chosen stays chosen."""
     done = 0
     for visit, form in list(kit.site.forms()):
-        if [each.kind for each in form.fields] != ["select"] or visit.signed_in or done == MOST_CHOICES or "?" in visit.path:
+        if (
+            [each.kind for each in form.fields] != ["select"]
+            or visit.signed_in
+            or done == MOST_CHOICES
+            or "?" in visit.path
+        ):
             continue
         if row_of(form.element) is not None or not kit.wants("filter", text=form.fields[0].name):
             continue
@@ -240,7 +250,14 @@ async def _choose(kit: Kit, place: _Place) -> None:
         form = place.again(hand.view)
         field = form.fields[0]
         options = [each for each in field.walk() if each.tag == "option" and each.text]
-        other = next((each for each in options if each.attrs.get("value", each.text) != field.value and each.text != field.value), None)
+        other = next(
+            (
+                each
+                for each in options
+                if each.attrs.get("value", each.text) != field.value and each.text != field.value
+            ),
+            None,
+        )
         if other is None or len(options) < 2:
             raise LostError("there is nothing else to choose")
         other = options[1] if other is options[0] and len(options) > 2 else other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from agent_runtime_server.adapters.explorer.flow import Click, Goto, IsVisible, UrlIs
 from agent_runtime_server.adapters.explorer.hand import Hand
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
@@ -9,8 +11,8 @@ from agent_runtime_server.adapters.explorer.perceive import Element, View
 from agent_runtime_server.adapters.explorer.site import Visit, items_of
 from agent_runtime_server.adapters.explorer.vocabulary import concepts_in
 
-MOST_PAGES = 8
-MOST_LINKS = 4
+MOST_PAGES = 6
+MOST_LINKS = 2
 
 
 async def mine_smoke(kit: Kit) -> None:
@@ -22,7 +24,7 @@ async def mine_smoke(kit: Kit) -> None:
         async with kit.attempt(f"opening {visit.path}", signed_in=signed_in) as hand:
             await hand.step(f"Open {visit.path}", Goto(visit.path))
             await _expect_page(hand)
-            session = "stored" if signed_in else "anonymous"
+            session: Literal["stored", "anonymous"] = "stored" if signed_in else "anonymous"
             template = kit.site.templates().get(visit.path, visit.path)
             identity = f"opens-{slug(template) if template != '/' else 'start-page'}"
             flow = hand.flow(identity, "Pages", f"Opens “{name}”", "@smoke", session=session)
@@ -50,16 +52,17 @@ async def _expect_page(hand: Hand) -> None:
     if view.heading is not None and (locator := await hand.try_find(view.heading)):
         await hand.expect(f"the heading “{view.heading.name}” is shown", IsVisible(locator))
     for element in _content(view):
-        if locator := await hand.try_find(element):
-            if locator.by != "css":
-                await hand.expect(f"{quoted(element)} is shown", IsVisible(locator))
-                break
+        if (locator := await hand.try_find(element)) and locator.by != "css":
+            await hand.expect(f"{quoted(element)} is shown", IsVisible(locator))
+            break
 
 
 def _content(view: View) -> list[Element]:
     """What a page is there for: its fields, its buttons, else any control; without numbers in the name."""
     main = [each for each in view.controls if each.inside(view.main) and not each.in_chrome] or list(view.controls)
-    named = [each for each in main if (each.name or each.attrs.get("placeholder")) and not any(map(str.isdigit, each.name))]
+    named = [
+        each for each in main if (each.name or each.attrs.get("placeholder")) and not any(map(str.isdigit, each.name))
+    ]
     return sorted(named, key=lambda each: (not each.is_field, not each.is_button))[:3]
 
 

@@ -35,7 +35,7 @@ async def mine_search(kit: Kit) -> None:
     place = _place(kit)
     if place is None:
         return
-    listing, form = place
+    listing, _form = place
     items = items_of(listing.view, kit.site)
     for term in _terms(items)[:MOST_TERMS]:
         if await _hit(kit, listing, term):
@@ -45,14 +45,16 @@ async def mine_search(kit: Kit) -> None:
 
 def _place(kit: Kit) -> tuple[Visit, Form] | None:
     """A page with a search field, if possible one that lists things to be searched."""
-    found = [(visit, form) for visit in kit.site.good for form in visit.view.forms if is_search(form) and not visit.signed_in]
+    found = [
+        (visit, form) for visit in kit.site.good for form in visit.view.forms if is_search(form) and not visit.signed_in
+    ]
     listing = kit.listing()
     return next((each for each in found if each[0] is listing), found[0] if found else None)
 
 
 def _terms(items: list[Item]) -> list[str]:
     """Words that some of the listed things have in their names and others do not, the more telling first."""
-    words = [{word for word in re.findall(r"[A-Za-z]{4,}", item.name)} for item in items]
+    words = [set(re.findall(r"[A-Za-z]{4,}", item.name)) for item in items]
     counts = Counter(word for each in words for word in sorted(each))
     telling = [word for word, times in counts.items() if times < len(items)]
     return sorted(telling, key=lambda word: (counts[word] < 2, word))
@@ -105,7 +107,9 @@ async def _hit(kit: Kit, listing: Visit, term: str) -> bool:
 
 def _single_hit(view: View, before: list[Item]) -> list[Item]:
     names = {item.name for item in before}
-    return [Item(link, None) for link in view.links if link.inside(view.main) and not link.in_chrome and link.name in names]
+    return [
+        Item(link, None) for link in view.links if link.inside(view.main) and not link.in_chrome and link.name in names
+    ]
 
 
 def _link_named(item: Item) -> Locator:
@@ -119,7 +123,9 @@ async def _miss(kit: Kit, listing: Visit, items: list[Item]) -> None:
         await expect_message(hand, effect, "a message says that nothing was found", pattern=_MISS, without=NONSENSE)
         for item in items[:1]:
             await hand.expect(f"“{item.name}” is not among the results", IsHidden(_link_named(item)))
-        kit.keep(hand.flow("search-miss", "Search", "Finds nothing by a nonsense term", "@search", "@negative"), "search")
+        kit.keep(
+            hand.flow("search-miss", "Search", "Finds nothing by a nonsense term", "@search", "@negative"), "search"
+        )
 
 
 _MISS = re.compile(f"{NO_RESULTS.pattern}|{NONSENSE}", re.IGNORECASE)

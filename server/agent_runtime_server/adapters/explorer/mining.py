@@ -1,17 +1,16 @@
-"""What every miner works with: hands in fresh contexts, the knowledge of the app, and a place for the flows it finds."""
+"""What every miner works with: hands in fresh contexts, the knowledge of the app, a place for the flows it finds."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-import msgspec
 from playwright.async_api import Browser, Error
 
 from agent_runtime_server.adapters.explorer.flow import Flow
@@ -71,7 +70,9 @@ class Kit:
             await context.close()
 
     @asynccontextmanager
-    async def attempt(self, what: str, *, signed_in: bool = False, changes_account: bool = False) -> AsyncIterator[Hand]:
+    async def attempt(
+        self, what: str, *, signed_in: bool = False, changes_account: bool = False
+    ) -> AsyncIterator[Hand]:
         """A hand for one flow. Where the app does not go along, that is logged and the flow is left.
 
         ``changes_account`` waits until no other flow changes the data of the signed-in user.
@@ -123,28 +124,8 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "page"
 
 
-def generalise(flow: Flow, values: Mapping[str, str]) -> Flow:
-    """Put references where the values of this run stand in a flow."""
-
-    def change(value: Any) -> Any:
-        match value:
-            case str():
-                for name, text in values.items():
-                    if len(text) >= 4:
-                        value = value.replace(text, f"${{{name}}}")
-                return value
-            case list():
-                return [change(each) for each in value]
-            case dict():
-                return {key: change(each) for key, each in value.items()}
-        return value
-
-    return msgspec.convert(change(msgspec.to_builtins(flow)), Flow)
-
-
 def quoted(element: Element) -> str:
     """An element as a plan names it: its role and name."""
     role = {"link": "link", "button": "button"}.get(element.role, "")
     name = element.name or element.attrs.get("placeholder", "") or element.text[:40]
     return f"the {role} “{name}”" if role else f"“{name}”"
-

@@ -120,6 +120,11 @@ class Element:
         return self.role == "button" and self.kind != "file"
 
     @property
+    def controls(self) -> list[Element]:
+        """The links, buttons and fields below it."""
+        return [each for each in self.walk() if each.role == "link" or each.is_button or each.is_field]
+
+    @property
     def landmark(self) -> Element | None:
         """The nearest landmark around it."""
         return next((above for above in self.ancestors() if above.role in LANDMARKS), None)

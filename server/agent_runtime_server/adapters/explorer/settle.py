@@ -66,7 +66,7 @@ class Traffic:
             self.bad.append(BadResponse(response.url, request.method, response.status, is_page))
 
     async def settle(self, limit: float = 5.0, *, first: bool = False) -> None:
-        """Wait until the page is at rest, at most ``limit`` seconds; on the ``first`` page also until it has controls."""
+        """Wait for rest, at most ``limit`` seconds; on the ``first`` page also until it has controls."""
         deadline = time.monotonic() + limit
         while (left := deadline - time.monotonic()) > 0:
             try:

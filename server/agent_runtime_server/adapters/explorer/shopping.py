@@ -28,7 +28,8 @@ from agent_runtime_server.adapters.explorer.perceive import Element, View
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
 from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, SUBTOTAL, TOTAL, speaks_of
 
-_ROWS = ("row", "listitem", "article", "group", "form")
+_ROWS = ("row", "listitem", "article", "group")
+_QUANTITY_KINDS = ("number", "text", "select", "tel")
 _LONGEST_PRICE = 40
 MOST_PRODUCTS = 2
 
@@ -94,10 +95,14 @@ def price_on(view: View) -> Element | None:
 
 
 def add_button(view: View) -> Element | None:
-    """The button that puts the product of the page into the cart: by its words, else the one of a form that is posted."""
+    """The button that puts the product of the page into the cart: by its words, else by where its form is sent."""
     main = [each for each in view.buttons if each.inside(view.main) and not each.in_chrome]
     by_words = [each for each in main if ADD_TO_CART.search(each.name)]
-    posted = [each for each in main if (form := view.form_of(each)) and form.method == "post" and "cart" in form.action]
+    posted = [
+        each
+        for each in main
+        if (form := view.form_of(each)) and form.method == "post" and speaks_of("cart", form.action)
+    ]
     return next(iter((*by_words, *posted)), None)
 
 
@@ -133,7 +138,9 @@ async def expect_more_in_cart(hand: Hand, effect: Effect) -> None:
     if found is None:
         return
     target, count = found
-    await hand.expect(f"the cart holds {count} {'thing' if count == 1 else 'things'}", Equals(NumberIn(target), Literally(count)))
+    await hand.expect(
+        f"the cart holds {count} {'thing' if count == 1 else 'things'}", Equals(NumberIn(target), Literally(count))
+    )
 
 
 def counter(effect: Effect) -> tuple[Locator, int] | None:
@@ -146,7 +153,12 @@ def counter(effect: Effect) -> tuple[Locator, int] | None:
             continue
         for locator in candidates(effect.after, element):
             then = matches(effect.before, locator)
-            if locator.by == "css" or has_digits(locator) or matches(effect.after, locator) != [element] or len(then) != 1:
+            if (
+                locator.by == "css"
+                or has_digits(locator)
+                or matches(effect.after, locator) != [element]
+                or len(then) != 1
+            ):
                 continue
             if (number_in(then[0].text) or 0.0) == number - 1:
                 return locator, int(number)
@@ -173,16 +185,18 @@ def line_of(view: View, product: Product) -> Line:
     Raises:
         LostError: It is not there.
     """
-    named = [each for each in view.elements if product.name in each.text and each.inside(view.main) and not each.in_chrome]
+    named = [
+        each for each in view.elements if product.name in each.text and each.inside(view.main) and not each.in_chrome
+    ]
     smallest = [each for each in named if not any(other.inside(each) for other in named)]
     for element in smallest:
         for above in (element, *element.ancestors()):
             if above is view.main:
                 break
-            if above.role in _ROWS[:4] or (amounts(above.text) and any(part.is_field for part in above.walk())):
-                if amounts(above.text):
-                    quantity = [each for each in above.walk() if each.is_field and each.kind in ("number", "text", "select", "tel")]
-                    return Line(above, next(iter(quantity), None))
+            is_row = above.role in _ROWS or any(part.is_field for part in above.walk())
+            if is_row and amounts(above.text):
+                quantity = [each for each in above.walk() if each.is_field and each.kind in _QUANTITY_KINDS]
+                return Line(above, next(iter(quantity), None))
     raise LostError(f"“{product.name}” is not in the cart")
 
 
@@ -190,12 +204,21 @@ def total_on(view: View, expected: float, lines: list[Line]) -> list[Element]:
     """Elements that may show the total, if it is as expected: those that say so first, subtotals last."""
     found = []
     for element in view.elements:
-        if not element.inside(view.main) or len(element.text) > 2 * _LONGEST_PRICE or element.role in ("main", "table", "rowgroup"):
+        if (
+            not element.inside(view.main)
+            or len(element.text) > 2 * _LONGEST_PRICE
+            or element.role in ("main", "table", "rowgroup")
+        ):
             continue
         if any(element is line.row or element.inside(line.row) for line in lines):
             continue
         seen = amounts(element.text)
-        if len(seen) == 1 and same(seen[0], expected) and number_in(element.text) is not None and same(number_in(element.text) or 0, expected):
+        if (
+            len(seen) == 1
+            and same(seen[0], expected)
+            and number_in(element.text) is not None
+            and same(number_in(element.text) or 0, expected)
+        ):
             found.append(element)
     saying = [each for each in found if TOTAL.search(each.text)]
     innermost = [each for each in saying if not any(other.inside(each) for other in saying)]

@@ -149,7 +149,7 @@ def items_of(view: View, site: Site) -> list[Item]:
             "?" in path,
         )
         members = groups.setdefault(family, [])
-        same = next((item for item in members if item.row is row and row is not None or targets[item] == path), None)
+        same = next((item for item in members if (item.row is row and row is not None) or targets[item] == path), None)
         if same is None:
             item = Item(link, row)
             members.append(item)
@@ -177,5 +177,3 @@ def _card_of(link: Element) -> Element | None:
             return None
         child = above
     return None
-
-

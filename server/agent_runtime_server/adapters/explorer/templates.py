@@ -50,7 +50,7 @@ def _shape(element: Element) -> tuple[object, ...]:
     for shape in shapes:
         if not kept or kept[-1] != shape:
             kept.append(shape)
-    own = element.kind if element.is_field else element.role if element.role in _FACTS or element is element else ""
+    own = element.kind if element.is_field else element.role if element.role in _FACTS else "*"
     return (own, *kept)
 
 

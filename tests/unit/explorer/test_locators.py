@@ -1,0 +1,80 @@
+"""Locators single an element out by what a person sees, and never by where it stands."""
+
+from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.locators import group, has_digits, matches, row_named, unique
+from agent_runtime_server.adapters.explorer.perceive import Element, View
+from tests.unit.explorer.trees import button, link, make, page
+
+
+def card(name: str, price: str) -> Element:
+    return make(
+        "li",
+        make("h2", link(name), role="heading", name=name),
+        " ",
+        make("span", price),
+        button("Add"),
+        role="listitem",
+    )
+
+
+def shop() -> View:
+    cards = [card("Mug", "£3.50"), card("Mug, large", "£5.00"), card("Plate", "£4.00")]
+    menu = make("nav", link("Home"), role="navigation")
+    return page(menu, make("main", make("ul", *cards, role="list"), role="main"))
+
+
+def test_a_name_that_occurs_once_is_enough() -> None:
+    view = shop()
+    [home] = [each for each in view.links if each.name == "Home"]
+    assert unique(view, home) == Locator(by="role", value="link", name="Home")
+
+
+def test_a_repeated_button_is_found_by_its_row() -> None:
+    view = shop()
+    plate = view.buttons[2]
+    found = unique(view, plate)
+    assert found == Locator(
+        by="role", value="button", name="Add", within=Locator(by="role", value="listitem", has_text="Plate")
+    )
+
+
+def test_a_row_whose_name_begins_another_is_found_by_the_exact_name() -> None:
+    view = shop()
+    row = view.by_role("listitem")[0]
+    found = row_named(view, row, "Mug")
+    assert found is not None
+    assert found.has_text is None
+    assert found.has == Locator(by="role", value="link", name="Mug")
+    assert matches(view, found) == [row]
+
+
+def test_elements_of_a_list_are_found_together() -> None:
+    view = shop()
+    headings = view.by_role("heading")
+    found = group(view, headings)
+    assert found is not None
+    assert matches(view, found) == headings
+
+
+def test_two_equal_elements_have_no_locator_of_their_own() -> None:
+    view = page(make("main", button("Go"), button("Go"), role="main"))
+    assert unique(view, view.buttons[0]) is None
+
+
+def test_a_field_without_a_name_falls_back_to_its_attribute() -> None:
+    view = page(make("form", make("input", role="textbox", name_="q"), make("input", role="textbox", name_="r")))
+    field = view.elements[2]
+    assert unique(view, field) == Locator(by="css", value='input[name="q"]')
+
+
+def test_text_is_found_in_the_smallest_element() -> None:
+    view = page(make("div", make("p", "Order ", make("b", "received"))))
+    [found] = matches(view, Locator(by="text", value="received", exact=False))
+    assert found.tag == "b"
+
+
+def test_digits_count_wherever_a_locator_has_them() -> None:
+    inner = Locator(by="role", value="link", name="Cart (1)")
+    assert has_digits(Locator(by="role", value="listitem", has=inner))
+    assert has_digits(Locator(by="role", value="link", within=Locator(by="role", value="row", has_text="7")))
+    assert not has_digits(Locator(by="role", value="link", name="Cart"))

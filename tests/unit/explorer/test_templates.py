@@ -1,0 +1,41 @@
+"""Pages of one kind get one template; pages that only look alike keep their own."""
+
+import pytest
+
+from agent_runtime_server.adapters.explorer.templates import Page, learn, pattern, skeleton
+from tests.unit.explorer.trees import button, link, make, page
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", "/"),
+        ("/product/101-indigo-mug", "/product/:id"),
+        ("/catalogue/dracula_12/", "/catalogue/:id"),
+        ("/orders/9f86d081884c7d65", "/orders/:id"),
+        ("/search?q=mug&page=2", "/search?page&q"),
+        ("/app/#/active", "/app#/active"),
+    ],
+)
+def test_identifiers_and_query_values_are_left_out(path: str, expected: str) -> None:
+    assert pattern(path) == expected
+
+
+def test_a_segment_that_varies_among_like_pages_becomes_a_parameter() -> None:
+    found = learn([Page("/category/garden", "s1"), Page("/category/kitchen", "s1"), Page("/category/all/new", "s1")])
+    assert found["/category/garden"] == found["/category/kitchen"] == "/category/:param"
+    assert found["/category/all/new"] == "/category/all/new"
+
+
+def test_single_segments_and_other_skeletons_stay_apart() -> None:
+    found = learn([Page("/about", "s1"), Page("/terms", "s1"), Page("/me/orders", "s2"), Page("/me/card", "s3")])
+    assert sorted(found.values()) == ["/about", "/me/card", "/me/orders", "/terms"]
+
+
+def test_a_skeleton_does_not_depend_on_texts_or_the_length_of_lists() -> None:
+    def listing(*names: str) -> str:
+        rows = [make("li", link(name), button("Add"), role="listitem") for name in names]
+        return skeleton(page(make("main", make("ul", *rows, role="list"), role="main")))
+
+    assert listing("Mug", "Plate") == listing("Bowl", "Cup", "Jug")
+    assert listing("Mug") != skeleton(page(make("main", link("Mug"), role="main")))

@@ -1,0 +1,86 @@
+import base64
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from agent_runtime_server.adapters import scrubbing
+from agent_runtime_server.adapters.scrubbing import scrub
+from agent_runtime_server.domain.redaction import MASK, Redactor
+from tests.line.secrets import places_of
+
+SECRET = 'Passw0rd-"1'
+REDACT = Redactor([SECRET]).redact_content
+PNG = b"\x89PNG\r\n\x1a\n\xff" + SECRET.encode()
+"""Not a text: its bytes are nobody's secret, but by chance."""
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return target.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+TYPED = f'{{"value": {SECRET!r}}}'.encode()
+REQUEST = b"mail=ada&password=Passw0rd-%221"
+TRACE = packed({"test.trace": TYPED, "resources/body.dat": REQUEST, "resources/picture.png": PNG})
+
+
+async def test_secrets_go_from_texts_archives_and_reports(tmp_path: Path) -> None:
+    page = b"<script>1</script><template>data:application/zip;base64,"
+    report = page + base64.b64encode(TRACE) + b"</template>"
+    files = {"junit.xml": TYPED, "data/trace.zip": TRACE, "outer.zip": packed({"in.zip": TRACE}), "index.html": report}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    assert len(places_of(SECRET, tmp_path)) > len(files)
+    await scrub(tmp_path, REDACT)
+    assert [place for place in places_of(SECRET, tmp_path) if not place.endswith("picture.png")] == []
+    assert places_of("%221", tmp_path) == []
+    trace = unpacked((tmp_path / "data/trace.zip").read_bytes())
+    assert trace["resources/body.dat"] == f"mail=ada&password={MASK}".encode()
+    assert trace["resources/picture.png"] == PNG
+    assert (tmp_path / "index.html").read_bytes().startswith(page + b"UE")
+    assert {path.name for path in tmp_path.iterdir()} == {"junit.xml", "data", "outer.zip", "index.html"}
+
+
+async def test_what_holds_no_secret_is_not_touched(tmp_path: Path) -> None:
+    clean = {
+        "a.zip": packed({"text": b"nothing"}),
+        "b.txt": "für alle".encode(),
+        "c.zip": b"PK\x03\x04 broken",
+        "d": PNG,
+    }
+    for name, content in clean.items():
+        (tmp_path / name).write_bytes(content)
+        os.utime(tmp_path / name, (1, 1))
+    await scrub(tmp_path, REDACT)
+    assert {name: (tmp_path / name).read_bytes() for name in clean} == clean
+    assert {(tmp_path / name).stat().st_mtime for name in clean} == {1}
+
+
+async def test_links_are_not_followed(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    folder.mkdir()
+    outside.write_bytes(TYPED)
+    (folder / "link").symlink_to(outside)
+    await scrub(folder, REDACT)
+    await scrub(folder / "link", REDACT)
+    assert outside.read_bytes() == TYPED
+
+
+async def test_what_cannot_be_looked_through_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrubbing, "MAX_BYTES", 100)
+    for name, content in {"big.txt": b"x" * 101, "bomb.zip": packed({"zeros": b"0" * 101})}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(OSError, match="too large to be searched"):
+            await scrub(tmp_path / name, REDACT)
