@@ -29,7 +29,7 @@ KEYS = [
 LEAST_TESTS = 12
 MOST_SECONDS = 300
 SUBJECTS = {
-    "a good sign-in": (r"right password", r"TEST_PASSWORD[\s\S]*await expect\(.*toBeVisible"),
+    "a good sign-in": (r"right password", r"credentials\.password[\s\S]*await expect\(.*toBeVisible"),
     "a wrong sign-in": (r"wrong password", r"Wrong-[\s\S]*await expect\(.*(alert|incorrect|not correct|invalid)"),
     "search": (r"Finds", r"searchbox[\s\S]*await expect\(.*(toHaveCount|toContainText|toBeVisible)"),
     "cart totals": (r"[Tt]otal", r"expect\([\s\S]*(toBe|toBeCloseTo|toHaveText|toContainText)\("),

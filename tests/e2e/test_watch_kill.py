@@ -15,7 +15,7 @@ import pytest
 from agent_runtime.paging import pages
 from agent_runtime.v1 import task_pb2
 from tests.apps.shop.launch import Shop
-from tests.e2e.conftest import COMPLETE_SECONDS
+from tests.e2e.conftest import COMPLETE_SECONDS, Tables
 from tests.line.support import ROOT, SIGN_IN, Server
 
 KILLS = 20
@@ -56,7 +56,7 @@ async def _watch(address: str, task_id: str, after: int, events: int | None) -> 
 
 
 @pytest.mark.timeout(COMPLETE_SECONDS + 100)
-async def test_a_killed_watcher_goes_on(running: Server) -> None:
+async def test_a_killed_watcher_goes_on(running: Server, tables: Tables) -> None:
     chance = random.Random(20)
     seen: list[int] = []
     with Shop() as shop:
@@ -80,5 +80,7 @@ async def test_a_killed_watcher_goes_on(running: Server) -> None:
                 for event in page.events
             ]
     assert last.final is not None
+    rows = [(KILLS, len(seen) - len(last.sequences), len(seen))]
+    tables.add("A watcher killed by SIGKILL", ["times", "events seen until then", "events in all"], rows)
     assert seen == list(range(1, int(last.final["sequence"]) + 1))
     assert seen == kept

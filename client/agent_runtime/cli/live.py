@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TextIO
@@ -22,6 +23,7 @@ _STYLES = {"good": "green", "bad": "red", "doubtful": "yellow", "": ""}
 _MARKS = {"good": "✓", "bad": "✗", "doubtful": "!", "": "·"}
 _KEPT_LABELS = {"status", "finding", "gap"}
 _BAR_WIDTH = 30
+_RECENT_LINES = 6
 
 
 class LiveView:
@@ -34,7 +36,8 @@ class LiveView:
         )
         self._started: datetime | None = None
         self._phase = ""
-        self._activity = ""
+        self._recent: deque[str] = deque(maxlen=_RECENT_LINES)
+        """What it did just now, newest last."""
         self._progress = task_pb2.TaskProgress()
         self._tests: dict[tuple[int, str], str] = {}
         self._findings = 0
@@ -77,24 +80,28 @@ class LiveView:
                 if word(event.phase_change, "new_phase") != self._phase:
                     self._progress = task_pb2.TaskProgress()
                 self._phase = word(event.phase_change, "new_phase")
-                self._activity = one_line(event.phase_change.activity)
+                self._note(one_line(event.phase_change.activity))
             case "queue":
-                self._activity = describe.queue(event.queue)
+                self._note(describe.queue(event.queue))
             case "progress":
                 self._progress = event.progress
             case "log":
                 told = [entry for entry in event.log.entries if entry.level != event_pb2.LOG_LEVEL_DEBUG]
                 if told:
-                    self._activity = one_line(told[-1].message)
+                    self._note(one_line(told[-1].message))
             case "test":
                 state, _ = describe.test_state(event.test)
                 self._tests[event.test.round, event.test.id] = state
-                self._activity = describe.test_title(event.test)
             case "finding":
                 self._findings += 1
 
     def __rich__(self) -> Group:
-        return Group(Text(""), self._headline(), self._progress_line(), Text(self._activity, "dim", no_wrap=True))
+        recent = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in self._recent]
+        return Group(Text(""), self._headline(), self._progress_line(), *recent)
+
+    def _note(self, line: str) -> None:
+        if line and (not self._recent or self._recent[-1] != line):
+            self._recent.append(line)
 
     def _headline(self) -> Text:
         started = self._started or datetime.now(UTC)

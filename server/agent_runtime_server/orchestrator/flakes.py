@@ -12,6 +12,7 @@ from agent_runtime_server.domain.task import Failure, Phase, Progress, RunOption
 from agent_runtime_server.ports import Clock, Emit, RunJob, TestReport, TestRunner, Workspaces
 
 _RUNS = 2
+_WORTH_TELLING = (LogLevel.WARNING, LogLevel.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class FlakeFilter:
         job = RunJob(workspace, spec.app_url, options, environment, round=0, record=False)
 
         def progress_only(fact: Fact) -> None:
-            if isinstance(fact, Progress | LogEntry):
+            if isinstance(fact, Progress) or (isinstance(fact, LogEntry) and fact.level in _WORTH_TELLING):
                 emit(fact)
 
         return await self._runner.run(job, progress_only)

@@ -24,7 +24,7 @@ from agent_runtime_server.adapters.explorer.player import ActionError, Player
 from agent_runtime_server.adapters.explorer.settle import Traffic, origin_of
 
 ACTION_MS = 3000
-CHECK_MS = 1000
+CHECK_MS = 500
 
 
 class LostError(Exception):

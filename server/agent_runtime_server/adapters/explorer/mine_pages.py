@@ -11,7 +11,7 @@ from agent_runtime_server.adapters.explorer.perceive import Element, View
 from agent_runtime_server.adapters.explorer.site import Visit, items_of
 from agent_runtime_server.adapters.explorer.vocabulary import concepts_in
 
-MOST_PAGES = 6
+MOST_PAGES = 10
 MOST_LINKS = 2
 
 

@@ -32,7 +32,7 @@ from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Fail
 from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
 from agent_runtime_server.adapters.explorer.site import Site
 
-PROVERS = 2
+PROVERS = 3
 """Flows proved at the same time."""
 _FOR_CRAWL = 0.25
 _FOR_MINING = 0.75

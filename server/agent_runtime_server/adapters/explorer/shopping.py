@@ -206,6 +206,7 @@ def total_on(view: View, expected: float, lines: list[Line]) -> list[Element]:
     for element in view.elements:
         if (
             not element.inside(view.main)
+            or element.in_chrome
             or len(element.text) > 2 * _LONGEST_PRICE
             or element.role in ("main", "table", "rowgroup")
         ):
@@ -241,6 +242,7 @@ def find_total(view: View) -> Element | None:
         each
         for each in view.elements
         if each.inside(view.main)
+        and not each.in_chrome
         and len(each.text) <= 2 * _LONGEST_PRICE
         and each.role not in ("main", "table", "rowgroup")
         and TOTAL.search(each.text)
