@@ -2,6 +2,7 @@ import asyncio
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -162,7 +163,7 @@ async def test_every_bad_field_is_listed(tmp_path: Path) -> None:
 
 async def test_bytes_that_do_not_parse_are_an_invalid_argument(tmp_path: Path) -> None:
     async with line(tmp_path) as server:
-        raw = server.channel.unary_unary("/agent_runtime.v1.AgentRuntime/CreateTask")
+        raw: Any = server.channel.unary_unary("/agent_runtime.v1.AgentRuntime/CreateTask")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await raw(b"\xff\xff\xff")
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -92,6 +92,7 @@ class LiveView:
             case "test":
                 state, _ = describe.test_state(event.test)
                 self._tests[event.test.round, event.test.id] = state
+                self._note(describe.test_title(event.test))
             case "finding":
                 self._findings += 1
 
