@@ -204,7 +204,8 @@ async def test_password_travels_on_standard_input_only(tmp_path: Path, monkeypat
     got: dict[str, Any] = json.loads((tmp_path / "job.json").read_text())
     order = protocol.decode_job(json.dumps(got["job"]))
     assert (order.kind, order.username, order.password) == ("plan", "ada", "hunter2")
-    assert (order.max_states, order.max_actions) == (7, protocol.Job(kind="plan", app_url="", workspace="").max_actions)
+    default = protocol.Job(kind="plan", app_url="", workspace="").max_seconds
+    assert (order.max_states, order.max_seconds) == (7, default)
     assert order.workspace == str(tmp_path)
     assert "hunter2" not in json.dumps([got["arguments"], got["environment"]])
     assert "SOME_API_KEY" not in got["environment"]

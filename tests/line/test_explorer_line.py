@@ -28,7 +28,7 @@ from tests.line.support import COMPLETE, RUN, SIGN_IN, Followed, artifacts, carr
 
 pytestmark = pytest.mark.timeout(600)
 
-SHORT = {"instructions": "Only sign in and search", "explore": task_pb2.ExploreOptions(max_states=10, max_actions=100)}
+SHORT = {"instructions": "Only sign in and search", "explore": task_pb2.ExploreOptions(max_states=10)}
 SECONDS = 400
 FOUND = re.compile(r"can fail: “(?P<expectation>.*?)” — without (?P<action>.+?): (?P<failure>.+)", re.DOTALL)
 SCENARIO = re.compile(

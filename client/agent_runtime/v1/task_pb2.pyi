@@ -417,21 +417,16 @@ Global___AgentOptions: _TypeAlias = AgentOptions  # noqa: Y015
 @_typing.final
 class ExploreOptions(_message.Message):
     """How far the explorer goes. 0 and unset take the server's defaults. States
-    and actions are the budget; the duration is a safety stop that marks the
-    plan as truncated.
+    are the budget; the duration is a safety stop that marks the plan as
+    truncated.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MAX_STATES_FIELD_NUMBER: _builtins.int
-    MAX_ACTIONS_FIELD_NUMBER: _builtins.int
     MAX_DURATION_FIELD_NUMBER: _builtins.int
-    SEED_FIELD_NUMBER: _builtins.int
     ALLOW_DESTRUCTIVE_FIELD_NUMBER: _builtins.int
     max_states: _builtins.int
-    max_actions: _builtins.int
-    seed: _builtins.int
-    """Same seed and same app state give byte-equal plan and tests."""
     allow_destructive: _builtins.bool
     """Delete, pay, publish, send and the like on data the explorer did not make."""
     @_builtins.property
@@ -440,14 +435,12 @@ class ExploreOptions(_message.Message):
         self,
         *,
         max_states: _builtins.int = ...,
-        max_actions: _builtins.int = ...,
         max_duration: _duration_pb2.Duration | None = ...,
-        seed: _builtins.int = ...,
         allow_destructive: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_duration", b"max_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_destructive", b"allow_destructive", "max_actions", b"max_actions", "max_duration", b"max_duration", "max_states", b"max_states", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_destructive", b"allow_destructive", "max_duration", b"max_duration", "max_states", b"max_states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

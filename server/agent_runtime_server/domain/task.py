@@ -73,9 +73,7 @@ class ExploreOptions:
     """How far the explorer goes; 0 takes the server's default."""
 
     max_states: int = 0
-    max_actions: int = 0
     max_duration: timedelta = timedelta()
-    seed: int = 0
     allow_destructive: bool = False
 
 

@@ -29,9 +29,7 @@ def task_in(message: task_pb2.Task) -> domain.NewTask:
         ),
         explore=domain.ExploreOptions(
             explore.max_states,
-            explore.max_actions,
             explore.max_duration.ToTimedelta(),
-            explore.seed,
             explore.allow_destructive,
         ),
         run=domain.RunOptions(
@@ -87,9 +85,7 @@ def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
             driver=spec.driver,
             explore=task_pb2.ExploreOptions(
                 max_states=explore.max_states,
-                max_actions=explore.max_actions,
                 max_duration=duration(explore.max_duration) if explore.max_duration else None,
-                seed=explore.seed,
                 allow_destructive=explore.allow_destructive,
             ),
         ),

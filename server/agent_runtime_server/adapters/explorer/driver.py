@@ -99,7 +99,6 @@ def _job(job: PhaseJob) -> protocol.Job:
     options = job.spec.explore
     limits = {
         "max_states": options.max_states,
-        "max_actions": options.max_actions,
         "max_seconds": options.max_duration.total_seconds(),
     }
     fields: dict[str, object] = {
@@ -109,7 +108,6 @@ def _job(job: PhaseJob) -> protocol.Job:
         "instructions": job.spec.instructions,
         "username": job.spec.sign_in.username,
         "password": job.password,
-        "seed": options.seed,
         "allow_destructive": options.allow_destructive,
         **{name: value for name, value in limits.items() if value},
     }

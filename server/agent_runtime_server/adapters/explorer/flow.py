@@ -224,18 +224,7 @@ class Equals(Data, frozen=True, tag_field=_KIND, tag="equals"):
     right: Number
 
 
-Check = (
-    IsVisible
-    | IsHidden
-    | HasText
-    | HasValue
-    | EachHasText
-    | IsInvalid
-    | IsChecked
-    | IsDisabled
-    | UrlIs
-    | Equals
-)
+Check = IsVisible | IsHidden | HasText | HasValue | EachHasText | IsInvalid | IsChecked | IsDisabled | UrlIs | Equals
 
 
 # --- flows -------------------------------------------------------------------------------------------------------

@@ -60,8 +60,6 @@ class Element:
     disabled: bool = False
     required: bool = False
     checked: bool = False
-    clickable: bool = False
-    """A script listens to its clicks."""
     parts: list[str | Element] = field(default_factory=list)
     """Texts and child elements in order."""
     _text: str | None = None
@@ -291,7 +289,6 @@ def build_view(url: str, snapshot: Mapping[str, Any], tree: Mapping[str, Any]) -
     shown = _shown(document["layout"], strings)
     spoken = {node["backendDOMNodeId"]: node for node in tree["nodes"] if "backendDOMNodeId" in node}
     checked = set(nodes["inputChecked"]["index"])
-    clickable = set(nodes["isClickable"]["index"])
     values = {
         index: strings[value]
         for group in ("inputValue", "textValue")
@@ -317,7 +314,6 @@ def build_view(url: str, snapshot: Mapping[str, Any], tree: Mapping[str, Any]) -
                 visible=index in shown,
                 value=values.get(index, ""),
                 checked=index in checked,
-                clickable=index in clickable,
             )
             _add_speech(element, spoken.get(nodes["backendNodeId"][index]))
             above.parts.append(element)

@@ -26,14 +26,10 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     instructions: str = ""
     username: str = ""
     password: str = ""
-    seed: int = 0
     max_states: int = 60
-    max_actions: int = 400
     max_seconds: float = 300.0
     """Safety stop; a plan that it ends is marked as truncated."""
     allow_destructive: bool = False
-    allowed_origins: tuple[str, ...] = ()
-    reset_url: str = ""
 
 
 class Log(Struct, frozen=True, tag_field="type", tag="log"):
