@@ -110,6 +110,10 @@ class Store(Protocol):
         """
         ...
 
+    async def find(self, key: IdempotencyKey) -> Task | None:
+        """The task that a key made, if it made one. Raises RequestIdReused when its digest differs."""
+        ...
+
     async def get(self, task_id: str) -> Task:
         """One task as of its last event. Raises TaskNotFound."""
         ...

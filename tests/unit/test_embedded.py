@@ -24,6 +24,7 @@ class Hands:
         self.ended: dict[str, str] = {}
         self.gates: dict[str, asyncio.Event] = {}
         self.broken: set[str] = set()
+        self.stumbles = 0
         self.gone: set[str] = set()
         self.changed = asyncio.Condition()
 
@@ -47,6 +48,9 @@ class Hands:
         return PhaseResult()
 
     async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> None:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise OSError("disk full")
         word = "broke" if isinstance(outcome, Exception) else "finished"
         await self._note(lambda: self.ended.__setitem__(task.id, word))
 
@@ -182,3 +186,39 @@ async def test_the_head_of_the_queue_is_told_of_its_place() -> None:
             while ("c", 1) not in told:
                 await asyncio.sleep(0.01)
         assert told.count(("c", 1)) == 1
+
+
+async def test_a_task_cancelled_before_its_first_step_leaves_its_slot() -> None:
+    async with working(1) as (dispatcher, hands):
+        submit(dispatcher, "early", session="shared")
+        while "early" not in dispatcher._running:
+            await asyncio.sleep(0)
+        assert not hands.started
+        assert dispatcher.cancel("early") is True
+        hands.open("next")
+        submit(dispatcher, "next", session="shared")
+        await hands.until(lambda: hands.ended == {"next": "finished"})
+
+
+async def test_an_end_that_cannot_be_written_is_tried_again() -> None:
+    async with working(1) as (dispatcher, hands):
+        hands.stumbles = 1
+        hands.open("a")
+        submit(dispatcher, "a")
+        await hands.until(lambda: hands.ended == {"a": "finished"})
+        assert hands.stumbles == 0
+
+
+async def test_a_place_that_cannot_be_told_harms_nobody() -> None:
+    async def broken(_task_id: str, _state: QueueState) -> None:
+        raise OSError("disk full")
+
+    dispatcher, hands = EmbeddedDispatcher(broken), Hands()
+    worker = asyncio.create_task(dispatcher.run_worker(hands, slots=1))
+    submit(dispatcher, "a", "b")
+    hands.open("a")
+    hands.open("b")
+    await hands.until(lambda: len(hands.ended) == 2)
+    assert not worker.done()
+    worker.cancel()
+    await asyncio.wait([worker])

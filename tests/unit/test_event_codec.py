@@ -54,7 +54,7 @@ PAYLOADS: dict[str, Payload] = {
     "phase_change": PhaseChanged(Phase.PLANNING, Phase.RUNNING_TESTS, "now"),
     "queue": QueueState(2, 5, "slot"),
     "progress": Progress(1, 9, "test"),
-    "log": LogChunk((LogEntry(NOW, LogLevel.WARNING, LogSource.BROWSER, "hm"),), 7),
+    "log": LogChunk((LogEntry(NOW, LogLevel.WARNING, LogSource.TEST_RUNNER, "hm"),), 7),
     "test": TestCase("i", "chromium", ("a", "b"), Location("p", 1, 2), TestOutcome.FLAKY, (ATTEMPT,), ("@x",), 2),
     "artifact": Artifact("a", ArtifactKind.TRACE, "p", "application/zip", 12, "ab", NOW, "t", 2, 1),
     "file": FileChanged("p", 3, "cd", removed=True),

@@ -87,7 +87,6 @@ class _LogSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LogSource.V
     LOG_SOURCE_RUNTIME: _LogSource.ValueType  # 1
     LOG_SOURCE_AGENT: _LogSource.ValueType  # 2
     LOG_SOURCE_TEST_RUNNER: _LogSource.ValueType  # 3
-    LOG_SOURCE_BROWSER: _LogSource.ValueType  # 4
 
 class LogSource(_LogSource, metaclass=_LogSourceEnumTypeWrapper):
     """Where a log line came from."""
@@ -96,7 +95,6 @@ LOG_SOURCE_UNSPECIFIED: LogSource.ValueType  # 0
 LOG_SOURCE_RUNTIME: LogSource.ValueType  # 1
 LOG_SOURCE_AGENT: LogSource.ValueType  # 2
 LOG_SOURCE_TEST_RUNNER: LogSource.ValueType  # 3
-LOG_SOURCE_BROWSER: LogSource.ValueType  # 4
 Global___LogSource: _TypeAlias = LogSource  # noqa: Y015
 
 @_typing.final

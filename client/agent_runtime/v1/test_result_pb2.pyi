@@ -77,10 +77,6 @@ class _FindingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FindingKi
     FINDING_KIND_SERVER_ERROR: _FindingKind.ValueType  # 1
     FINDING_KIND_BROKEN_LINK: _FindingKind.ValueType  # 2
     FINDING_KIND_SCRIPT_ERROR: _FindingKind.ValueType  # 3
-    FINDING_KIND_DEAD_CONTROL: _FindingKind.ValueType  # 4
-    """A control that does nothing."""
-    FINDING_KIND_ACCESSIBILITY: _FindingKind.ValueType  # 5
-    FINDING_KIND_MISSING_VALIDATION: _FindingKind.ValueType  # 6
     FINDING_KIND_UNLABELLED_CONTROL: _FindingKind.ValueType  # 7
 
 class FindingKind(_FindingKind, metaclass=_FindingKindEnumTypeWrapper):
@@ -90,10 +86,6 @@ FINDING_KIND_UNSPECIFIED: FindingKind.ValueType  # 0
 FINDING_KIND_SERVER_ERROR: FindingKind.ValueType  # 1
 FINDING_KIND_BROKEN_LINK: FindingKind.ValueType  # 2
 FINDING_KIND_SCRIPT_ERROR: FindingKind.ValueType  # 3
-FINDING_KIND_DEAD_CONTROL: FindingKind.ValueType  # 4
-"""A control that does nothing."""
-FINDING_KIND_ACCESSIBILITY: FindingKind.ValueType  # 5
-FINDING_KIND_MISSING_VALIDATION: FindingKind.ValueType  # 6
 FINDING_KIND_UNLABELLED_CONTROL: FindingKind.ValueType  # 7
 Global___FindingKind: _TypeAlias = FindingKind  # noqa: Y015
 
@@ -136,7 +128,7 @@ class TestCase(_message.Message):
     project: _builtins.str
     outcome: Global___TestOutcome.ValueType
     round: _builtins.int
-    """Run counter within the task: it grows with each repair round."""
+    """Number of the run in the session, as in artifacts/run-<round>/."""
     @_builtins.property
     def title_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """File and describe titles, outermost first, then the test's own."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from bisect import bisect_left, insort
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
 
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.faults import TaskNotFound
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, pipeline
 from agent_runtime_server.domain.status import IllegalMove
 from agent_runtime_server.domain.task import Task, TaskSpec
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Fenced, Notify, PhaseExecutor, SessionBusy
-
-T = TypeVar("T")
 
 _log = logging.getLogger("agent_runtime.dispatcher")
 
@@ -25,6 +26,8 @@ _TOLD_POSITIONS = 10
 """Only the head of the queue is told of every move: the rest would cost a write each."""
 _TELL_SECONDS = 0.5
 _BUSY_RETRY_SECONDS = 1.0
+_PERSIST_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
+"""Pauses between tries to write a task's end."""
 
 
 def slots_of_this_machine() -> int:
@@ -60,6 +63,8 @@ class EmbeddedDispatcher:
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
         self._waiting: dict[str, _Waiting] = {}
+        self._line: list[_Waiting] = []
+        """The same, first to last."""
         self._running: dict[str, asyncio.Task[None]] = {}
         self._sessions: set[str] = set()
         self._number = 0
@@ -73,11 +78,12 @@ class EmbeddedDispatcher:
             return
         self._number += 1
         self._waiting[task_id] = _Waiting(spec.priority, self._number, task_id, spec)
+        insort(self._line, self._waiting[task_id])
         self._moved()
 
     def cancel(self, task_id: str) -> bool:
         """Stop a task if it is queued or running here; whether it was running."""
-        if self._waiting.pop(task_id, None) is not None:
+        if self._leave_line(task_id) is not None:
             self._moved()
             return False
         running = self._running.get(task_id)
@@ -93,14 +99,17 @@ class EmbeddedDispatcher:
     def queue_state(self, task_id: str) -> QueueState | None:
         """A queued task's place."""
         mine = self._waiting.get(task_id)
-        if mine is None:
-            return None
-        ahead = sum(1 for other in self._waiting.values() if other < mine)
-        return self._state(mine, ahead + 1)
+        return None if mine is None else self._state(mine, bisect_left(self._line, mine) + 1)
 
     def _state(self, waiting: _Waiting, position: int) -> QueueState:
         for_what = "session" if waiting.spec.session_id in self._sessions else "slot"
-        return QueueState(position, len(self._waiting), for_what)
+        return QueueState(position, len(self._line), for_what)
+
+    def _leave_line(self, task_id: str) -> _Waiting | None:
+        waiting = self._waiting.pop(task_id, None)
+        if waiting is not None:
+            del self._line[bisect_left(self._line, waiting)]
+        return waiting
 
     def _moved(self) -> None:
         self._changed.set()
@@ -116,15 +125,22 @@ class EmbeddedDispatcher:
                 if entry is None:
                     await self._changed.wait()
                     continue
-                del self._waiting[entry.task_id]
+                self._leave_line(entry.task_id)
                 self._sessions.add(entry.spec.session_id)
-                self._running[entry.task_id] = group.create_task(self._work(execute, entry))
+                work = group.create_task(self._work(execute, entry))
+                self._running[entry.task_id] = work
+                # Not in the work itself: cancelled before its first step, that would never run.
+                work.add_done_callback(partial(self._ended, entry))
                 self._places_changed.set()
             telling.cancel()
 
     def _next(self) -> _Waiting | None:
-        free = (waiting for waiting in self._waiting.values() if waiting.spec.session_id not in self._sessions)
-        return min(free, default=None)
+        return next((waiting for waiting in self._line if waiting.spec.session_id not in self._sessions), None)
+
+    def _ended(self, entry: _Waiting, _work: asyncio.Task[None]) -> None:
+        del self._running[entry.task_id]
+        self._sessions.discard(entry.spec.session_id)
+        self._moved()
 
     async def _work(self, execute: PhaseExecutor, entry: _Waiting) -> None:
         try:
@@ -135,10 +151,6 @@ class EmbeddedDispatcher:
             asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self.submit, entry.task_id, entry.spec)
         except Exception:
             _log.exception("task could not be ended", extra={"task_id": entry.task_id})
-        finally:
-            del self._running[entry.task_id]
-            self._sessions.discard(entry.spec.session_id)
-            self._moved()
 
     async def _carry_out(self, execute: PhaseExecutor, entry: _Waiting) -> None:
         claim = asyncio.ensure_future(execute.start(entry.task_id))
@@ -146,27 +158,31 @@ class EmbeddedDispatcher:
             task = await asyncio.shield(claim)
             outcome: TaskOutcome | Exception = await pipeline(_Context(execute, task), entry.spec)
         except asyncio.CancelledError:
-            await _to_the_end(asyncio.ensure_future(execute.release(await _to_the_end(claim))))
-            return
+            await to_the_end(self._release(execute, claim))
+            raise
         except (IllegalMove, TaskNotFound, Fenced, SessionBusy):
             raise
         except Exception as broken:
             _log.exception("task broke", extra={"task_id": entry.task_id})
             outcome = broken
-        await _to_the_end(asyncio.ensure_future(execute.finish(task, outcome)))
+        await to_the_end(_persist(lambda: execute.finish(task, outcome)))
+
+    async def _release(self, execute: PhaseExecutor, claim: asyncio.Future[Task]) -> None:
+        task = await claim
+        await _persist(lambda: execute.release(task))
 
     async def _tell_places(self) -> None:
         told: dict[str, int] = {}
         while True:
             await self._places_changed.wait()
             self._places_changed.clear()
-            head = sorted(self._waiting.values())[:_TOLD_POSITIONS]
+            head = self._line[:_TOLD_POSITIONS]
             for position, waiting in enumerate(head, start=1):
                 if told.get(waiting.task_id) != position:
                     try:
                         await self._notify(waiting.task_id, self._state(waiting, position))
-                    except TaskNotFound:
-                        continue
+                    except Exception:
+                        _log.warning("place not told", exc_info=True, extra={"task_id": waiting.task_id})
             told = {waiting.task_id: position for position, waiting in enumerate(head, start=1)}
             await asyncio.sleep(_TELL_SECONDS)
 
@@ -183,12 +199,14 @@ class EmbeddedDispatcher:
             await asyncio.wait(late)
 
 
-async def _to_the_end(ending: asyncio.Future[T]) -> T:
-    """Await what must happen, whatever cancels us meanwhile."""
-    while not ending.done():
+async def _persist(write: Callable[[], Awaitable[None]]) -> None:
+    """Write a task's end, again and again for a while if the store cannot: without it the task would stay running."""
+    for pause in _PERSIST_SECONDS:
         try:
-            await asyncio.shield(ending)
-        except asyncio.CancelledError:
-            if ending.cancelled():
-                raise
-    return ending.result()
+            return await write()
+        except (IllegalMove, TaskNotFound, Fenced):
+            raise
+        except Exception:
+            _log.exception("the end of a task cannot be written; trying again")
+            await asyncio.sleep(pause)
+    return await write()

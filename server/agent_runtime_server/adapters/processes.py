@@ -16,14 +16,15 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from signal import SIGKILL
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from agent_runtime_server.adapters import supervisor
+from agent_runtime_server.patience import to_the_end
 
 MAX_LINE = 1 << 20
 """Longest line in bytes; the rest of it is dropped."""
@@ -161,10 +162,10 @@ class ProcessTree:
             if self._started.done() and self._started.result() is None:
                 await self.stop()
         finally:
+            self._owned.close()  # a supervisor that has only now got its job takes this as the end of it
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
-            self._owned.close()  # a supervisor that has only now got its job takes this as the end of it
             try:
                 async with asyncio.timeout(REAP_SECONDS):
                     await self._process.wait()
@@ -200,9 +201,7 @@ class ProcessTree:
             if not self._exit.done():
                 self._exit.set_result(Exit(None, None, "lost"))
             if not self._started.done():
-                code = await self._process.wait()
-                ended = f"the supervisor of a process tree ended at its start, with exit code {code}"
-                self._started.set_result(ChildProcessError(ended))
+                self._started.set_result(ChildProcessError("the supervisor of a process tree ended at its start"))
 
     async def _pump(self, stream: Stream, reader: asyncio.StreamReader) -> None:
         """Move a pipe's lines to whoever reads them, a chunk at a time."""
@@ -229,7 +228,7 @@ async def spawn(
         await tree._start(job)
         yield tree
     finally:
-        await _to_the_end(tree._close())
+        await to_the_end(tree._close())
 
 
 async def _open() -> ProcessTree:
@@ -333,20 +332,3 @@ class _Splitter:
         self._held.clear()
         self._cut = False
         return line
-
-
-T = TypeVar("T")
-
-
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Carry out work that cancelling must not break off; a cancellation that came goes on after it."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled from task.exception()
-    return task.result()

@@ -27,7 +27,6 @@ class LogSource(Enum):
     RUNTIME = "runtime"
     AGENT = "agent"
     TEST_RUNNER = "test_runner"
-    BROWSER = "browser"
 
 
 @dataclass(frozen=True, slots=True)

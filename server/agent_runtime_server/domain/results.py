@@ -96,7 +96,7 @@ class TestCase:
     attempts: tuple[TestAttempt, ...]
     tags: tuple[str, ...] = ()
     round: int = 1
-    """Run of the suite within the task, from 1."""
+    """Number of the run in the session, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,6 @@ class FindingKind(Enum):
     SERVER_ERROR = "server_error"
     BROKEN_LINK = "broken_link"
     SCRIPT_ERROR = "script_error"
-    DEAD_CONTROL = "dead_control"
-    ACCESSIBILITY = "accessibility"
-    MISSING_VALIDATION = "missing_validation"
     UNLABELLED_CONTROL = "unlabelled_control"
 
 

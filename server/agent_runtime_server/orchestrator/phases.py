@@ -51,6 +51,7 @@ class Executor:
         """Carry out one phase, recording what happens."""
         token = Token(task.token.generation, number)
         await self._store.advance(task.id, token)
+        before = (await self._store.get(task.id)).phase
         try:
             values = self._sealing.unseal(await self._store.secrets(task.id), task.id)
         except (ValueError, OSError) as problem:
@@ -62,7 +63,7 @@ class Executor:
         scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
         recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
         async with recorder.recording():
-            recorder.emit(PhaseChanged(task.phase, kind.value))
+            recorder.emit(PhaseChanged(before, kind.value))
             stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit)
             result = await self._carry_out(kind, stage)
             if result.failure is not None:
@@ -87,7 +88,8 @@ class Executor:
     async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> None:
         """Write the end. A completion that beats a cancel wins; what broke after a cancel is cancelled."""
         if isinstance(outcome, Exception):
-            message = f"internal error: {type(outcome).__name__}: {outcome}"[:2000]
+            # No more than the kind of error: its text may hold what nobody is to read. The server's log has it.
+            message = f"internal error ({type(outcome).__name__}); the server's log tells more"
             failure = Failure(FailureReason.AGENT_ERROR, message, retryable=True)
             await self._end(task, _failed_unless_cancelled, TaskResult(), failure)
         else:
@@ -125,7 +127,9 @@ class Executor:
             fresh = replace(idle, phase=None, result=TaskResult())
             return told(replace(idle, end_time=now) if cancelled else fresh, event)
 
-        await self._store.transition(task.id, back)
+        released = await self._store.transition(task.id, back)
+        if released.done:
+            await self._store.transition(task.id, told, wipe_secrets=True)
 
 
 def _same_claim(task: Task, claimed: Task) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from agent_runtime_server.domain.event import Event, Fact, LogChunk, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.results import Artifact, Produced, artifact_id
 from agent_runtime_server.domain.task import Phase, Progress, Token
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Blobs, Clock, Store
 
 _MERGE_SECONDS = 0.1
@@ -57,6 +58,7 @@ class Recorder:
         self._filled = asyncio.Event()
         self._urgent = asyncio.Event()
         """Something else than a log line waits: it is written at once."""
+        self._ending = False
 
     def emit(self, fact: Fact) -> None:
         """Take a fact. Newer activity and progress replace older ones that are not written yet."""
@@ -78,58 +80,57 @@ class Recorder:
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[None]:
-        """Write what is emitted inside, to the last fact, also when the work is cancelled."""
+        """Write what is emitted inside, to the last fact, also when the work is cancelled.
+
+        A fact that cannot be written cancels the work, and its error (Fenced, say) is raised instead.
+        """
         writer = asyncio.create_task(self._write_on())
         body = asyncio.current_task()
         assert body is not None, "runs in a task"
 
-        def lost(done: asyncio.Task[None]) -> None:
-            if not done.cancelled() and done.exception() is not None:
-                body.cancel()
+        def stop_work(_writer: asyncio.Task[None]) -> None:
+            body.cancel()
 
-        writer.add_done_callback(lost)
+        writer.add_done_callback(stop_work)
         try:
             yield
         except asyncio.CancelledError:
-            if writer.done() and not writer.cancelled() and (reason := writer.exception()) is not None:
+            if writer.done():
                 body.uncancel()
-                raise reason from None
+                writer.result()
             raise
         finally:
-            writer.cancel()
-            await asyncio.wait([writer])
-            if writer.cancelled():
-                await asyncio.shield(self._flush())
+            writer.remove_done_callback(stop_work)
+            self._ending = True
+            self._filled.set()
+            self._urgent.set()
+            await to_the_end(writer)
 
     async def _write_on(self) -> None:
-        while True:
+        while self._facts or self._dropped or not self._ending:
             await self._filled.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_MERGE_SECONDS):
                     await self._urgent.wait()
-            flushing = asyncio.ensure_future(self._flush())
-            try:
-                await asyncio.shield(flushing)
-            except asyncio.CancelledError:
-                await flushing
-                raise
+            await self._flush()
 
     async def _flush(self) -> None:
         facts, self._facts = self._facts, []
         dropped, self._dropped = self._dropped, 0
         self._log_bytes = 0
-        self._filled.clear()
-        self._urgent.clear()
+        if not self._ending:
+            self._filled.clear()
+            self._urgent.clear()
         events: list[Event] = []
         entries: list[LogEntry] = []
         size = 0
 
         def close_chunk() -> None:
-            nonlocal size, dropped
-            if entries or dropped:
-                events.append(self._event(LogChunk(tuple(entries), dropped)))
+            nonlocal size
+            if entries:
+                events.append(self._event(LogChunk(tuple(entries))))
                 entries.clear()
-                size, dropped = 0, 0
+                size = 0
 
         for fact in facts:
             if isinstance(fact, LogEntry):
@@ -144,6 +145,8 @@ class Recorder:
             else:
                 events.append(self._event(fact))
         close_chunk()
+        if dropped:
+            events.append(self._event(LogChunk((), dropped)))
         for start in range(0, len(events), _APPEND_EVENTS):
             self._batch += 1
             chunk = events[start : start + _APPEND_EVENTS]
@@ -159,7 +162,7 @@ class Recorder:
                 await self._scrub(source)
             ref = await self._blobs.put(source)
         except OSError as problem:
-            return self._not_kept(produced.path, problem.strerror or type(problem).__name__)
+            return self._not_kept(produced.path, problem.strerror or str(problem) or type(problem).__name__)
         return Artifact(
             id=artifact_id(self._scene.task_id, produced.path),
             kind=produced.kind,

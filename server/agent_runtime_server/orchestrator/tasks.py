@@ -14,9 +14,11 @@ from agent_runtime_server.domain.faults import (
     InvalidField,
     NothingToWorkOn,
     QueueFull,
+    RuntimeFault,
 )
 from agent_runtime_server.domain.status import move
 from agent_runtime_server.domain.task import Cancellation, Failure, FailureReason, NewTask, Status, Task, TaskType
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import (
     AgentDriver,
     Clock,
@@ -62,6 +64,17 @@ class Tasks:
 
     async def create(self, new: NewTask, key: IdempotencyKey | None) -> tuple[Task, bool]:
         """Admit a task to the queue; durable on return. Also says whether ``key`` had made it earlier."""
+        try:
+            task = await self._admitted(new)
+        except RuntimeFault:
+            if key is not None and (earlier := await self._store.find(key)) is not None:
+                return earlier, True
+            raise
+        sealed = self._sealing.seal({"password": new.password} if new.password else {}, task.id)
+        # A caller that gives up between the commit and the queue must not leave a task that nobody runs.
+        return await to_the_end(self._commit(task, key, sealed))
+
+    async def _admitted(self, new: NewTask) -> Task:
         if self.draining:
             raise Draining
         if self._dispatcher.depth() >= self._admission.max_queue:
@@ -76,11 +89,12 @@ class Tasks:
         self._require_driver(spec.driver, spec.task_type)
         if new.spec.session_id or spec.task_type in _NEEDS:
             await self._require_material(spec.session_id, spec.task_type, new=not new.spec.session_id)
-        task = Task(task_id, spec, create_time=now, update_time=now)
-        sealed = self._sealing.seal({"password": new.password} if new.password else {}, task_id)
-        event = Event(task_id, now, StatusChanged(None, Status.PENDING))
+        return Task(task_id, spec, create_time=now, update_time=now)
+
+    async def _commit(self, task: Task, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
+        event = Event(task.id, task.create_time, StatusChanged(None, Status.PENDING))
         task, replayed = await self._store.create(task, event, key=key, sealed=sealed)
-        if not replayed:
+        if task.status is Status.PENDING:
             self._dispatcher.submit(task.id, task.spec)
         return task, replayed
 
@@ -119,10 +133,14 @@ class Tasks:
 
     async def cancel(self, task_id: str, reason: str) -> tuple[Task, bool]:
         """Stop a task. Idempotent; also says whether this call is the one that started the stop."""
+        return await to_the_end(self._cancel(task_id, reason))
+
+    async def _cancel(self, task_id: str, reason: str) -> tuple[Task, bool]:
         request = Cancellation(reason, self._clock.now())
         initiated: list[bool] = []
 
         def stop(task: Task) -> tuple[Task, Sequence[Event]]:
+            initiated.clear()
             if task.done or task.status is Status.CANCELLING:
                 return task, []
             new = Status.CANCELLED if task.status is Status.PENDING else Status.CANCELLING
@@ -131,9 +149,13 @@ class Tasks:
             end = request.request_time if new is Status.CANCELLED else None
             return told(replace(task, cancellation=request, end_time=end), event)
 
-        task = await self._store.transition(task_id, stop, wipe_secrets=True)
-        if initiated:
-            self._dispatcher.cancel(task_id)
+        task = await self._store.transition(task_id, stop)
+        held = self._dispatcher.cancel(task_id)
+        if task.status is Status.CANCELLING and not held:
+            # Nobody runs it: its end could not be written when it came.
+            task = await self._store.transition(task_id, self._lost)
+        if task.done:
+            await self._store.transition(task_id, told, wipe_secrets=True)
         return task, bool(initiated)
 
     async def tell_place(self, task_id: str, state: QueueState) -> None:
@@ -154,6 +176,8 @@ class Tasks:
                 await self._store.transition(task.id, self._lost, wipe_secrets=True)
 
     def _lost(self, task: Task) -> tuple[Task, Sequence[Event]]:
+        if task.done:
+            return task, []
         now = self._clock.now()
         if task.status is Status.CANCELLING:
             event = Event(task.id, now, StatusChanged(task.status, move(task.status, Status.CANCELLED)), task.phase)

@@ -59,11 +59,8 @@ class MemoryStore:
         self, task: Task, event: Event, *, key: IdempotencyKey | None = None, sealed: bytes = b""
     ) -> tuple[Task, bool]:
         """Store a new task, unless its key made one before."""
-        if key is not None and key.request_id in self._keys:
-            digest, task_id = self._keys[key.request_id]
-            if digest != key.digest:
-                raise RequestIdReused(request_id=key.request_id)
-            return self._entries[task_id].task, True
+        if key is not None and (earlier := await self.find(key)):
+            return earlier, True
         session = task.spec.session_id
         if session != task.id and session not in self._sessions:
             raise SessionNotFound(f"no session {session}", session_id=session)
@@ -73,6 +70,15 @@ class MemoryStore:
         if key is not None:
             self._keys[key.request_id] = (key.digest, task.id)
         return entry.task, False
+
+    async def find(self, key: IdempotencyKey) -> Task | None:
+        """The task that a key made."""
+        if key.request_id not in self._keys:
+            return None
+        digest, task_id = self._keys[key.request_id]
+        if digest != key.digest:
+            raise RequestIdReused(request_id=key.request_id)
+        return self._entries[task_id].task
 
     async def get(self, task_id: str) -> Task:
         """One task."""

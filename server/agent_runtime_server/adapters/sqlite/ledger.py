@@ -72,7 +72,7 @@ class Ledger:
 
     def create(self, task: Task, event: Event, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
         """Store a new task, unless its key made one before."""
-        if key is not None and (earlier := self._replayed(key)):
+        if key is not None and (earlier := self.find(key)):
             return earlier, True
         session = task.spec.session_id
         if session != task.id and not self._one("SELECT 1 FROM session WHERE id = ?", session):
@@ -266,7 +266,7 @@ class Ledger:
             loose_bytes=row.loose_bytes - sum(size for sequence, size in old if sequence > row.merged),
         )
 
-    def _replayed(self, key: IdempotencyKey) -> Task | None:
+    def find(self, key: IdempotencyKey) -> Task | None:
         """The task that a key made."""
         found = self._one(
             "SELECT task.id, request.digest FROM request JOIN task ON task.number = request.task WHERE request.id = ?",

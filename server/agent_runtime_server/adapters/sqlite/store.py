@@ -59,6 +59,10 @@ class SqliteStore:
         """Store a new task, unless its key made one before."""
         return await self._writer.run(lambda ledger: ledger.create(task, event, key, sealed))
 
+    async def find(self, key: IdempotencyKey) -> Task | None:
+        """The task that a key made."""
+        return await self._writer.run(lambda ledger: ledger.find(key))
+
     async def get(self, task_id: str) -> Task:
         """One task."""
         held = self._tail.task(task_id)
