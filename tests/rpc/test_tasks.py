@@ -317,3 +317,23 @@ async def test_filtered_watches_get_their_kinds_only(tmp_path: Path) -> None:
         assert updates[0].HasField("opened")
         assert updates[-1].closed.sequence == task.sequence
         assert updates[-1].closed.task.status == task_pb2.TASK_STATUS_COMPLETED
+
+
+async def test_a_page_ends_before_its_answer_is_too_large(tmp_path: Path) -> None:
+    lines = [log(f"{number} " + "x" * 50_000) for number in range(20)]
+    scripts = Script(facts=[fact for entry in lines for fact in (entry, FileChanged("x" * 200_000))])
+    async with line(tmp_path, driver_of(plan=scripts)) as server:
+        task = await server.done((await server.create()).id)
+        seen: list[int] = []
+        token, pages = "", 0
+        while True:
+            page = await server.runtime.ListTaskEvents(
+                service_pb2.ListTaskEventsRequest(task_id=task.id, page_size=1000, page_token=token)
+            )
+            assert page.ByteSize() < 3 * 1024 * 1024
+            seen += [event.sequence for event in page.events]
+            pages += 1
+            if not (token := page.next_page_token):
+                break
+        assert seen == list(range(1, task.sequence + 1))
+        assert pages > 1

@@ -8,7 +8,7 @@ from agent_runtime_server.orchestrator.tasks import Tasks
 from agent_runtime_server.orchestrator.watch import Gap, GapReason
 from agent_runtime_server.ports import Store
 from agent_runtime_server.rpc.event_codec import PAYLOAD_OF_KIND
-from agent_runtime_server.rpc.pages import page_limit, position_of, token_of
+from agent_runtime_server.rpc.pages import PAGE_BYTES, page_limit, position_of, token_of
 from agent_runtime_server.rpc.watching import gap_out
 
 _BATCH_BYTES = 256 * 1024
@@ -32,18 +32,22 @@ class LogPages:
         limit = page_limit(request.page_size)
         wanted = {PAYLOAD_OF_KIND[kind] for kind in request.kinds if kind in PAYLOAD_OF_KIND}
         response = service_pb2.ListTaskEventsResponse(head_sequence=task.sequence)
+        size = 0
         for _ in range(_SCAN_BATCHES):
             batch = await self._store.read(task.id, cursor, _BATCH_BYTES)
-            if cursor + 1 < batch.kept_from and not response.events:
+            if cursor + 1 < batch.kept_from:
+                if response.events:
+                    break
                 gap = Gap(cursor + 1, batch.kept_from - 1, GapReason.TRIMMED, task)
                 response.gap.CopyFrom(gap_out(gap, lambda _: place))
             for event in event_pb2.TaskEventBatch.FromString(batch.framed).events:
                 cursor = event.sequence
                 if not wanted or event.WhichOneof("payload") in wanted:
                     response.events.append(event)
-                    if len(response.events) == limit:
+                    size += event.ByteSize()
+                    if len(response.events) == limit or size >= PAGE_BYTES:
                         break
-            if len(response.events) == limit or cursor >= batch.head:
+            if len(response.events) == limit or size >= PAGE_BYTES or cursor >= batch.head:
                 break
         if cursor < task.sequence:
             response.next_page_token = token_of(cursor)
@@ -60,16 +64,18 @@ class LogPages:
         limit = page_limit(request.page_size)
         sources = set(request.sources)
         response = service_pb2.ListTaskLogsResponse()
+        size = 0
         for _ in range(_SCAN_BATCHES):
             batch = await self._store.read(task.id, cursor, _BATCH_BYTES)
             for event in event_pb2.TaskEventBatch.FromString(batch.framed).events:
                 for number, entry in enumerate(event.log.entries[skip:], start=skip):
-                    if len(response.entries) == limit:
+                    if len(response.entries) == limit or size >= PAGE_BYTES:
                         response.next_page_token = token_of(event.sequence - 1, number)
                         return response
                     if entry.level >= request.min_level and (not sources or entry.source in sources):
                         entry.sequence = event.sequence
                         response.entries.append(entry)
+                        size += entry.ByteSize()
                 cursor, skip = event.sequence, 0
             if cursor >= batch.head or not batch.framed:
                 return response

@@ -8,6 +8,8 @@ from agent_runtime_server.domain.faults import BadPageToken
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
+PAGE_BYTES = 2 * 1024 * 1024
+"""A page ends, with a token, once its items are so large: answers stay below what a gRPC message may hold."""
 
 
 def page_limit(asked: int) -> int:

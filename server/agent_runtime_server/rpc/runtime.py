@@ -13,10 +13,13 @@ from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.ports import Blobs, IdempotencyKey, Store, TaskQuery
 from agent_runtime_server.rpc.info import ServerInfo
 from agent_runtime_server.rpc.logs import LogPages
-from agent_runtime_server.rpc.pages import page_limit
+from agent_runtime_server.rpc.pages import PAGE_BYTES, page_limit
 from agent_runtime_server.rpc.results_codec import artifact_out, summary_out, test_case_out
 from agent_runtime_server.rpc.task_codec import task_in, task_out
 from agent_runtime_server.rpc.watching import watch_request, watch_response
+
+_TESTS_AT_ONCE = 10
+"""A test case may hold half a megabyte of steps and errors."""
 
 
 class RuntimeService:
@@ -93,12 +96,18 @@ class RuntimeService:
     ) -> service_pb2.ListTestResultsResponse:
         """Page through test cases."""
         task, _ = await self._tasks.get(request.task_id)
-        page = await self._store.tests(task.id, page_limit(request.page_size), request.page_token)
-        return service_pb2.ListTestResultsResponse(
-            tests=[test_case_out(case) for case in page.items],
-            next_page_token=page.next_token,
-            summary=summary_out(task.result.summary),
-        )
+        response = service_pb2.ListTestResultsResponse(summary=summary_out(task.result.summary))
+        left, token, size = page_limit(request.page_size), request.page_token, 0
+        while left and size < PAGE_BYTES:
+            page = await self._store.tests(task.id, min(left, _TESTS_AT_ONCE), token)
+            for case in page.items:
+                response.tests.append(test_case_out(case))
+                size += response.tests[-1].ByteSize()
+            left -= len(page.items)
+            token = response.next_page_token = page.next_token
+            if not token:
+                break
+        return response
 
     async def ListArtifacts(  # noqa: N802
         self, request: service_pb2.ListArtifactsRequest
