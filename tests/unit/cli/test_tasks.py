@@ -76,5 +76,5 @@ def test_text_from_elsewhere_cannot_steer_the_terminal(command: Command, service
     finding = service.tasks["task-1"].result.findings.add(title="a\x1b[2Jb\nc\x9b31m", url="http://shop.test")
     finding.kind = test_result_pb2.FINDING_KIND_UNLABELLED_CONTROL
     shown = command("get", "task-1").out
-    assert "dead control: a[2Jb | c31m (http://shop.test)" in shown
+    assert "unlabelled control: a[2Jb | c31m (http://shop.test)" in shown
     assert "\x1b" not in shown
