@@ -3,37 +3,42 @@
 ``async with AgentRuntimeClient("127.0.0.1:50051") as client: ...``
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 import agent_runtime._grpc_core  # noqa: F401 - before anything imports grpc
-from agent_runtime.backoff import Backoff
-from agent_runtime.channel import DEFAULT_ADDRESS
-from agent_runtime.client import AgentRuntimeClient
-from agent_runtime.errors import (
-    AgentRuntimeError,
-    ArtifactNotFound,
-    BadPageToken,
-    Conflict,
-    DeadlineExceeded,
-    Draining,
-    DriverUnavailable,
-    Exhausted,
-    FieldViolation,
-    FileNotFound,
-    InvalidRequest,
-    NotFound,
-    NothingToWorkOn,
-    PathOutsideSession,
-    QueueFull,
-    RequestIdReused,
-    SequenceAhead,
-    ServerFailed,
-    SessionNotFound,
-    TaskNotFound,
-    TooManyWatchers,
-    TransferCorrupt,
-    Unreachable,
-)
-from agent_runtime.paging import pages
-from agent_runtime.watch import WatchUpdate
+
+if TYPE_CHECKING:
+    from agent_runtime.backoff import Backoff
+    from agent_runtime.channel import DEFAULT_ADDRESS
+    from agent_runtime.client import AgentRuntimeClient
+    from agent_runtime.errors import (
+        AgentRuntimeError,
+        ArtifactNotFound,
+        BadPageToken,
+        Conflict,
+        DeadlineExceeded,
+        Draining,
+        DriverUnavailable,
+        Exhausted,
+        FieldViolation,
+        FileNotFound,
+        InvalidRequest,
+        NotFound,
+        NothingToWorkOn,
+        PathOutsideSession,
+        QueueFull,
+        RequestIdReused,
+        SequenceAhead,
+        ServerFailed,
+        SessionNotFound,
+        TaskNotFound,
+        TooManyWatchers,
+        TransferCorrupt,
+        Unreachable,
+    )
+    from agent_runtime.paging import pages
+    from agent_runtime.watch import WatchUpdate
 
 __all__ = [
     "AgentRuntimeClient",
@@ -65,3 +70,19 @@ __all__ = [
     "WatchUpdate",
     "pages",
 ]
+
+_HOMES = {
+    "Backoff": "backoff",
+    "DEFAULT_ADDRESS": "channel",
+    "AgentRuntimeClient": "client",
+    "pages": "paging",
+    "WatchUpdate": "watch",
+}
+"""Modules of names; those of the others, errors, is the default."""
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when asked for: the server needs the contract alone, and starts the sooner.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)

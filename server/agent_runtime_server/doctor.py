@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,14 +15,18 @@ from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.app import real_parts
 from agent_runtime_server.settings import BadSettings, read_settings
 
-_NODE_MAJOR = 20
+_OLDEST_NODE = (20, 19)
 _VERSION_SECONDS = 20
 _FREE_BYTES = 2 * 1024**3
+_NO_VIDEOS = "there is none: runs have no videos; run bin/bootstrap"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; ``message`` says what is wrong and what to do, or what its absence costs."""
+    """One thing that was looked at. ``ok`` is true, too, of what is missing but not needed.
+
+    ``message`` says what is wrong and what to do, or what the absence costs.
+    """
 
     name: str
     ok: bool
@@ -37,34 +42,28 @@ def check() -> Iterator[Check]:
     except BadSettings as bad:
         yield Check("settings", ok=False, message=str(bad))
         return
-    yield _node()
-    problems = Toolchain(Path(settings.toolchain_dir)).problems()
-    yield Check("toolchain", not problems, settings.toolchain_dir, "; ".join(problems))
+    toolchain = Toolchain(Path(settings.toolchain_dir))
+    yield _node(toolchain.node)
     parts = real_parts(settings)
     runner = parts.runner.availability()
     yield Check("playwright", runner.available, runner.version, runner.message)
     for driver in parts.drivers.values():
         state = driver.availability()
         yield Check(f"driver {driver.name}", state.available, state.version, state.message)
-    yield _tool("ffmpeg", "without it there are no videos unless Playwright has its own")
-    yield _tool("bwrap", "without it processes are contained by their supervisor alone")
+    ffmpeg = toolchain.ffmpeg()
+    yield Check("ffmpeg", ok=True, version=str(ffmpeg.path)) if ffmpeg else Check("ffmpeg", ok=True, message=_NO_VIDEOS)
     for name, folder in (("workspaces", settings.workspace_root), ("state", settings.state_dir)):
         yield _folder(name, Path(folder))
 
 
-def _node() -> Check:
-    path = shutil.which("node")
-    if path is None:
-        return Check("node", ok=False, message=f"install Node.js {_NODE_MAJOR} or newer")
-    version = _first_line(path, "--version").removeprefix("v")
-    major = int(version.partition(".")[0]) if version.partition(".")[0].isdigit() else 0
-    enough = major >= _NODE_MAJOR
-    return Check("node", enough, version, "" if enough else f"Node.js {_NODE_MAJOR} or newer is needed")
-
-
-def _tool(name: str, cost: str) -> Check:
-    path = shutil.which(name)
-    return Check(name, path is not None, path or "", "" if path else f"not installed: {cost}")
+def _node(program: Path | None) -> Check:
+    wanted = f"Node.js {'.'.join(map(str, _OLDEST_NODE))} or newer is needed; run bin/bootstrap"
+    if program is None:
+        return Check("node", ok=False, message=wanted)
+    version = _first_line(str(program), "--version").removeprefix("v")
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    enough = numbers is not None and (int(numbers[1]), int(numbers[2])) >= _OLDEST_NODE
+    return Check("node", enough, version, "" if enough else wanted)
 
 
 def _first_line(*command: str) -> str:

@@ -316,8 +316,13 @@ class Workspaces(Protocol):
         """Move an unsteady test to ``tests/quarantine/`` as ``test.fixme`` with the reason; returns its new path."""
         ...
 
+    async def tidy(self, session_id: str) -> None:
+        """Remove what runs leave behind for nobody: cookies of signed-in browsers, files of the flake filter's runs."""
+        ...
+
     async def files(self, session_id: str, path: str, *, recursive: bool) -> Sequence[SessionFile]:
-        """Files below a folder, sorted by path; ``node_modules`` left out. Raises PathOutsideSession, FileNotFound."""
+        """Files below a folder, sorted by path; without ``node_modules`` and ``.auth`` (cookies of signed-in browsers).
+        Raises PathOutsideSession, FileNotFound."""
         ...
 
     async def read(

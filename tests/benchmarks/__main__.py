@@ -58,18 +58,12 @@ def report(row: Row, taken: list[Sample]) -> tuple[str, int]:
     ratio = statistics.median(ratios)
     ours = statistics.median(sample.ours for sample in taken)
     limit = statistics.median(sample.limit for sample in taken)
-    if row.better == "more":
-        grade = 0 if ratio >= row.goal else 1 if ratio >= row.goal / 2 else 2
-        goal = f">= {row.goal:g}x"
-    else:
-        over = max(ratio / row.goal, ours / row.most if row.most else 0)
-        met = ratio <= row.goal if row.most is None else ours <= row.most
-        grade = 0 if met else 1 if over <= 2 else 2
-        goal = f"<= {row.goal:.2g}x" + (f", <= {row.most:g} {row.unit}" if row.most else "")
+    excess = statistics.median(row.excess(sample) for sample in taken)
+    grade = 0 if excess <= 1 else 1 if excess <= 2 else 2
     word = ("met", "missed", "wrong")[grade]
     spread = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     figures = f"{row.limit}: {limit:,.0f} {row.unit} | {ours:,.0f} {row.unit}"
-    return f"| {row.number} | {row.metric} | {figures} | {spread} | {goal} | {word} | {taken[-1].note} |", grade
+    return f"| {row.number} | {row.metric} | {figures} | {spread} | {row.goal} | {word} | {taken[-1].note} |", grade
 
 
 if __name__ == "__main__":

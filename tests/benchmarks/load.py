@@ -24,6 +24,11 @@ def tell(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
+async def released() -> None:
+    """Wait until the harness says go on."""
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+
 def create_request() -> bytes:
     """A create with a prompt of 100 bytes."""
     configuration = task_pb2.TaskConfiguration(app_url="http://app.test/", instructions="10 hold".ljust(100))
@@ -38,19 +43,18 @@ async def unary(address: str, method: str, calls: int, concurrency: int) -> None
     stubs: list[Any] = [channel.unary_unary(method) for channel in channels]
     for stub in stubs:
         await stub(request, wait_for_ready=True)
-    latencies: list[float] = []
+    tell(ready=True)
     numbers = iter(range(calls))
 
     async def caller(stub: Any) -> None:
         for _ in numbers:
-            begin = time.perf_counter()
             await stub(request)
-            latencies.append(time.perf_counter() - begin)
 
+    await released()
     begin, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(caller(stubs[number % 2]) for number in range(concurrency)))
     took = time.perf_counter() - begin
-    tell(rate=calls / took, client_cpu=(time.process_time() - cpu) / took)
+    tell(seconds=took, client_cpu=(time.process_time() - cpu) / took)
 
 
 async def raw_stream(address: str, count: int, size: int, streams: int) -> None:
@@ -148,7 +152,7 @@ async def idle(address: str, method: str, request: bytes, streams: int) -> None:
         if number % 100 == 99:
             await asyncio.gather(*(call.read() for call in calls[-100:]))
     tell(open=streams)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    await released()
     for call in calls:
         call.cancel()
     tell(closed=streams)

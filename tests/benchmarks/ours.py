@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from agent_runtime_server.app import Parts, running
+from agent_runtime_server.app import Parts, calm_collector, running
 from agent_runtime_server.domain.event import FileChanged, QueueState
 from agent_runtime_server.domain.task import TaskSpec, TaskType
 from agent_runtime_server.ports import (
@@ -122,6 +122,7 @@ async def main(folder: str, dispatching: str) -> None:
     dispatcher = IdleDispatcher() if dispatching == "idle" else None
     parts = Parts({"load": LoadDriver()}, NoRunner(), app_is_there, dispatcher)
     async with running(settings, parts) as app:
+        calm_collector()
         print(f"READY {app.address}", flush=True)
         await asyncio.get_running_loop().create_future()
 

@@ -24,21 +24,22 @@ class Sample:
     ours: float
     ratio: float
     note: str = ""
+    idle_cpu: float = 0.0
+    """Share of a core that the idle server takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``better`` says which way the ratio should go; ``goal`` is its bound."""
+    """One line of the table; ``goal`` is its goal in words."""
 
     number: int
     metric: str
     unit: str
     limit: str
-    better: str
-    goal: float
+    goal: str
+    excess: Callable[[Sample], float]
+    """How far from the goal a sample is: 1 meets it just so, 2 is twice too much."""
     measure: Callable[[bool], Sample]
-    most: float | None = None
-    """Bound on our own figure, besides the ratio."""
 
 
 def create_tasks(quick: bool) -> Sample:
@@ -46,9 +47,11 @@ def create_tasks(quick: bool) -> Sample:
     calls = 1000 if quick else 3000
 
     def rate(address: str, method: str) -> tuple[float, float]:
-        with loads(["unary", address, method, str(calls), "64"]) as group:
-            (result,) = group.line()
-            return result["rate"], result["client_cpu"]
+        with loads(*[["unary", address, method, str(calls // 2), "32"]] * 2) as group:
+            group.line()
+            group.release()
+            results = group.line()
+        return calls / max(result["seconds"] for result in results), max(result["client_cpu"] for result in results)
 
     with raw_server() as raw:
         limit, client = rate(raw.address, f"/{SERVICE}/Echo")
@@ -125,7 +128,7 @@ def idle_watchers(quick: bool) -> Sample:
             cpu, begin = server.cpu_seconds(), time.monotonic()
             time.sleep(3 if quick else 10)
             idle = (server.cpu_seconds() - cpu) / (time.monotonic() - begin)
-    return Sample(limit, ours, ours / limit, f"{streams} streams, idle CPU {idle:.1%}")
+    return Sample(limit, ours, ours / limit, f"{streams} streams, idle CPU {idle:.1%}", idle)
 
 
 def start(_quick: bool) -> Sample:
@@ -149,10 +152,26 @@ def start(_quick: bool) -> Sample:
     return Sample(limit * 1000, ours * 1000, ours / limit)
 
 
+def _at_least(goal: float) -> Callable[[Sample], float]:
+    return lambda sample: goal / sample.ratio
+
+
 ROWS = (
-    Row(1, "CreateTask, 64 callers", "/s", "raw echo", "more", 0.75, create_tasks),
-    Row(5, "replay of 100,000 events, 1 watcher", "events/s", "raw stream, same messages", "more", 0.75, replay),
-    Row(7, "fan-out to 100 watchers, 1,000 events/s: p99", "ms", "sweep of 100 raw writes", "less", 6.0, fan_out),
-    Row(10, "idle watcher", "KiB", "raw idle stream", "less", 24 / 17, idle_watchers, most=24.0),
-    Row(12, "start to first answered call", "ms", "raw server", "less", 1.5, start, most=300.0),
+    Row(1, "CreateTask, 64 callers", "/s", "raw echo", ">= 0.75x", _at_least(0.75), create_tasks),
+    Row(
+        *(5, "replay of 100,000 events, 1 watcher", "events/s", "raw stream, same messages"),
+        *(">= 0.75x", _at_least(0.75), replay),
+    ),
+    Row(
+        *(7, "fan-out to 100 watchers, 1,000 events/s: p99", "ms", "sweep of 100 raw writes"),
+        *("<= 6x, or <= 50 ms with the tick", lambda sample: min(sample.ratio / 6, sample.ours / 50), fan_out),
+    ),
+    Row(
+        *(10, "idle watcher", "KiB", "raw idle stream"),
+        *("<= 24 KiB, idle CPU <= 1%", lambda sample: max(sample.ours / 24, sample.idle_cpu / 0.01), idle_watchers),
+    ),
+    Row(
+        *(12, "start to first answered call", "ms", "raw server"),
+        *("<= 1.5x and <= 300 ms", lambda sample: max(sample.ratio / 1.5, sample.ours / 300), start),
+    ),
 )

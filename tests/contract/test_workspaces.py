@@ -18,7 +18,7 @@ MIB = 1 << 20
 LEADING_OUT = [
     *("..", "../s2/tests", "tests/../../s2", "/etc/passwd", "a\0b"),
     *("out", "out/secret.txt", "file", "tests/up/s2"),
-    *("node_modules", "tests/node_modules/x"),
+    *("node_modules", "tests/node_modules/x", ".auth", ".auth/user.json", "tests/.auth/user.json"),
 ]
 
 
@@ -164,6 +164,7 @@ async def test_no_path_leads_out(workspaces: Workspaces, path: str) -> None:
         await workspaces.files("s1", path, recursive=True)
     with pytest.raises(PathOutsideSession):
         await workspaces.quarantine("s1", path, "unsteady")
+    write(workspace, ".auth/user.json", "cookies")
     assert await listed(workspaces) == ["artifacts", "specs", "tests"]
 
 
@@ -180,6 +181,25 @@ async def test_links_inside_are_files_like_others(workspaces: Workspaces) -> Non
     for broken in ("gone", "circle"):
         with pytest.raises(FileNotFound):
             await workspaces.read("s1", broken, 0, 0)
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "tests/" + "ü" * 128 + "/deep", "x/" * 3000])
+async def test_a_name_too_long_for_the_system_is_not_there(workspaces: Workspaces, path: str) -> None:
+    await workspaces.prepare("s1")
+    with pytest.raises(FileNotFound):
+        await workspaces.read("s1", path, 0, 0)
+    with pytest.raises(FileNotFound):
+        await workspaces.files("s1", path, recursive=True)
+
+
+async def test_tidying_removes_cookies_and_what_the_filter_has_written(workspaces: Workspaces) -> None:
+    workspace = await workspaces.prepare("s1")
+    for path in (".auth/user.json", "artifacts/run-0/test-results/error-context.md", "artifacts/run-1/junit.xml"):
+        write(workspace, path)
+    await workspaces.tidy("s1")
+    await workspaces.tidy("s1")
+    assert not (workspace / ".auth").exists()
+    assert await listed(workspaces, "artifacts") == ["artifacts/run-1", "artifacts/run-1/junit.xml"]
 
 
 async def test_a_pipe_is_no_file(workspaces: Workspaces) -> None:

@@ -16,7 +16,7 @@ from agent_runtime.watch import WatchUpdate
 from tests.apps.shop.launch import Shop
 from tests.contract.runner_fixtures import HANGING, served_page
 from tests.e2e.conftest import COMPLETE_SECONDS, Tables
-from tests.line.support import COMPLETE, RUN, SIGN_IN, Followed, Server, mute_app, until
+from tests.line.support import COMPLETE, RUN, SIGN_IN, Followed, Server, carry_out, dead_app, mute_app, until
 
 CANCEL_SECONDS = 20
 """How long a cancelled task may take to be gone."""
@@ -113,12 +113,13 @@ async def test_while_running_and_while_queued(running: Server, healthy: Followed
 
 
 async def test_a_child_that_hides_is_gone_too(running: Server, tables: Tables) -> None:
-    workspace = running.workspaces / "planted"
-    for path, text in HANGING.items():
-        (workspace / path).parent.mkdir(parents=True)
-        (workspace / path).write_text(text)
     with served_page() as url:
         async with running.client() as client:
+            # Only to have a session: the app is not there.
+            made = await carry_out(client, task_pb2.TASK_TYPE_PLAN, dead_app(), REACH_SECONDS)
+            workspace = running.workspaces / made.task.session_id
+            for path, text in HANGING.items():
+                (workspace / path).write_text(text)
             task = await client.create_task(RUN, url, session_id=workspace.name)
             pid = await _planted(workspace / "stray.pid")
             child = psutil.Process(pid)

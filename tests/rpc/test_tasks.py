@@ -17,10 +17,11 @@ from agent_runtime_server.domain.task import Failure, FailureReason, Phase
 from agent_runtime_server.ports import PhaseReport
 from agent_runtime_server.testing.driver import ScriptedDriver
 from agent_runtime_server.testing.script import Script
+from tests.line.secrets import places_of
 from tests.orchestrator.support import NOW
 from tests.rpc.support import BLOCKING, driver_of, line
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correcthorsebatterystaple"
 SIGN_IN = task_pb2.SignIn(method=task_pb2.SIGN_IN_METHOD_USERNAME_PASSWORD, username="u", password=PASSWORD)
 
 
@@ -128,7 +129,10 @@ async def test_a_queued_task_has_a_place_and_can_be_cancelled(tmp_path: Path) ->
 
 async def test_secrets_go_in_and_never_come_out(tmp_path: Path) -> None:
     failure = Failure(FailureReason.SIGN_IN_FAILED, f"tried {PASSWORD}")
-    leaky = Script(facts=[log(f"typing {PASSWORD}"), FileChanged(f"tests/{PASSWORD}.ts")])
+    plan = Produced(ArtifactKind.PLAN, "specs/plan.md", "text/markdown")
+    leaky = Script(
+        [log(f"typing {PASSWORD}"), FileChanged(f"tests/{PASSWORD}.ts"), plan], {plan.path: f"1. Type {PASSWORD}."}
+    )
     driver = ScriptedDriver(
         {PhaseKind.PLAN: leaky}, {PhaseKind.PLAN: PhaseReport(failure, f"with {PASSWORD}")}, name="explorer"
     )
@@ -142,8 +146,8 @@ async def test_secrets_go_in_and_never_come_out(tmp_path: Path) -> None:
         assert b"[redacted]" in everything
         assert PASSWORD.encode() not in everything
         assert task.configuration.sign_in.username == "u"
-    for file in (tmp_path / "state").rglob("*"):
-        assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
+    assert (tmp_path / "workspaces" / task.id / plan.path).read_text() == "1. Type [redacted]."
+    assert places_of(PASSWORD, tmp_path) == []
 
 
 async def test_every_bad_field_is_listed(tmp_path: Path) -> None:
@@ -265,6 +269,7 @@ async def test_a_flood_of_log_lines_is_counted_and_harms_nobody(tmp_path: Path) 
         dropped = sum(event.log.dropped for event in events)
         assert kept + dropped >= 20_000
         assert kept > 0
+        assert dropped > 0
 
 
 async def test_pages_of_logs_and_events(tmp_path: Path) -> None:

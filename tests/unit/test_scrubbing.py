@@ -84,3 +84,47 @@ async def test_what_cannot_be_looked_through_is_refused(tmp_path: Path, monkeypa
         (tmp_path / name).write_bytes(content)
         with pytest.raises(OSError, match="too large to be searched"):
             await scrub(tmp_path / name, REDACT)
+
+
+async def test_a_file_that_is_too_large_does_not_save_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "MAX_BYTES", 100)
+    (tmp_path / "a.txt").write_bytes(b"x" * 101)
+    (tmp_path / "b.txt").write_bytes(TYPED)
+    with pytest.raises(OSError, match="too large to be searched"):
+        await scrub(tmp_path, REDACT)
+    assert places_of(SECRET, tmp_path) == []
+
+
+async def test_what_goes_away_meanwhile_is_no_error(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_bytes(name.encode() + TYPED)
+
+    def redact_and_remove(content: bytes) -> bytes:
+        if content.startswith(b"b"):
+            (tmp_path / "b").unlink()
+        return REDACT(content)
+
+    await scrub(tmp_path, redact_and_remove)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "c"}
+    assert places_of(SECRET, tmp_path) == []
+
+
+async def test_whoever_packs_the_folder_meanwhile_finds_nothing_else_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "report"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "index.html").write_bytes(TYPED)
+    seen: list[str] = []
+    write = Path.write_bytes
+
+    def look_and_write(path: Path, content: bytes) -> int:
+        seen.extend(file.name for file in folder.rglob("*"))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", look_and_write)
+    await scrub(folder, REDACT)
+    assert seen == ["data", "index.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]

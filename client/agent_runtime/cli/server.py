@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
-from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Protocol
 
 import typer
 
+from agent_runtime.cli import serving
 from agent_runtime.cli.connection import with_client
 from agent_runtime.cli.exits import ExitCode
 from agent_runtime.cli.output import Format, FormatOption, print_json, table
@@ -22,33 +20,16 @@ from agent_runtime.errors import Unreachable
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (serve, health, doctor, version):
+    # A server can start without all this: see serving.
+    flags_of_its_own = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(add_help_option=False, context_settings=flags_of_its_own)(serve)
+    for command in (health, doctor, version):
         app.command()(command)
 
 
-def serve(
-    address: Annotated[str | None, typer.Option(help="Where to listen: host:port or unix:path.")] = None,
-    workspace_root: Annotated[Path | None, typer.Option(help="Folder of the sessions' workspaces.")] = None,
-    state_dir: Annotated[Path | None, typer.Option(help="Folder of the database, keys and locks.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
-) -> None:
-    """Run a server.
-
-    It ends with SIGTERM or Ctrl-C. What is not given comes from the environment, else has a default.
-    """
-    flags = {"grpc_address": address, "workspace_root": workspace_root, "state_dir": state_dir, "config": config}
-    run = _server_module("agent_runtime_server.app").serve
-    raise typer.Exit(run({name: str(value) for name, value in flags.items() if value is not None}))
-
-
-def _server_module(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("agent_runtime_server."):
-            raise
-        typer.echo(f"the server is not installed ({error}): pip install 'agent-runtime[server]'", err=True)
-        raise typer.Exit(ExitCode.USAGE) from None
+def serve(context: typer.Context) -> None:
+    """Run a server."""
+    raise typer.Exit(serving.serve(context.args))
 
 
 def health(
@@ -90,7 +71,7 @@ def doctor(context: typer.Context, output: FormatOption = Format.TEXT) -> None:
 
     Also tells whether one answers. The exit code is 1 if something lacks.
     """
-    checks: Iterable[_Check] = _server_module("agent_runtime_server.doctor").check()
+    checks: Iterable[_Check] = serving.server_module("agent_runtime_server.doctor").check()
     findings = [_Finding(check.name, check.ok, check.version, check.message) for check in checks]
     healthy = all(finding.ok for finding in findings)
     findings.append(with_client(context, lambda client: _reach(client)))

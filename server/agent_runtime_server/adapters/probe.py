@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-import ssl
 from urllib.parse import urlsplit
 
 _TRIES = 3
@@ -25,6 +23,10 @@ async def reach(url: str) -> str:
 
 
 def _ask(url: str) -> str:
+    # Loaded here, for a start needs neither.
+    import http.client
+    import ssl
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

@@ -25,28 +25,44 @@ _EMBEDDED = re.compile(rb"(?<=data:application/zip;base64,)[A-Za-z0-9+/]+=*")
 async def scrub(path: Path, redact: Redact) -> None:
     """Redact the texts of a file, or of the files of a folder, in place; also those in zips and in embedded zips.
 
-    Links are left alone. Raises OSError, also for a file that is too large to be looked through.
+    Links are left alone, and what goes away meanwhile is no error. Raises OSError, also for a file that is too large to
+    be looked through, after the other files are done.
     """
     await asyncio.to_thread(_scrub, path, redact)
 
 
 def _scrub(path: Path, redact: Redact) -> None:
+    problems = []
     for file in sorted(path.rglob("*")) if path.is_dir() and not path.is_symlink() else [path]:
-        if file.is_symlink() or not file.is_file():
+        try:
+            _scrub_file(file, redact, path.parent)
+        except FileNotFoundError:
             continue
-        if file.stat().st_size > MAX_BYTES:
-            raise OSError(f"{file.name} is too large to be searched for secrets")
-        before = file.read_bytes()
-        after = _without(before, redact)
-        if after is not before:
-            with _replacing(file) as part:
-                part.write_bytes(after)
+        except OSError as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def _scrub_file(file: Path, redact: Redact, beside: Path) -> None:
+    if file.is_symlink() or not file.is_file():
+        return
+    if file.stat().st_size > MAX_BYTES:
+        raise OSError(f"{file.name} is too large to be searched for secrets")
+    before = file.read_bytes()
+    after = _without(before, redact)
+    if after is not before:
+        with _replacing(file, beside) as part:
+            part.write_bytes(after)
 
 
 @contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """A file to be written that then takes the place of another: who reads meanwhile sees one or the other."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".")
+def _replacing(file: Path, beside: Path) -> Iterator[Path]:
+    """A file to be written that then takes the place of another: who reads meanwhile sees one or the other.
+
+    Until then it is ``beside`` the folder, so that nobody who packs the folder finds it there.
+    """
+    descriptor, name = tempfile.mkstemp(dir=beside, prefix=".")
     os.close(descriptor)
     part = Path(name)
     try:

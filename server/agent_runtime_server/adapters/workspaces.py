@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +20,10 @@ from agent_runtime_server.domain.faults import FieldViolation, FileNotFound, Inv
 from agent_runtime_server.ports import SessionFile
 
 PIECE = 1 << 20
-_LINKED = "node_modules"
+_SIGNED_IN = ".auth"
+"""Where suites keep the cookies of a signed-in browser, by Playwright's custom."""
+_NOT_OF_SESSION = frozenset({"node_modules", _SIGNED_IN})
+_LEFT_BEHIND = (_SIGNED_IN, "artifacts/run-0")
 _TEST_FILE = re.compile(r"\.(spec|test)\.[cm]?[jt]sx?$")
 _NO_TESTS = (f"{quarantine.FOLDER}/", "tests/seed.spec.", "artifacts/")
 _MOST_FILES = 100_000
@@ -82,7 +87,8 @@ class FolderWorkspaces:
         """Move an unsteady test to ``tests/quarantine/``. Raises PathOutsideSession, FileNotFound."""
 
         def move() -> str:
-            source = self._file(session_id, path)
+            with _reachable(session_id, path):
+                source = self._file(session_id, path)
             workspace = self._workspace(session_id)
             old = source.relative_to(workspace).as_posix()
             new = quarantine.path_of(old)
@@ -94,16 +100,27 @@ class FolderWorkspaces:
 
         return await asyncio.to_thread(move)
 
+    async def tidy(self, session_id: str) -> None:
+        """Remove the cookies of signed-in browsers, and what the flake filter's runs have written."""
+
+        def remove() -> None:
+            workspace = self._workspace(session_id)
+            for path in _LEFT_BEHIND:
+                shutil.rmtree(workspace / path, ignore_errors=True)
+
+        await asyncio.to_thread(remove)
+
     async def files(self, session_id: str, path: str, *, recursive: bool) -> Sequence[SessionFile]:
         """Files below a folder, sorted by path. Raises PathOutsideSession, FileNotFound."""
 
         def look() -> Sequence[SessionFile]:
             workspace = self._workspace(session_id)
-            folder = self._inside(session_id, path)
-            if folder != workspace and not folder.is_dir():
-                raise FileNotFound(f"session {session_id} has no folder {path}")
-            found = _walk(workspace, folder, recursive=recursive)
-            return sorted(found, key=lambda file: file.path)[:_MOST_FILES]
+            with _reachable(session_id, path):
+                folder = self._inside(session_id, path)
+                if folder != workspace and not folder.is_dir():
+                    raise FileNotFound(f"session {session_id} has no folder {path}")
+                found = _walk(workspace, folder, recursive=recursive)
+                return sorted(found, key=lambda file: file.path)[:_MOST_FILES]
 
         return await asyncio.to_thread(look)
 
@@ -113,8 +130,9 @@ class FolderWorkspaces:
         """One file and its bytes, as many as it has now. Raises PathOutsideSession, FileNotFound, InvalidField."""
 
         def look() -> tuple[Path, SessionFile]:
-            file = self._file(session_id, path)
-            return file, _describe(self._workspace(session_id), file, file.stat())
+            with _reachable(session_id, path):
+                file = self._file(session_id, path)
+                return file, _describe(self._workspace(session_id), file, file.stat())
 
         file, described = await asyncio.to_thread(look)
         left = described.size_bytes - offset
@@ -136,8 +154,8 @@ class FolderWorkspaces:
         real = _real(workspace / path)
         if not real.is_relative_to(workspace):
             raise PathOutsideSession(f"{path!r} leads out of the session")
-        if _LINKED in (*Path(path).parts, *real.relative_to(workspace).parts):
-            raise PathOutsideSession(f"{_LINKED} is not part of the session")
+        if kept_out := _NOT_OF_SESSION.intersection(Path(path).parts + real.relative_to(workspace).parts):
+            raise PathOutsideSession(f"{min(kept_out)} is not part of the session")
         return real
 
     def _file(self, session_id: str, path: str) -> Path:
@@ -145,6 +163,15 @@ class FolderWorkspaces:
         if not file.is_file():
             raise FileNotFound(f"session {session_id} has no file {path}")
         return file
+
+
+@contextmanager
+def _reachable(session_id: str, path: str) -> Iterator[None]:
+    """What the system refuses to look at, such as a name that is too long, is not there."""
+    try:
+        yield
+    except OSError as problem:
+        raise FileNotFound(f"session {session_id} has no {path[:200]}: {problem.strerror}") from problem
 
 
 def _real(path: Path) -> Path:
@@ -160,7 +187,7 @@ def _walk(workspace: Path, folder: Path, *, recursive: bool) -> Iterator[Session
         return
     for entry in entries:
         path = Path(entry.path)
-        if entry.name == _LINKED or (entry.is_symlink() and not _real(path).is_relative_to(workspace)):
+        if entry.name in _NOT_OF_SESSION or (entry.is_symlink() and not _real(path).is_relative_to(workspace)):
             continue
         try:
             yield _describe(workspace, path, entry.stat())

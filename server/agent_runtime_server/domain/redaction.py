@@ -16,6 +16,9 @@ from agent_runtime_server.domain.event import Fact
 MASK = "[redacted]"
 SHORTEST = 3
 """Shorter values are left: masking every "a" or "12" would tell the value and ruin the text."""
+LONG = 6
+LONG_WORD = 8
+"""Shorter words may be parts of names, which files and paths need."""
 
 _NAMES = frozenset({"id", "test_id", "artifact_ids", "sha256", "media_type"})
 """Fields that name something by a digest or a fixed word: they tell no secret, and must go on naming it."""
@@ -27,15 +30,15 @@ F = TypeVar("F", bound=Fact)
 class Redactor:
     """Replaces secret values by ``[redacted]``, also where they are written for URLs, JSON, HTML or in base64.
 
-    Values of fewer than 3 characters are not replaced. In paths and in files only values are that nobody would take for
-    a part of a name: of 6 characters or more, and not of letters alone. With the password "test", ``tests/`` keeps its
-    name, and the JSON of a trace its keys.
+    Values of fewer than 3 characters are not replaced. In paths and in files only values are that are longer than the
+    words of names: of 6 characters or more, or of 8 if they are letters alone. With the password "test", ``tests/``
+    keeps its name, and the JSON of a trace its keys.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
         values = [value for value in values if len(value) >= SHORTEST]
         self._in_texts = _pattern(values)
-        unmistakable = [value for value in values if len(value) >= 2 * SHORTEST and not value.isalpha()]
+        unmistakable = [value for value in values if len(value) >= (LONG_WORD if value.isalpha() else LONG)]
         self._in_paths = _pattern(unmistakable)
         self._in_files = tuple(form.encode() for form in _all_forms(unmistakable))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,9 +34,18 @@ class FlakeFilter:
         self._clock = clock
 
     async def sift(
-        self, workspace: Path, spec: TaskSpec, environment: dict[str, str], paths: Sequence[str], emit: Emit
+        self,
+        workspace: Path,
+        spec: TaskSpec,
+        environment: dict[str, str],
+        paths: Sequence[str],
+        emit: Emit,
+        redact: Callable[[str], str],
     ) -> Sifted:
-        """Keep the tests of ``paths`` that pass every time."""
+        """Keep the tests of ``paths`` that pass every time. ``redact`` takes secrets out of the reasons.
+
+        The runs' own files are the caller's to remove.
+        """
         reasons: dict[str, str] = {}
         for number in range(1, _RUNS + 1):
             emit(_activity(f"Checking that the tests are steady, run {number} of {_RUNS}"))
@@ -44,7 +53,7 @@ class FlakeFilter:
             if report.failure is not None:
                 return Sifted(tuple(paths), failure=report.failure)
             for path in paths:
-                if path not in reasons and (reason := _unsteady(path, report.tests)):
+                if path not in reasons and (reason := _unsteady(path, report.tests, redact)):
                     reasons[path] = f"{reason} (run {number} of {_RUNS})"
         for path, reason in reasons.items():
             moved = await self._workspaces.quarantine(spec.session_id, path, reason)
@@ -73,7 +82,7 @@ def _activity(text: str) -> PhaseChanged:
     return PhaseChanged(Phase.GENERATING_TESTS, Phase.GENERATING_TESTS, text)
 
 
-def _unsteady(path: str, tests: Sequence[TestCase]) -> str:
+def _unsteady(path: str, tests: Sequence[TestCase], redact: Callable[[str], str]) -> str:
     """Why the tests of a file do not count as steady; empty when they do."""
     mine = [test for test in tests if test.location.path == path]
     if not mine:
@@ -81,5 +90,5 @@ def _unsteady(path: str, tests: Sequence[TestCase]) -> str:
     for test in mine:
         if test.outcome is not TestOutcome.EXPECTED:
             errors = [error.message for attempt in test.attempts for error in attempt.errors]
-            return errors[0].splitlines()[0][:300] if errors and errors[0] else test.outcome.value
+            return redact(errors[0]).splitlines()[0][:300] if errors and errors[0] else test.outcome.value
     return ""

@@ -64,7 +64,7 @@ class Executor:
         recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
         async with recorder.recording():
             recorder.emit(PhaseChanged(before, kind.value))
-            stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit)
+            stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit, scrub)
             result = await self._carry_out(kind, stage)
             if result.failure is not None:
                 failure = replace(result.failure, message=redactor.redact(result.failure.message), phase=kind.value)

@@ -35,15 +35,12 @@ class Waiter:
         """Forget earlier wake-ups. Called before the log is read: what comes after is not missed."""
         self._woken = False
 
-    async def sleep(self) -> None:
-        """Sleep until woken; returns at once if that happened since ``arm``."""
-        if self._woken:
-            return
+    def sleep(self) -> asyncio.Future[None]:
+        """Is done once woken; at once if that happened since ``arm``."""
         self._future = asyncio.get_running_loop().create_future()
-        try:
-            await self._future
-        finally:
-            self._future = None
+        if self._woken:
+            self._future.set_result(None)
+        return self._future
 
 
 @dataclass(slots=True)

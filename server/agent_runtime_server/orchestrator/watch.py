@@ -128,67 +128,54 @@ class Watches:
             raise TooManyWatchers
         self._open += 1
         waiter = Waiter()
+        topic = self._signals.join(task_id, waiter)
+        # One generator with few variables, not several: an idle watch is little else.
         try:
             task = await self._store.get(task_id)
             head = task.sequence
             cursor = head if after is None else after
             if cursor > head:
                 raise SequenceAhead(f"after_sequence {cursor} is ahead of the newest event, {head}")
-            topic = self._signals.join(task_id, waiter)
-            try:
-                interval = self._clamp(heartbeat)
-                kept_from = (await self._store.read(task_id, head, 1)).kept_from
-                yield Opened(task, cursor, kept_from, interval)
-                if skip_to_head and cursor < head:
-                    yield Gap(cursor + 1, head, GapReason.SKIPPED, task)
-                    cursor = head
-                async for update in self._updates(task_id, cursor, waiter, topic, interval, select):
-                    yield update
-            finally:
-                self._signals.leave(task_id, waiter)
-        finally:
-            self._open -= 1
-
-    async def _updates(
-        self,
-        task_id: str,
-        cursor: int,
-        waiter: Waiter,
-        topic: Topic,
-        interval: timedelta,
-        select: Callable[[bytes], bytes] | None,
-    ) -> AsyncIterator[Update]:
-        now = self._clock.monotonic
-        end_of_age = now() + _jittered(self.limits.max_age)
-        beat = now() + _jittered(interval)
-        while True:
-            waiter.arm()
-            batch = await self._store.read(task_id, cursor, _BATCH_BYTES)
-            if cursor + 1 < batch.kept_from:
-                yield Gap(cursor + 1, batch.kept_from - 1, GapReason.TRIMMED, await self._store.get(task_id))
-                cursor = batch.kept_from - 1
-                continue
-            if batch.last > cursor:
-                cursor = batch.last
-                framed = select(batch.framed) if select else batch.framed
-                if framed:
-                    yield Events(framed, cursor)
+            interval = self._clamp(heartbeat)
+            kept_from = (await self._store.read(task_id, head, 1)).kept_from
+            yield Opened(task, cursor, kept_from, interval)
+            if skip_to_head and cursor < head:
+                yield Gap(cursor + 1, head, GapReason.SKIPPED, task)
+                cursor = head
+            now = self._clock.monotonic
+            end_of_age = now() + _jittered(self.limits.max_age)
+            beat = now() + _jittered(interval)
+            while True:
+                waiter.arm()
+                batch = await self._store.read(task_id, cursor, _BATCH_BYTES)
+                if cursor + 1 < batch.kept_from:
+                    yield Gap(cursor + 1, batch.kept_from - 1, GapReason.TRIMMED, await self._store.get(task_id))
+                    cursor = batch.kept_from - 1
+                    continue
+                if batch.last > cursor:
+                    cursor = batch.last
+                    framed = select(batch.framed) if select else batch.framed
+                    if framed:
+                        yield Events(framed, cursor)
+                        beat = now() + _jittered(interval)
+                caught_up = cursor >= batch.head
+                if caught_up and (final := await self._final(task_id, topic, cursor)):
+                    yield Closed(CloseReason.TASK_DONE, cursor, final)
+                    return
+                if self._signals.draining:
+                    yield Closed(CloseReason.DRAINING, cursor, reconnect_delay=self.limits.reconnect_delay)
+                    return
+                if now() >= end_of_age:
+                    yield Closed(CloseReason.MAX_AGE, cursor)
+                    return
+                if now() >= beat:
+                    yield Heartbeat(cursor, caught_up)
                     beat = now() + _jittered(interval)
-            caught_up = cursor >= batch.head
-            if caught_up and (final := await self._final(task_id, topic, cursor)):
-                yield Closed(CloseReason.TASK_DONE, cursor, final)
-                return
-            if self._signals.draining:
-                yield Closed(CloseReason.DRAINING, cursor, reconnect_delay=self.limits.reconnect_delay)
-                return
-            if now() >= end_of_age:
-                yield Closed(CloseReason.MAX_AGE, cursor)
-                return
-            if now() >= beat:
-                yield Heartbeat(cursor, caught_up)
-                beat = now() + _jittered(interval)
-            if caught_up:
-                await self._signals.sleep(waiter, min(beat, end_of_age))
+                if caught_up:
+                    await self._signals.sleep(waiter, min(beat, end_of_age))
+        finally:
+            self._signals.leave(task_id, waiter)
+            self._open -= 1
 
     async def _final(self, task_id: str, topic: Topic, cursor: int) -> Task | None:
         """The task if it is done with all its events read. Nothing follows the event that ends a task."""

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult
+from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.results import ArtifactKind, Produced, TestCase, artifact_id
 from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Task, TaskType
 from agent_runtime_server.orchestrator.flakes import FlakeFilter, Sifted
 from agent_runtime_server.orchestrator.tasks import missing_material
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import (
     AgentDriver,
     Clock,
@@ -38,6 +40,8 @@ class Stage:
     workspace: Path
     password: str
     emit: Emit
+    scrub: Callable[[Path], Awaitable[None]] | None
+    """Takes secrets out of a file or a folder; raises OSError. None when there are no secrets."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,6 +49,10 @@ class Stage:
         if not self.password:
             return {}
         return {"TEST_USERNAME": self.task.spec.sign_in.username, "TEST_PASSWORD": self.password}
+
+    def redact(self, text: str) -> str:
+        """The text without the password."""
+        return Redactor([self.password]).redact(text)
 
 
 class Work:
@@ -104,9 +112,13 @@ class Work:
         self._tell(stage, Phase.GENERATING_TESTS, "Compiling and linting the tests")
         for complaint in await self._runner.check(stage.workspace):
             self._log(stage, LogLevel.WARNING, complaint)
-        sifted = await self._filter.sift(
-            stage.workspace, stage.task.spec, stage.environment, report.test_paths, stage.emit
-        )
+        spec = stage.task.spec
+        try:
+            sifted = await self._filter.sift(
+                stage.workspace, spec, stage.environment, report.test_paths, stage.emit, stage.redact
+            )
+        finally:
+            await to_the_end(self._workspaces.tidy(spec.session_id))
         if sifted.failure is not None:
             return PhaseResult(failure=sifted.failure, test_paths=sifted.kept)
         summary = "\n\n".join(text for text in (report.summary_markdown, _account(sifted)) if text)
@@ -125,7 +137,10 @@ class Work:
             stage.emit(_identified(fact, stage.task.id) if isinstance(fact, TestCase) else fact)
 
         self._tell(stage, Phase.RUNNING_TESTS, f"Running the tests, run {number} of this session")
-        report = await self._runner.run(job, with_artifact_ids)
+        try:
+            report = await self._runner.run(job, with_artifact_ids)
+        finally:
+            await to_the_end(self._clean_up(stage, number))
         counts = report.summary
         return PhaseResult(
             failure=report.failure,
@@ -145,6 +160,17 @@ class Work:
         driver = self._drivers[stage.task.spec.driver]
         job = PhaseJob(stage.task.id, kind, stage.task.spec, stage.workspace, stage.inputs, stage.password)
         return await driver.run(job, emit)
+
+    async def _clean_up(self, stage: Stage, number: int) -> None:
+        """Leave no secret in what a run has written, whether it is kept as an artifact or not."""
+        await self._workspaces.tidy(stage.task.spec.session_id)
+        if stage.scrub is None:
+            return
+        folder = f"artifacts/run-{number}"
+        try:
+            await stage.scrub(stage.workspace / folder)
+        except OSError as problem:
+            self._log(stage, LogLevel.WARNING, f"{folder} may still hold the password: {problem}")
 
     def _tell(self, stage: Stage, phase: Phase, activity: str) -> None:
         stage.emit(PhaseChanged(phase, phase, activity))

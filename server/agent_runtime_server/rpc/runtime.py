@@ -73,6 +73,7 @@ class RuntimeService:
     async def WatchTask(self, request: service_pb2.WatchTaskRequest) -> AsyncIterator[bytes]:  # noqa: N802
         """Follow a task; stored event bytes are sent as they are."""
         updates = watch_request(self._watches, request)
+        del request  # a watch lives for long, and there may be ten thousand
         try:
             async for update in updates:
                 yield watch_response(update, self._tasks.place)

@@ -82,6 +82,7 @@ def _streaming(method: MethodDescriptor, call: Streaming, requests: Requests) ->
             try:
                 async for message in messages:
                     await context.write(message if isinstance(message, bytes) else message.SerializeToString())
+                    del message  # not to be held while an idle stream waits for the next one
             finally:
                 await messages.aclose()  # type: ignore[attr-defined]  # every streaming method is a generator
         except RuntimeFault as fault:

@@ -10,11 +10,13 @@ from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.rpc import enums
 from agent_runtime_server.rpc.results_codec import duration, finding_out, summary_out, timestamp
 
+_SIGN_IN, _EXPLORE, _RUN = domain.SignIn(), domain.ExploreOptions(), domain.RunOptions()
+"""What a task has that asks for nothing else."""
+
 
 def task_in(message: task_pb2.Task) -> domain.NewTask:
     """The input fields of a validated task. Output fields are ignored."""
     configuration = message.configuration
-    explore, run, sign_in = configuration.agent.explore, configuration.run, configuration.sign_in
     task_type = enums.TASK_TYPE.inward(message.task_type)
     assert task_type is not None, "validated"
     spec = domain.TaskSpec(
@@ -23,26 +25,26 @@ def task_in(message: task_pb2.Task) -> domain.NewTask:
         session_id=message.session_id,
         driver=configuration.agent.driver,
         instructions=configuration.instructions,
-        sign_in=domain.SignIn(
-            enums.SIGN_IN.inward(sign_in.method) or domain.SignInMethod.NONE,
-            sign_in.username,
-        ),
-        explore=domain.ExploreOptions(
-            explore.max_states,
-            explore.max_duration.ToTimedelta(),
-            explore.allow_destructive,
-        ),
-        run=domain.RunOptions(
-            tuple(run.test_paths),
-            tuple(run.projects),
-            run.grep,
-            run.retries,
-            run.workers,
-            run.test_timeout.ToTimedelta(),
-        ),
+        sign_in=_sign_in(configuration.sign_in) if configuration.HasField("sign_in") else _SIGN_IN,
+        explore=_explore_in(configuration.agent.explore) if configuration.agent.HasField("explore") else _EXPLORE,
+        run=_run_in(configuration.run) if configuration.HasField("run") else _RUN,
         priority=message.priority or 3,
     )
-    return domain.NewTask(spec, sign_in.password)
+    return domain.NewTask(spec, configuration.sign_in.password)
+
+
+def _sign_in(sign_in: task_pb2.SignIn) -> domain.SignIn:
+    return domain.SignIn(enums.SIGN_IN.inward(sign_in.method) or domain.SignInMethod.NONE, sign_in.username)
+
+
+def _explore_in(explore: task_pb2.ExploreOptions) -> domain.ExploreOptions:
+    return domain.ExploreOptions(explore.max_states, explore.max_duration.ToTimedelta(), explore.allow_destructive)
+
+
+def _run_in(run: task_pb2.TestRunOptions) -> domain.RunOptions:
+    return domain.RunOptions(
+        tuple(run.test_paths), tuple(run.projects), run.grep, run.retries, run.workers, run.test_timeout.ToTimedelta()
+    )
 
 
 def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 0) -> task_pb2.Task:

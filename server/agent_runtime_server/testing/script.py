@@ -15,17 +15,16 @@ from agent_runtime_server.domain.event import Fact
 from agent_runtime_server.ports import Emit
 
 STRAY = """
-import os, time
+import os, sys, time
 if os.fork():
     time.sleep(600)
 os.setsid()
 if os.fork():
     os._exit(0)
-os.environ.clear()
-print(os.getpid(), flush=True)
-time.sleep(600)
+stay = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+os.execve(sys.executable, [sys.executable, "-c", stay], {})
 """
-"""A command whose grandchild has left its session and its parent; it prints the grandchild's process id."""
+"""A command whose grandchild has left its session, its parent and its environment; it prints the grandchild's id."""
 
 
 @dataclass(frozen=True, slots=True)

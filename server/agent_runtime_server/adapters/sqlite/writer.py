@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from typing import Any, TypeVar
 from agent_runtime_server.adapters.sqlite.ledger import Ledger, Publication
 
 T = TypeVar("T")
+
+_CROWD = 3
+_GATHER_SECONDS = 0.003
+"""After a commit of ``_CROWD`` calls or more, the next one waits so long for others to join: a flush costs more than
+the wait. A lone caller never waits."""
 
 Operation = Callable[[Ledger], T]
 """A change of the ledger; it may be called again after a rollback."""
@@ -80,8 +86,12 @@ class Writer:
             return
         self._loop.call_soon_threadsafe(opened.set_result, None)
         working = True
+        waiting: list[_Call | None] = []
         while working:
+            crowded = len(waiting) >= _CROWD
             waiting = [self._queue.get()]
+            if crowded:
+                time.sleep(_GATHER_SECONDS)
             try:
                 while True:
                     waiting.append(self._queue.get_nowait())
