@@ -45,7 +45,7 @@ class IdempotencyKey:
 
     request_id: str
     digest: bytes
-    """Of the normalised body; another body under the same id is refused."""
+    """Keyed, of the normalised body, which may hold secrets; another body under the same id is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +359,10 @@ class Secrets(Protocol):
 
     def seal(self, values: Mapping[str, str], task_id: str) -> bytes:
         """Sealed values that only ``unseal`` with the same task id opens; empty for no values."""
+        ...
+
+    def digest(self, data: bytes) -> bytes:
+        """A keyed digest: equal for equal data, and of no use for guessing the data to whoever lacks the key."""
         ...
 
     def unseal(self, sealed: bytes, task_id: str) -> Mapping[str, str]:

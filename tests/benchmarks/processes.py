@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -85,11 +86,14 @@ class Loads:
         ]
 
     def line(self) -> list[Any]:
-        """The next line of each."""
+        """The next line of each; a step that takes longer than STEP_SECONDS is killed."""
         lines = []
         for child in self._children:
             assert child.stdout is not None
+            watchdog = threading.Timer(STEP_SECONDS, child.kill)
+            watchdog.start()
             line = child.stdout.readline()
+            watchdog.cancel()
             if not line:
                 raise RuntimeError("a load process died")
             lines.append(json.loads(line))

@@ -236,3 +236,10 @@ async def test_the_real_explorer_plans_and_writes_a_page(tmp_path: Path) -> None
     assert kinds == {ArtifactKind.PLAN, ArtifactKind.APP_MODEL, ArtifactKind.TEST_SOURCE}
     assert report.test_paths
     assert set(report.test_paths) <= {fact.path for fact in facts if isinstance(fact, FileChanged)}
+
+
+def test_a_browser_that_was_found_is_not_looked_for_again_and_one_that_was_not_is() -> None:
+    looks: list[object | None] = [None, "chromium"]
+    driver = ExplorerDriver(lambda: looks.pop(0))
+    assert [driver.availability().available for _ in range(3)] == [False, True, True]
+    assert not looks

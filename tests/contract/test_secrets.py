@@ -106,3 +106,14 @@ def test_a_server_without_secrets_does_not_load_cryptography() -> None:
     code = "import sys; import agent_runtime_server.adapters.sealing; sys.exit('cryptography' in sys.modules)"
     folder = Path(__file__).parents[2] / "server"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(folder)}, check=False).returncode == 0
+
+
+def test_a_digest_tells_equal_from_unequal(secrets: Secrets) -> None:
+    assert secrets.digest(b"body") == secrets.digest(b"body")
+    assert secrets.digest(b"body") != secrets.digest(b"bodY")
+
+
+def test_a_digest_hangs_on_the_key(tmp_path: Path) -> None:
+    one, other = FileKeySecrets(tmp_path / "one"), FileKeySecrets(tmp_path / "other")
+    assert one.digest(b"body") == FileKeySecrets(tmp_path / "one").digest(b"body")
+    assert one.digest(b"body") != other.digest(b"body")

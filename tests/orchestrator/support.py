@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,7 @@ from agent_runtime_server.domain.event import Event, FileChanged, StatusChanged,
 from agent_runtime_server.domain.task import Status, Task, TaskSpec, TaskType, Token
 from agent_runtime_server.orchestrator.signals import Signals
 from agent_runtime_server.orchestrator.watch import Update, Watches, WatchLimits
+from agent_runtime_server.ports import Batch, EventCodec
 from agent_runtime_server.testing.codec import JsonCodec
 from agent_runtime_server.testing.store import MemoryStore
 
@@ -20,11 +21,30 @@ SPEC = TaskSpec(TaskType.PLAN, "http://app.test/", "t", "explorer")
 TOKEN = Token(1, 0)
 
 
+class SlowReads(MemoryStore):
+    """Reads at once, answers later: things happen in between."""
+
+    def __init__(self, codec: EventCodec) -> None:
+        super().__init__(codec)
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+        """Happens once, between the next read and its answer."""
+
+    async def read(self, task_id: str, after: int, limit: int) -> Batch:
+        """Events after a sequence, as of a moment ago."""
+        batch = await super().read(task_id, after, limit)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        for _ in range(10 if meanwhile else 3):
+            await asyncio.sleep(0)
+        return batch
+
+
 class Scene:
     """A store with one running task, and watches on it."""
 
     def __init__(self, limits: WatchLimits) -> None:
-        self.store = MemoryStore(JsonCodec())
+        self.store = SlowReads(JsonCodec())
         self.clock = SystemClock()
         self.signals = Signals(self.store, self.clock)
         self.watches = Watches(self.store, self.clock, self.signals, limits)

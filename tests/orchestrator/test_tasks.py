@@ -95,6 +95,15 @@ async def test_a_replay_is_answered_though_the_queue_is_full(tmp_path: Path) -> 
         await house.tasks.create(NEW, None)
 
 
+async def test_a_replay_queues_a_task_that_was_stored_but_never_queued(tmp_path: Path) -> None:
+    before = House(tmp_path)
+    key = IdempotencyKey(str(uuid.uuid4()), b"digest")
+    task, _ = await before.tasks.create(NEW, key)
+    after = House(tmp_path, before.store)
+    assert await after.tasks.create(NEW, key) == (task, True)
+    assert after.dispatcher.queue_state(task.id) == QueueState(1, 1, "slot")
+
+
 async def test_a_task_that_nobody_runs_any_more_can_be_cancelled(tmp_path: Path) -> None:
     house = House(tmp_path)
     task, _ = await house.tasks.create(NEW, None)

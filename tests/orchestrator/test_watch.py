@@ -43,6 +43,14 @@ async def test_opened_comes_first_then_the_log_then_what_happens() -> None:
         assert stage.signals.statistics() == 0
 
 
+async def test_what_happens_between_a_read_and_the_sleep_is_not_missed() -> None:
+    async with scene() as stage:
+        updates = stage.watches.follow("t", None)
+        await take(updates, 1)
+        stage.store.meanwhile = stage.add
+        assert sequences(await take(updates, 1)) == [3]
+
+
 async def test_an_unset_cursor_starts_at_the_head() -> None:
     async with scene() as stage:
         await stage.add(3)

@@ -34,7 +34,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 18
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 19
     ERROR_REASON_NOTHING_TO_WORK_ON: _ErrorReason.ValueType  # 20
-    """`run`, `generate` or `fix` with no plan or no tests in the session."""
+    """`run` or `generate` with no tests or no plan in the session."""
     ERROR_REASON_SEQUENCE_AHEAD: _ErrorReason.ValueType  # 21
     ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 23
     ERROR_REASON_DRIVER_UNAVAILABLE: _ErrorReason.ValueType  # 25
@@ -55,7 +55,7 @@ ERROR_REASON_PATH_OUTSIDE_SESSION: ErrorReason.ValueType  # 15
 ERROR_REASON_TOO_MANY_WATCHERS: ErrorReason.ValueType  # 18
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 19
 ERROR_REASON_NOTHING_TO_WORK_ON: ErrorReason.ValueType  # 20
-"""`run`, `generate` or `fix` with no plan or no tests in the session."""
+"""`run` or `generate` with no tests or no plan in the session."""
 ERROR_REASON_SEQUENCE_AHEAD: ErrorReason.ValueType  # 21
 ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 23
 ERROR_REASON_DRIVER_UNAVAILABLE: ErrorReason.ValueType  # 25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import tempfile
@@ -29,10 +30,12 @@ class FileKeySecrets:
         # Imported when there is a secret, for it is slow to load.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        if not self._key_file.exists():
-            self._make_key()
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + AESGCM(self._read_key()).encrypt(nonce, json.dumps(dict(values)).encode(), task_id.encode())
+        return nonce + AESGCM(self._own_key()).encrypt(nonce, json.dumps(dict(values)).encode(), task_id.encode())
+
+    def digest(self, data: bytes) -> bytes:
+        """HMAC-SHA256 (RFC 2104) of the data. Raises OSError or ValueError if the key file cannot be used."""
+        return hmac.digest(self._own_key(), b"digest\0" + data, "sha256")
 
     def unseal(self, sealed: bytes, task_id: str) -> Mapping[str, str]:
         """The values. Raises ValueError if they are not for this task, were changed, or the key is another or gone."""
@@ -50,6 +53,12 @@ class FileKeySecrets:
             raise ValueError("sealed secrets do not belong to this task, this key, or were changed") from bad
         values: dict[str, str] = json.loads(plain)
         return values
+
+    def _own_key(self) -> bytes:
+        """The key, made when there is none."""
+        if self._key is None and not self._key_file.exists():
+            self._make_key()
+        return self._read_key()
 
     def _read_key(self) -> bytes:
         if self._key is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
@@ -65,7 +65,7 @@ class FlakeFilter:
     async def _run(
         self, workspace: Path, spec: TaskSpec, environment: dict[str, str], paths: Sequence[str], emit: Emit
     ) -> TestReport:
-        options = replace(RunOptions(), test_paths=tuple(paths))
+        options = RunOptions(test_paths=tuple(paths))
         job = RunJob(workspace, spec.app_url, options, environment, round=0, record=False)
 
         def progress_only(fact: Fact) -> None:

@@ -73,7 +73,12 @@ class Recorder:
                 fact = replace(fact, message=f"{fact.message[:_CHUNK_BYTES]}… [{size - _CHUNK_BYTES} characters cut]")
         else:
             self._urgent.set()
-            if self._facts and isinstance(fact, PhaseChanged | Progress) and type(self._facts[-1]) is type(fact):
+            latest = self._facts[-1] if self._facts else None
+            if isinstance(fact, Progress) and isinstance(latest, Progress):
+                self._facts.pop()
+            elif isinstance(fact, PhaseChanged) and isinstance(latest, PhaseChanged):
+                # The phase it came from stays told, though the activity in between is not.
+                fact = replace(fact, old=latest.old)
                 self._facts.pop()
         self._facts.append(fact)
         self._filled.set()

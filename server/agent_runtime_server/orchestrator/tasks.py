@@ -74,6 +74,10 @@ class Tasks:
         # A caller that gives up between the commit and the queue must not leave a task that nobody runs.
         return await to_the_end(self._commit(task, key, sealed))
 
+    def key(self, request_id: str, body: bytes) -> IdempotencyKey:
+        """The key that makes a create with this normalised body safe to repeat."""
+        return IdempotencyKey(request_id, self._sealing.digest(body))
+
     async def _admitted(self, new: NewTask) -> Task:
         if self.draining:
             raise Draining

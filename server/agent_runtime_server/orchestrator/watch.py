@@ -191,7 +191,6 @@ class Watches:
         """The task once it is done (or has ``started``), or as it stands when time is up; and whether it came to it."""
         waiter = Waiter()
         deadline = self._clock.monotonic() + timeout.total_seconds()
-        task = await self._store.get(task_id)
         self._signals.join(task_id, waiter)
         try:
             while True:

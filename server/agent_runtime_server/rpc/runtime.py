@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator
 
 from agent_runtime.v1 import artifact_pb2, service_pb2, task_pb2
@@ -39,7 +38,7 @@ class RuntimeService:
 
     async def CreateTask(self, request: service_pb2.CreateTaskRequest) -> service_pb2.CreateTaskResponse:  # noqa: N802
         """Admit a task."""
-        task, replayed = await self._tasks.create(task_in(request.task), _key(request))
+        task, replayed = await self._tasks.create(task_in(request.task), self._key(request))
         return service_pb2.CreateTaskResponse(task=self._out(task), replayed=replayed)
 
     async def GetTask(self, request: service_pb2.GetTaskRequest) -> service_pb2.GetTaskResponse:  # noqa: N802
@@ -149,9 +148,7 @@ class RuntimeService:
     def _out(self, task: Task, *, view: int = 0) -> task_pb2.Task:
         return task_out(task, self._tasks.place(task), view=view)
 
-
-def _key(request: service_pb2.CreateTaskRequest) -> IdempotencyKey | None:
-    if not request.request_id:
-        return None
-    body = request.task.SerializeToString(deterministic=True)
-    return IdempotencyKey(request.request_id, hashlib.sha256(body).digest())
+    def _key(self, request: service_pb2.CreateTaskRequest) -> IdempotencyKey | None:
+        if not request.request_id:
+            return None
+        return self._tasks.key(request.request_id, request.task.SerializeToString(deterministic=True))

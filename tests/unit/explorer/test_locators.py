@@ -1,9 +1,9 @@
 """Locators single an element out by what a person sees, and never by where it stands."""
 
 from agent_runtime_server.adapters.explorer.flow import Locator
-from agent_runtime_server.adapters.explorer.locators import group, has_digits, matches, row_named, unique
+from agent_runtime_server.adapters.explorer.locators import group, has_digits, matches, row_named
 from agent_runtime_server.adapters.explorer.perceive import Element, View
-from tests.unit.explorer.trees import button, link, make, page
+from tests.unit.explorer.trees import button, link, make, page, unique
 
 
 def card(name: str, price: str) -> Element:

@@ -3,8 +3,8 @@
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import Click, Fill, HasValue, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand
-from agent_runtime_server.adapters.explorer.locators import unique
 from agent_runtime_server.adapters.explorer.perceive import View, perceive
+from tests.unit.explorer.trees import unique
 
 HTML = """<!DOCTYPE html><title>Small shop</title>
 <header><nav><a href="/">Home</a></nav></header>

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.locators import candidates, matches
 from agent_runtime_server.adapters.explorer.perceive import Element, View
 
 Part = str | Element
@@ -32,3 +34,8 @@ def text_field(name: str, **attrs: str) -> Element:
 
 def page(*parts: Part, path: str = "/") -> View:
     return View(url=f"http://app.test{path}", title="", root=make("#root", *parts, role="document"))
+
+
+def unique(view: View, element: Element) -> Locator | None:
+    """A locator that finds this element and no other in the view, or None."""
+    return next((each for each in candidates(view, element) if matches(view, each) == [element]), None)

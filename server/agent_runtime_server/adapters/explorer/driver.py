@@ -59,9 +59,15 @@ class ExplorerDriver:
         self._find_browser = find_browser
         self._environment = environment
         self._command = command
+        self._seen = Availability(False)
 
     def availability(self) -> Availability:
-        """Whether Playwright for Python and a browser are there."""
+        """Whether Playwright for Python and a browser are there; looked up on disk until they are."""
+        if not self._seen.available:
+            self._seen = self._look()
+        return self._seen
+
+    def _look(self) -> Availability:
         if importlib.util.find_spec("playwright") is None:
             return Availability(False, message="the Python package playwright is missing; run bin/bootstrap")
         if self._find_browser() is None:

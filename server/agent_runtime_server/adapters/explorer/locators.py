@@ -90,11 +90,6 @@ def _fits_css(element: Element, selector: str) -> bool:
     return element.tag == tag and name in element.classes
 
 
-def unique(view: View, element: Element) -> Locator | None:
-    """A locator that finds this element and no other in the view, or None."""
-    return next((each for each in candidates(view, element) if matches(view, each) == [element]), None)
-
-
 def candidates(view: View, element: Element) -> Iterator[Locator]:
     """Locators that find the element, and maybe others, best first; the last ones hang on markup."""
     plain = list(_plain(element))
