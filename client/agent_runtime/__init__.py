@@ -1,6 +1,7 @@
 """Agent Runtime's client: lets AI agents test web apps, and watches them do it.
 
-``async with AgentRuntimeClient("127.0.0.1:50051") as client: ...``
+``async with AgentRuntimeClient("127.0.0.1:50051") as client: ...``, or without an event loop
+``with SyncAgentRuntimeClient("127.0.0.1:50051") as client: ...``
 """
 
 from importlib import import_module
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
     from agent_runtime.errors import (
         AgentRuntimeError,
         ArtifactNotFound,
+        BadFilter,
         BadPageToken,
         Conflict,
         DeadlineExceeded,
+        Denied,
+        DigestMismatch,
+        DiskFull,
         Draining,
         DriverUnavailable,
+        EtagMismatch,
         Exhausted,
         FieldViolation,
+        FileExists,
         FileNotFound,
         InvalidRequest,
         NotFound,
@@ -29,30 +36,44 @@ if TYPE_CHECKING:
         PathOutsideSession,
         QueueFull,
         RequestIdReused,
+        ResumeTokenExpired,
         SequenceAhead,
         ServerFailed,
+        SessionBusy,
+        SessionExists,
         SessionNotFound,
+        SignInRequired,
+        Stalled,
+        TaskNotDone,
         TaskNotFound,
         TooManyWatchers,
         TransferCorrupt,
         Unreachable,
     )
     from agent_runtime.paging import pages
+    from agent_runtime.sync import SyncAgentRuntimeClient
     from agent_runtime.watch import WatchUpdate
+    from agent_runtime.watch_tasks import TasksUpdate
 
 __all__ = [
     "AgentRuntimeClient",
     "AgentRuntimeError",
     "ArtifactNotFound",
-    "BadPageToken",
     "Backoff",
+    "BadFilter",
+    "BadPageToken",
     "Conflict",
     "DEFAULT_ADDRESS",
     "DeadlineExceeded",
+    "Denied",
+    "DigestMismatch",
+    "DiskFull",
     "Draining",
     "DriverUnavailable",
+    "EtagMismatch",
     "Exhausted",
     "FieldViolation",
+    "FileExists",
     "FileNotFound",
     "InvalidRequest",
     "NotFound",
@@ -60,10 +81,18 @@ __all__ = [
     "PathOutsideSession",
     "QueueFull",
     "RequestIdReused",
+    "ResumeTokenExpired",
     "SequenceAhead",
     "ServerFailed",
+    "SessionBusy",
+    "SessionExists",
     "SessionNotFound",
+    "SignInRequired",
+    "Stalled",
+    "SyncAgentRuntimeClient",
+    "TaskNotDone",
     "TaskNotFound",
+    "TasksUpdate",
     "TooManyWatchers",
     "TransferCorrupt",
     "Unreachable",
@@ -76,6 +105,8 @@ _HOMES = {
     "DEFAULT_ADDRESS": "channel",
     "AgentRuntimeClient": "client",
     "pages": "paging",
+    "SyncAgentRuntimeClient": "sync",
+    "TasksUpdate": "watch_tasks",
     "WatchUpdate": "watch",
 }
 """Modules of names; those of the others, errors, is the default."""

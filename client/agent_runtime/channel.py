@@ -14,7 +14,14 @@ _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})")
 
 _SERVICES = ("agent_runtime.v1.AgentRuntime", "agent_runtime.v1.SessionService", "grpc.health.v1.Health")
-_STREAMS = ((_SERVICES[0], "WatchTask"), (_SERVICES[0], "ReadArtifact"), (_SERVICES[1], "ReadSessionFile"))
+_STREAMS = (
+    (_SERVICES[0], "WatchTask"),
+    (_SERVICES[0], "WatchTasks"),
+    (_SERVICES[0], "ReadArtifact"),
+    (_SERVICES[1], "ReadSessionFile"),
+    (_SERVICES[1], "WriteSessionFile"),
+    (_SERVICES[1], "ArchiveSession"),
+)
 _RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",
@@ -25,7 +32,7 @@ _RETRY = {
 _SERVICE_CONFIG = {
     "methodConfig": [
         {"name": [{"service": service} for service in _SERVICES], "retryPolicy": _RETRY},
-        # Streams are resumed where they stopped, at a pace of their own.
+        # Streams are resumed or begun anew by their readers and writers, at a pace of their own.
         {"name": [{"service": service, "method": method} for service, method in _STREAMS]},
     ]
 }

@@ -4,8 +4,12 @@ AgentRuntimeError
 ├── Unreachable                   no server answers, or the connection broke
 │   └── Draining                  the server is going away
 ├── DeadlineExceeded              the server did not answer in time
+│   └── Stalled
+├── Denied                        the server does not know the caller, or does not let it do this
 ├── InvalidRequest                the message lists every bad field; also ``violations``
+│   ├── BadFilter
 │   ├── BadPageToken
+│   ├── DigestMismatch
 │   └── PathOutsideSession
 ├── NotFound
 │   ├── TaskNotFound
@@ -14,12 +18,20 @@ AgentRuntimeError
 │   └── FileNotFound
 ├── Conflict                      the request is right, but not as things stand
 │   ├── RequestIdReused
+│   ├── SessionExists
+│   ├── FileExists
+│   ├── SessionBusy
+│   ├── TaskNotDone
+│   ├── SignInRequired
 │   ├── NothingToWorkOn
 │   ├── DriverUnavailable
-│   └── SequenceAhead
+│   ├── EtagMismatch
+│   ├── SequenceAhead
+│   └── ResumeTokenExpired
 ├── Exhausted                     try again after ``retry_after`` seconds
 │   ├── QueueFull
-│   └── TooManyWatchers
+│   ├── TooManyWatchers
+│   └── DiskFull
 ├── ServerFailed                  an error of the server's own
 └── TransferCorrupt               what was received is not what the server holds
 """
@@ -85,12 +97,28 @@ class DeadlineExceeded(AgentRuntimeError):
     """The server did not answer in time."""
 
 
+class Stalled(DeadlineExceeded):
+    """This side took nothing of a stream, or sent nothing of an upload, for too long."""
+
+
+class Denied(AgentRuntimeError):
+    """The server does not let this caller do this."""
+
+
 class InvalidRequest(AgentRuntimeError):
     """The request is not valid."""
 
 
+class BadFilter(InvalidRequest):
+    """The filter cannot be understood."""
+
+
 class BadPageToken(InvalidRequest):
     """The page token is not one that this call gave."""
+
+
+class DigestMismatch(InvalidRequest):
+    """The bytes that arrived do not have the digest that was announced."""
 
 
 class PathOutsideSession(InvalidRequest):
@@ -125,6 +153,26 @@ class RequestIdReused(Conflict):
     """This request_id was used with another body."""
 
 
+class SessionExists(Conflict):
+    """A session with this id exists."""
+
+
+class FileExists(Conflict):
+    """The session has such a file, and overwriting was not asked for."""
+
+
+class SessionBusy(Conflict):
+    """A task uses the session."""
+
+
+class TaskNotDone(Conflict):
+    """The task is not done yet."""
+
+
+class SignInRequired(Conflict):
+    """The task signs in to the app, and its secrets were wiped when it ended: give them again."""
+
+
 class NothingToWorkOn(Conflict):
     """The session has nothing for this task type to work on."""
 
@@ -133,8 +181,16 @@ class DriverUnavailable(Conflict):
     """This server cannot use the driver asked for."""
 
 
+class EtagMismatch(Conflict):
+    """The task has changed since its etag was read."""
+
+
 class SequenceAhead(Conflict):
     """The sequence asked for is ahead of the task's newest event."""
+
+
+class ResumeTokenExpired(Conflict):
+    """The server cannot resume from this token."""
 
 
 class Exhausted(AgentRuntimeError):
@@ -147,6 +203,10 @@ class QueueFull(Exhausted):
 
 class TooManyWatchers(Exhausted):
     """The server holds as many watches as it may."""
+
+
+class DiskFull(Exhausted):
+    """The server's disk is nearly full."""
 
 
 class ServerFailed(AgentRuntimeError):
@@ -162,16 +222,27 @@ _BY_REASON: dict[str, type[AgentRuntimeError]] = {
     "SESSION_NOT_FOUND": SessionNotFound,
     "ARTIFACT_NOT_FOUND": ArtifactNotFound,
     "FILE_NOT_FOUND": FileNotFound,
+    "INVALID_FIELD": InvalidRequest,
+    "BAD_FILTER": BadFilter,
+    "BAD_PAGE_TOKEN": BadPageToken,
+    "DIGEST_MISMATCH": DigestMismatch,
+    "PATH_OUTSIDE_SESSION": PathOutsideSession,
     "REQUEST_ID_REUSED": RequestIdReused,
+    "SESSION_EXISTS": SessionExists,
+    "FILE_EXISTS": FileExists,
+    "SESSION_BUSY": SessionBusy,
+    "TASK_NOT_DONE": TaskNotDone,
+    "SIGN_IN_REQUIRED": SignInRequired,
+    "NOTHING_TO_WORK_ON": NothingToWorkOn,
+    "DRIVER_UNAVAILABLE": DriverUnavailable,
+    "ETAG_MISMATCH": EtagMismatch,
+    "SEQUENCE_AHEAD": SequenceAhead,
+    "RESUME_TOKEN_EXPIRED": ResumeTokenExpired,
     "QUEUE_FULL": QueueFull,
     "TOO_MANY_WATCHERS": TooManyWatchers,
+    "DISK_FULL": DiskFull,
+    "STALLED": Stalled,
     "DRAINING": Draining,
-    "BAD_PAGE_TOKEN": BadPageToken,
-    "PATH_OUTSIDE_SESSION": PathOutsideSession,
-    "INVALID_FIELD": InvalidRequest,
-    "NOTHING_TO_WORK_ON": NothingToWorkOn,
-    "SEQUENCE_AHEAD": SequenceAhead,
-    "DRIVER_UNAVAILABLE": DriverUnavailable,
     "INTERNAL": ServerFailed,
 }
 _BY_CODE: dict[grpc.StatusCode, type[AgentRuntimeError]] = {
@@ -179,7 +250,10 @@ _BY_CODE: dict[grpc.StatusCode, type[AgentRuntimeError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.UNAUTHENTICATED: Denied,
+    grpc.StatusCode.PERMISSION_DENIED: Denied,
     grpc.StatusCode.ALREADY_EXISTS: Conflict,
+    grpc.StatusCode.ABORTED: Conflict,
     grpc.StatusCode.FAILED_PRECONDITION: Conflict,
     grpc.StatusCode.OUT_OF_RANGE: Conflict,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Exhausted,

@@ -16,12 +16,15 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+from agent_runtime_server import bounds
 from agent_runtime_server.adapters.blobs_fs import DirectoryBlobs
 from agent_runtime_server.adapters.clock import SystemClock
+from agent_runtime_server.adapters.disk import FolderDisk
 from agent_runtime_server.adapters.embedded import EmbeddedDispatcher, slots_of_this_machine
 from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
 from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
 from agent_runtime_server.adapters.probe import reach
+from agent_runtime_server.adapters.processes import Owner, reap_leftovers
 from agent_runtime_server.adapters.scrubbing import scrub
 from agent_runtime_server.adapters.sealing import FileKeySecrets
 from agent_runtime_server.adapters.sqlite.schema import DatabaseTooNew
@@ -30,11 +33,19 @@ from agent_runtime_server.adapters.state_dir import StateDir, StateDirInUse
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.adapters.workspaces import FolderWorkspaces
 from agent_runtime_server.domain.event import QueueState
+from agent_runtime_server.domain.task import Task
 from agent_runtime_server.observability import set_up_logging
+from agent_runtime_server.orchestrator.admission import Admission
+from agent_runtime_server.orchestrator.disk import DiskGuard
+from agent_runtime_server.orchestrator.feed import Feed
+from agent_runtime_server.orchestrator.filtered_watch import FilteredWatches
 from agent_runtime_server.orchestrator.phases import Executor
+from agent_runtime_server.orchestrator.recovery import recover
+from agent_runtime_server.orchestrator.retention import Retention
+from agent_runtime_server.orchestrator.sessions import SessionLimits, Sessions
 from agent_runtime_server.orchestrator.signals import Signals
-from agent_runtime_server.orchestrator.tasks import Admission, Tasks
-from agent_runtime_server.orchestrator.watch import Watches, WatchLimits
+from agent_runtime_server.orchestrator.tasks import Tasks
+from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.orchestrator.work import Probe, Work
 from agent_runtime_server.ports import AgentDriver, Availability, Dispatcher, TestRunner
 from agent_runtime_server.rpc.event_codec import ProtoEventCodec
@@ -51,6 +62,10 @@ _log = logging.getLogger("agent_runtime.app")
 _STOP_SECONDS = 5.0
 """How long open calls may take after the last task has ended."""
 _SETTLE_SECONDS = 0.5
+_REQUEST_ID_RETENTION = timedelta(hours=24)
+"""What is promised; an id is known for as long as the task or session that it made."""
+RESERVE_BYTES = 8 * 1024 * 1024
+"""Held on the disk, to be given up for what must be written when it is full."""
 
 
 def version() -> str:
@@ -71,11 +86,11 @@ class Parts:
     dispatcher: Dispatcher | None = None
 
 
-def real_parts(settings: Settings) -> Parts:
-    """The parts of a real server."""
+def real_parts(settings: Settings, owner: Owner | None = None) -> Parts:
+    """The parts of a real server, whose processes are the owner's."""
     toolchain = Toolchain(Path(settings.toolchain_dir))
-    explorer = ExplorerDriver(toolchain.browser)
-    return Parts({explorer.name: explorer}, PlaywrightRunner(toolchain))
+    explorer = ExplorerDriver(toolchain.browser, owner=owner)
+    return Parts({explorer.name: explorer}, PlaywrightRunner(toolchain, owner=owner))
 
 
 class App:
@@ -107,51 +122,73 @@ class App:
 @asynccontextmanager
 async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterator[App]:
     """A server that answers inside the block. Raises StateDirInUse, and OSError when the address is taken."""
-    parts = parts or real_parts(settings)
     async with AsyncExitStack() as stack:
         state = StateDir(Path(settings.state_dir))
         stack.enter_context(state.lock())
+        owner = Owner.of(state.owner_file)
+        if killed := await reap_leftovers(owner):
+            _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
+        parts = parts or real_parts(settings, owner)
         store = await SqliteStore.open(state.database, ProtoEventCodec(), max_log_bytes=settings.max_log_bytes)
         stack.push_async_callback(store.close)
         clock = SystemClock()
         sealing = FileKeySecrets(state.key_file)
         blobs = DirectoryBlobs(state.blobs)
-        workspaces = FolderWorkspaces(Path(settings.workspace_root), Toolchain(Path(settings.toolchain_dir)))
+        workspace_root = Path(settings.workspace_root)
+        workspaces = FolderWorkspaces(workspace_root, Toolchain(Path(settings.toolchain_dir)))
         signals = Signals(store, clock)
+        feed = Feed(store, clock, signals)
+        folders = [state.path, workspace_root]
+        disk = DiskGuard(FolderDisk(folders, state.reserve, RESERVE_BYTES), settings.min_free_bytes)
 
         async def tell_place(task_id: str, place: QueueState) -> None:
             await tasks.tell_place(task_id, place)
 
-        dispatcher = parts.dispatcher or EmbeddedDispatcher(tell_place)
-        admission = Admission(settings.default_driver, settings.max_queue)
-        tasks = Tasks(store, dispatcher, workspaces, sealing, parts.drivers, clock, admission)
-        watch_limits = WatchLimits(
-            default_heartbeat=timedelta(seconds=settings.default_heartbeat_seconds),
-            max_age=timedelta(seconds=settings.max_watch_age_seconds),
-            max_watchers=settings.max_watchers,
-        )
+        async def expire(task_id: str) -> Task:
+            return await tasks.expire(task_id)
+
+        dispatcher = parts.dispatcher or EmbeddedDispatcher(clock, tell_place, expire)
+        admission = Admission(store, workspaces, parts.drivers, clock, bounds.defaults(settings))
+        tasks = Tasks(store, dispatcher, admission, sealing, disk, clock, bounds.task_limits(settings))
+        watch_limits = bounds.watch_limits(settings)
         watches = Watches(store, clock, signals, watch_limits)
+        keeping = bounds.keeping(settings)
+        session_limits = SessionLimits(retention=keeping.sessions)
+        sessions = Sessions(store, workspaces, disk, clock, session_limits)
+        retention = Retention(store, blobs, workspaces, sessions, clock, keeping)
         work = Work(parts.drivers, parts.runner, workspaces, parts.probe, clock)
-        executor = Executor(store, blobs, workspaces, sealing, scrub, clock, work)
-        limits = ServerLimits(MAX_MESSAGE_BYTES, timedelta(seconds=settings.max_wait_seconds), watch_limits)
+        executor = Executor(store, blobs, workspaces, sealing, scrub, disk, clock, work)
+        limits = ServerLimits(
+            MAX_MESSAGE_BYTES,
+            timedelta(seconds=settings.max_wait_seconds),
+            watch_limits,
+            keeping.events,
+            _REQUEST_ID_RETENTION,
+            session_limits.max_file_bytes,
+        )
         runner = parts.runner
 
         def components() -> Sequence[tuple[str, Availability]]:
             return [("playwright", runner.availability())]
 
         info = ServerInfo(version(), parts.drivers, settings.default_driver, components, limits)
+        requests = Requests()
+        filtered_watches = FilteredWatches(store, clock, signals, feed, watches)
+        logs = LogPages(store, tasks)
         services = (
-            RuntimeService(tasks, watches, store, blobs, LogPages(store, tasks), info),
-            SessionsService(tasks, store, workspaces),
+            RuntimeService(tasks, watches, filtered_watches, store, blobs, logs, info, requests),
+            SessionsService(sessions, tasks),
         )
-        await tasks.resume()
+        await recover(store, dispatcher, workspaces, clock)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         background = [
             group.create_task(signals.run()),
+            group.create_task(feed.run()),
+            group.create_task(disk.run()),
+            group.create_task(retention.run()),
             group.create_task(dispatcher.run_worker(executor, slots=settings.slots or slots_of_this_machine())),
         ]
         server = create_server()
-        requests = Requests()
         for service in services:
             add_service(server, service, requests)
         names = [service.descriptor.full_name for service in services]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from agent_runtime_server.domain.event import Event, Fact, QueueState
+from agent_runtime_server.domain.filters import Filter
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome
 from agent_runtime_server.domain.results import Artifact, TestCase, TestSummary
+from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Failure, RunOptions, Task, TaskSpec, TaskType, Token
 
 
@@ -43,6 +48,8 @@ class EventCodec(Protocol):
 class IdempotencyKey:
     """Makes a create safe to repeat."""
 
+    method: str
+    """Name of the call: an id used with one call is another one with the next."""
     request_id: str
     digest: bytes
     """Keyed, of the normalised body, which may hold secrets; another body under the same id is refused."""
@@ -64,12 +71,25 @@ class Batch:
     """Oldest event still kept; ``head + 1`` when none is. A cursor below ``kept_from - 1`` has a gap before it."""
 
 
+class TaskOrder(Enum):
+    """Orders of tasks, by keys that cannot change between two pages."""
+
+    CREATED = "create_time"
+    CREATED_DESC = "create_time desc"
+    ENDED = "end_time"
+    """Tasks that are done only."""
+    ENDED_DESC = "end_time desc"
+
+
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """A page of tasks, newest first."""
+    """A page of tasks. A token is good for the same filter and order only."""
 
     limit: int
     page_token: str = ""
+    where: Filter | None = None
+    """Over ``filters.TASK_FIELDS``."""
+    order: TaskOrder = TaskOrder.CREATED_DESC
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +108,18 @@ Change = Callable[[Task], tuple[Task, Sequence[Event]]]
 is written. It runs inside the transaction, on the store's thread. ``([same task], ())`` writes nothing."""
 
 
+class Aging(Enum):
+    """Data of tasks that goes before the tasks do."""
+
+    EVENTS = "events"
+    ARTIFACTS = "artifacts"
+
+
 class Fenced(Exception):
     """A writer's token is no longer the task's: another claim or phase has taken over."""
 
 
-class SessionBusy(Exception):
+class SessionTaken(Exception):
     """Another task holds the session."""
 
 
@@ -106,7 +133,7 @@ class Store(Protocol):
 
         Returns the task and False, or the task that ``key`` made earlier and True. A concurrent duplicate waits for
         the first. Raises RequestIdReused when the key's digest differs, SessionNotFound when ``task.spec.session_id``
-        is neither the task's own id nor known.
+        is neither the task's own id nor known. The session's ``update_time`` becomes the task's ``create_time``.
         """
         ...
 
@@ -119,7 +146,7 @@ class Store(Protocol):
         ...
 
     async def list(self, query: TaskQuery) -> Page[Task]:
-        """A page of tasks, newest first; tokens survive inserts. Raises BadPageToken."""
+        """A page of tasks that match; tokens survive inserts and deletes. Raises BadPageToken."""
         ...
 
     async def unfinished(self) -> Sequence[Task]:
@@ -133,8 +160,9 @@ class Store(Protocol):
     async def claim(self, task_id: str, change: Change) -> Task:
         """Start a task: raise its token's generation, then apply ``change``; one transaction.
 
-        The token becomes ``Token(generation + 1, 0)``. Raises SessionBusy when another task of the session is RUNNING
-        or CANCELLING, IllegalMove (from ``change``) when it is no longer PENDING.
+        The token becomes ``Token(generation + 1, 0)``. Raises SessionTaken when another task of the session was
+        claimed before and is not done (also one that waits for its next attempt), IllegalMove (from ``change``) when
+        it is no longer PENDING.
         """
         ...
 
@@ -142,11 +170,10 @@ class Store(Protocol):
         """Move the task's token on to a later phase of the same generation. Raises Fenced."""
         ...
 
-    async def transition(
-        self, task_id: str, change: Change, *, token: Token | None = None, wipe_secrets: bool = False
-    ) -> Task:
-        """Apply a change: row and events in one transaction. Raises Fenced if a token is given and is not the task's,
-        TaskNotFound, and whatever ``change`` raises. ``wipe_secrets`` removes the sealed secrets with it."""
+    async def transition(self, task_id: str, change: Change, *, token: Token | None = None) -> Task:
+        """Apply a change: row and events in one transaction; a task that is done after it loses its sealed secrets in
+        the same one. Raises Fenced if a token is given and is not the task's, TaskNotFound, and whatever ``change``
+        raises."""
         ...
 
     async def append(self, task_id: str, token: Token, batch: int, events: Sequence[Event]) -> int:
@@ -162,7 +189,56 @@ class Store(Protocol):
         ...
 
     async def trim(self, task_id: str, before: int) -> None:
-        """Forget events below a sequence; whole segments only, so some may stay."""
+        """Forget events below a sequence; whole segments only, so some may stay. ``head + 1`` forgets them all."""
+        ...
+
+    async def delete(self, task_id: str) -> None:
+        """Remove a task that is done, with all that is kept of it: events, outputs, keys. Its session stays. Readers
+        of ``changes`` are told. Raises TaskNotFound, TaskNotDone."""
+        ...
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[str]:
+        """Some tasks whose ``expires`` has passed, oldest first."""
+        ...
+
+    async def aged(self, what: Aging, before: datetime, limit: int) -> Sequence[str]:
+        """Some tasks that ended before a moment and still have such data, oldest first."""
+        ...
+
+    async def drop_artifacts(self, task_id: str) -> None:
+        """Forget a task's artifacts, which are not found any more. Raises TaskNotFound."""
+        ...
+
+    async def blobs_in_use(self) -> set[str]:
+        """SHA-256 digests of all artifacts, and of the snapshots of tasks that are not done."""
+        ...
+
+    async def create_session(self, session: Session, *, key: IdempotencyKey | None = None) -> tuple[Session, bool]:
+        """Store a new session. Returns it and False, or the one that ``key`` made earlier and True. Raises
+        SessionExists, RequestIdReused."""
+        ...
+
+    async def session(self, session_id: str) -> Session:
+        """One session. Raises SessionNotFound."""
+        ...
+
+    async def sessions(self, limit: int, page_token: str) -> Page[Session]:
+        """A page of sessions, newest first; tokens survive inserts and deletes. Raises BadPageToken."""
+        ...
+
+    async def touch_session(self, session_id: str, now: datetime) -> None:
+        """Set a session's ``update_time``. Raises SessionNotFound, SessionBusy while a task was claimed in it and is
+        not done."""
+        ...
+
+    async def delete_session(self, session_id: str) -> None:
+        """Forget a session and its keys; its tasks that are done stay. Raises SessionNotFound, SessionBusy while it
+        has tasks that are not done."""
+        ...
+
+    async def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
+        """Some sessions without unfinished tasks that nothing has changed since a moment: neither an upload nor the
+        end of a task."""
         ...
 
     def changes(self) -> AsyncIterator[set[str]]:
@@ -173,16 +249,20 @@ class Store(Protocol):
         """The sealed secrets of a task; empty when there are none or they were wiped."""
         ...
 
-    async def artifacts(self, task_id: str, limit: int, page_token: str) -> Page[Artifact]:
-        """Artifacts of a task in the order they came. Raises TaskNotFound, BadPageToken."""
+    async def artifacts(
+        self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None
+    ) -> Page[Artifact]:
+        """Artifacts of a task in the order they came, those that match a filter over ``filters.ARTIFACT_FIELDS``.
+        Raises TaskNotFound, BadPageToken."""
         ...
 
     async def artifact(self, task_id: str, artifact_id: str) -> Artifact:
         """One artifact. Raises TaskNotFound, ArtifactNotFound."""
         ...
 
-    async def tests(self, task_id: str, limit: int, page_token: str) -> Page[TestCase]:
-        """Test cases of a task, latest state of each test and round, in the order they first came."""
+    async def tests(self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None) -> Page[TestCase]:
+        """Test cases of a task, latest state of each test and round, in the order they first came, those that match a
+        filter over ``filters.TEST_FIELDS``. Raises TaskNotFound, BadPageToken."""
         ...
 
 
@@ -190,6 +270,29 @@ class Store(Protocol):
 
 Emit = Callable[[Fact], None]
 """Tells a fact about the task as it happens. Never blocks and never fails; a flood of log lines is counted."""
+
+
+class StopSign:
+    """How much time work has to stop in good order once it is cancelled: none, until somebody grants some.
+
+    Shared by whoever stops a task and whoever works for it. Work that can bring something home when it is stopped
+    (a runner: the results so far) looks here when it is cancelled; other work just stops.
+    """
+
+    def __init__(self) -> None:
+        self.grace = 0.0
+        """Seconds."""
+        self._forced = asyncio.Event()
+
+    def ask(self, grace: float) -> None:
+        """Grant so much time from the cancellation on; 0 ends a time that runs already."""
+        self.grace = grace
+        if grace <= 0:
+            self._forced.set()
+
+    async def forced(self) -> None:
+        """Returns when no more time is left by order; never, if nobody orders it."""
+        await self._forced.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +355,8 @@ class RunJob:
     """Sign-in data for the tests, in no file and no argument."""
     round: int
     """Number of the run in the workspace, from 1: its artifacts go to ``artifacts/run-<round>/``."""
+    stop: StopSign
+    """Granted time is used to end the test that runs and to write the report, before CancelledError goes on."""
     record: bool = True
     """Keep report, videos, traces and screenshots; off for the runs that only filter flaky tests."""
 
@@ -291,6 +396,15 @@ class SessionFile:
     size_bytes: int
     update_time: datetime
     directory: bool
+    sha256: str = ""
+    """Set by ``read`` and ``write`` only."""
+
+
+class ArchiveFormat(Enum):
+    """Formats of archives."""
+
+    ZIP = "zip"
+    TAR_ZSTD = "tar.zst"
 
 
 class Workspaces(Protocol):
@@ -300,8 +414,31 @@ class Workspaces(Protocol):
         """The session's folder, made with its subfolders and the toolchain's link when it is new."""
         ...
 
-    async def next_round(self, session_id: str) -> int:
-        """Number of the next run: one more than the highest ``artifacts/run-<n>``."""
+    async def begin_run(self, session_id: str) -> int:
+        """Make the folder of the next run and return its number: one more than the highest ``artifacts/run-<n>``. Until
+        ``end_run`` it is neither listed, read nor archived: it may hold secrets."""
+        ...
+
+    async def end_run(self, session_id: str, number: int) -> None:
+        """Show the folder of a run whose files hold no secrets any more."""
+        ...
+
+    async def abandon_runs(self, session_id: str) -> None:
+        """Remove the folders of runs that were begun and not ended: whoever wrote them is gone."""
+        ...
+
+    async def forget_runs(self, session_id: str, before: datetime) -> None:
+        """Remove the folders of runs that were last changed before a moment: videos fill disks."""
+        ...
+
+    def snapshot(self, session_id: str) -> AbstractAsyncContextManager[Path]:
+        """A file, there inside the block, that ``restore`` takes: everything of the workspace that a phase may change.
+        Of the runs' folders it knows the names only. The same content gives the same bytes."""
+        ...
+
+    async def restore(self, session_id: str, snapshot: AsyncIterator[bytes]) -> None:
+        """Make the workspace what it was: what came since is removed, runs included. Raises OSError, ValueError for
+        bytes that are no snapshot."""
         ...
 
     async def has_plan(self, session_id: str) -> bool:
@@ -325,9 +462,29 @@ class Workspaces(Protocol):
         Raises PathOutsideSession, FileNotFound."""
         ...
 
+    async def write(
+        self, session_id: str, path: str, pieces: AsyncIterator[bytes], *, sha256: str, overwrite: bool
+    ) -> SessionFile:
+        """Put a file into the session, made with its folders; nothing is seen of it before it is whole. A ``sha256``
+        that is not empty must be that of the bytes. Raises PathOutsideSession, FileExists, DigestMismatch, OSError,
+        and whatever ``pieces`` raises."""
+        ...
+
+    async def archive(self, session_id: str, form: ArchiveFormat) -> AsyncGenerator[bytes, None]:
+        """The bytes of an archive of all that ``files`` lists, made as they are taken, in pieces of at most 1 MiB."""
+        ...
+
+    async def size(self, session_id: str) -> tuple[int, int]:
+        """Bytes and number of the files that ``files`` lists."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """Remove the session's folder; no error if there is none."""
+        ...
+
     async def read(
         self, session_id: str, path: str, offset: int, limit: int
-    ) -> tuple[SessionFile, AsyncIterator[bytes]]:
+    ) -> tuple[SessionFile, AsyncGenerator[bytes, None]]:
         """One file and its bytes from ``offset``, at most ``limit`` of them (0: all), in pieces of at most 1 MiB.
         Raises PathOutsideSession, FileNotFound, InvalidField (offset behind the end)."""
         ...
@@ -351,6 +508,26 @@ class Blobs(Protocol):
     def read(self, sha256: str, offset: int, limit: int) -> AsyncIterator[bytes]:
         """Bytes from ``offset``, at most ``limit`` of them (0: all), in pieces of at most 1 MiB. Raises
         ArtifactNotFound."""
+        ...
+
+    async def sweep(self, in_use: Collection[str], before: datetime) -> int:
+        """Remove the blobs that are not in use and were put before a moment; returns the bytes that this freed."""
+        ...
+
+
+class Disk(Protocol):
+    """The room for state and workspaces. A reserve is held, so that ends can still be written on a full disk."""
+
+    async def free(self) -> int:
+        """Bytes left, the reserve not counted, where there are fewest."""
+        ...
+
+    async def spend_reserve(self) -> None:
+        """Give the reserve up; no error if it is spent already."""
+        ...
+
+    async def hold_reserve(self) -> None:
+        """Hold the reserve again, if there is room for it."""
         ...
 
 
@@ -385,15 +562,20 @@ class PhaseExecutor(Protocol):
     """Carries out claimed tasks phase by phase; what a dispatcher's workers call."""
 
     async def start(self, task_id: str) -> Task:
-        """Claim a task. Raises SessionBusy, IllegalMove."""
+        """Claim a task and begin its next attempt, its workspace as its checkpoint left it. Raises SessionTaken,
+        IllegalMove."""
         ...
 
-    async def run_phase(self, task: Task, number: int, kind: PhaseKind, inputs: PhaseInputs) -> PhaseResult:
-        """Carry out one phase under ``Token(generation, number)``. Cancelling it leaves no process behind."""
+    async def run_phase(
+        self, task: Task, number: int, kind: PhaseKind, inputs: PhaseInputs, stop: StopSign
+    ) -> PhaseResult:
+        """Carry out one phase under ``Token(generation, number)``. Cancelling it leaves no process behind; work may
+        use the time that ``stop`` grants."""
         ...
 
-    async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> None:
-        """Write the end: of an outcome, or of a task that broke."""
+    async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> Task:
+        """Write the end of an attempt: of an outcome, or of a task that broke. A task that is to be tried again is
+        PENDING then, with a ``retry_time``."""
         ...
 
     async def release(self, task: Task) -> None:
@@ -404,12 +586,14 @@ class PhaseExecutor(Protocol):
 class Dispatcher(Protocol):
     """Decides when tasks run, and runs them."""
 
-    def submit(self, task_id: str, spec: TaskSpec) -> None:
-        """Queue a task; one that is queued or running already is left alone."""
+    def submit(self, task: Task) -> None:
+        """Queue a PENDING task, not to start before its ``retry_time``. One that is queued already takes its place
+        anew if its priority has changed; one that is running is left alone."""
         ...
 
-    def cancel(self, task_id: str) -> bool:
-        """Stop a task if it is queued or running here; whether it was running."""
+    def cancel(self, task_id: str, grace: timedelta) -> bool:
+        """Stop a task if it is queued or running here, with so much time to stop in good order; called again, with
+        less. Whether it was running."""
         ...
 
     def queue_state(self, task_id: str) -> QueueState | None:
@@ -421,7 +605,8 @@ class Dispatcher(Protocol):
         ...
 
     async def run_worker(self, execute: PhaseExecutor, *, slots: int) -> None:
-        """Run queued tasks, at most ``slots`` at once and one at a time in a session, until cancelled or drained."""
+        """Run queued tasks, at most ``slots`` at once, until cancelled or drained. In a session one task runs at a
+        time, and one that was begun holds it until it is done."""
         ...
 
     async def drain(self, grace: timedelta) -> None:
@@ -431,3 +616,5 @@ class Dispatcher(Protocol):
 
 Notify = Callable[[str, QueueState], Awaitable[None]]
 """Told when a queued task's place changes."""
+Expire = Callable[[str], Awaitable[Task]]
+"""Ends a queued task that has waited for too long; returns it as it is then."""

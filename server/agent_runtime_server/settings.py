@@ -34,6 +34,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_queue: int = 10_000
     """Tasks that may wait."""
     max_watchers: int = 20_000
+    queue_timeout_seconds: float = 24 * 3600.0
+    """Longest wait of a task for its start, unless it asks for another; ``run`` and ``total`` likewise."""
+    run_timeout_seconds: float = 2 * 3600.0
+    """Longest attempt."""
+    total_timeout_seconds: float = 48 * 3600.0
+    """Longest time from a task's creation to its end."""
+    max_attempts: int = 3
+    """Attempts at a task when the machinery fails, unless it asks for another number."""
+    retry_backoff_seconds: float = 5.0
+    """Wait before the second attempt; it doubles with each more."""
+    max_retry_backoff_seconds: float = 300.0
+    cancel_grace_seconds: float = 10.0
+    """How long a task that is stopped gracefully may take."""
+    task_retention_days: float = 30.0
+    """How long a task is kept after its end, unless it asks for another ``ttl``; 0 is for ever, here and below."""
+    event_retention_days: float = 14.0
+    """How long its events are kept; readers are told of the gap."""
+    artifact_retention_days: float = 14.0
+    """How long videos, traces and reports are kept."""
+    session_retention_days: float = 30.0
+    """How long a session is kept after its last use."""
+    retention_interval_seconds: float = 600.0
+    """How often it is looked for what may go."""
+    min_free_bytes: int = 256 * 1024 * 1024
+    """With less room on the disk running tasks fail, and nothing new is taken."""
     drain_grace_seconds: float = 30.0
     """How long running tasks may go on after SIGTERM before they are put back into the queue."""
     max_wait_seconds: float = 60.0
@@ -84,6 +109,19 @@ def _check(settings: Settings) -> None:
         "slots": 0,
         "max_queue": 1,
         "max_watchers": 1,
+        "queue_timeout_seconds": 0.001,
+        "run_timeout_seconds": 0.001,
+        "total_timeout_seconds": 0.001,
+        "max_attempts": 1,
+        "retry_backoff_seconds": 0,
+        "max_retry_backoff_seconds": 0,
+        "cancel_grace_seconds": 0,
+        "task_retention_days": 0,
+        "event_retention_days": 0,
+        "artifact_retention_days": 0,
+        "session_retention_days": 0,
+        "retention_interval_seconds": 0.05,
+        "min_free_bytes": 0,
         "drain_grace_seconds": 0,
         "max_wait_seconds": 1,
         "default_heartbeat_seconds": 1,

@@ -13,7 +13,7 @@ import uvloop
 
 from agent_runtime_server.app import Parts, calm_collector, running
 from agent_runtime_server.domain.event import FileChanged, QueueState
-from agent_runtime_server.domain.task import TaskSpec, TaskType
+from agent_runtime_server.domain.task import Task, TaskType
 from agent_runtime_server.ports import (
     AgentDriver,
     Availability,
@@ -81,10 +81,10 @@ class NoRunner(TestRunner):
 class IdleDispatcher(Dispatcher):
     """Takes tasks and starts nothing: what is measured is the admission."""
 
-    def submit(self, task_id: str, spec: TaskSpec) -> None:
+    def submit(self, task: Task) -> None:
         """Forget it."""
 
-    def cancel(self, task_id: str) -> bool:
+    def cancel(self, task_id: str, grace: timedelta) -> bool:
         """Nothing runs."""
         return False
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from agent_runtime_server.adapters.explorer import protocol
-from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
+from agent_runtime_server.adapters.explorer.driver import SILENCE_SECONDS, ExplorerDriver
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind
 from agent_runtime_server.domain.task import ExploreOptions, SignIn, SignInMethod, TaskSpec, TaskType
 from agent_runtime_server.ports import PhaseJob
@@ -39,12 +39,17 @@ stray.wait()
 
 
 def explorer(
-    *lines: protocol.Line | str, files: dict[str, str] | None = None, stderr: str = "", then: str = ""
+    *lines: protocol.Line | str,
+    files: dict[str, str] | None = None,
+    stderr: str = "",
+    then: str = "",
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> ExplorerDriver:
     """The real driver with a stand-in for its process that prints these lines."""
     text = "\n".join(line if isinstance(line, str) else protocol.encode(line).decode() for line in lines)
     made = msgspec.json.encode(files or {}).decode()
-    return ExplorerDriver(Path.cwd, command=(sys.executable, "-c", STAND_IN, text, made, stderr, then))
+    command = (sys.executable, "-c", STAND_IN, text, made, stderr, then)
+    return ExplorerDriver(Path.cwd, command=command, silence_seconds=silence_seconds)
 
 
 def phase_job(workspace: Path, kind: PhaseKind = PhaseKind.PLAN, **explore: object) -> PhaseJob:

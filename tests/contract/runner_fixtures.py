@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.domain.task import RunOptions
-from agent_runtime_server.ports import RunJob
+from agent_runtime_server.ports import RunJob, StopSign
 from agent_runtime_server.testing.script import STRAY
 
 IMPORT = "import { test, expect } from '@playwright/test';\n"
@@ -78,6 +78,24 @@ test('hangs', async ({{ page }}) => {{
 """A test that starts a process which leaves its session, prints ``blocked``, and never ends."""
 
 
+ENDLESS = {
+    "tests/ends.spec.ts": IMPORT
+    + """
+test.afterEach(() => {
+  console.log('ending');
+  return new Promise(() => {});
+});
+test('hangs', async ({ page }) => {
+  test.setTimeout(600_000);
+  await page.goto('/');
+  console.log('blocked');
+  await new Promise(() => {});
+});
+""",
+}
+"""A test that prints ``blocked`` and never ends; stopped, it prints ``ending`` and does not end either."""
+
+
 def toolchain() -> Toolchain:
     """The toolchain of this clone, or the one that the environment names."""
     return Toolchain(Path(os.environ.get("AGENT_RUNTIME_TOOLCHAIN_DIR") or Path(__file__).parents[2] / ".toolchain"))
@@ -98,7 +116,13 @@ def run_job(
 ) -> RunJob:
     """A run of the suite in a folder."""
     return RunJob(
-        folder, app_url, options or RunOptions(), {"SIGN_IN_PASSWORD": "hunter2"}, round=round_number, record=record
+        folder,
+        app_url,
+        options or RunOptions(),
+        {"SIGN_IN_PASSWORD": "hunter2"},
+        round=round_number,
+        stop=StopSign(),
+        record=record,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from agent_runtime_server.domain.event import Event, LogChunk, LogEntry, LogLevel, LogSource, Payload, StatusChanged
 from agent_runtime_server.domain.results import (
@@ -27,13 +28,18 @@ FIRST = Token(1, 0)
 EVERYTHING = 1 << 30
 
 
-def new_task(task_id: str, session: str = "") -> Task:
+def at(seconds: float) -> datetime:
+    """A time so long after ``NOW``."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def new_task(task_id: str, session: str = "", seconds: float = 0) -> Task:
     spec = TaskSpec(TaskType.COMPLETE, "http://app.test/", session or task_id, "explorer", "Look at the cart")
-    return Task(task_id, spec, create_time=NOW, update_time=NOW)
+    return Task(task_id, spec, create_time=at(seconds), update_time=at(seconds))
 
 
 def event(task_id: str, payload: Payload, seconds: float = 0) -> Event:
-    return Event(task_id, NOW + timedelta(seconds=seconds), payload)
+    return Event(task_id, at(seconds), payload)
 
 
 def line(task_id: str, message: str = "a line") -> Event:
@@ -55,29 +61,45 @@ def a_test(test_id: str, round_number: int = 1, outcome: TestOutcome = TestOutco
     )
 
 
-def to(status: Status) -> Change:
-    """The change that moves a task to a status."""
+def to(status: Status, seconds: float = 1) -> Change:
+    """The change that moves a task to a status, so long after ``NOW``."""
 
     def change(task: Task) -> tuple[Task, Sequence[Event]]:
-        moved = replace(task, status=move(task.status, status), update_time=NOW + timedelta(seconds=1))
-        return moved, [event(task.id, StatusChanged(task.status, status))]
+        moved = replace(task, status=move(task.status, status), update_time=at(seconds))
+        moved = replace(moved, end_time=at(seconds) if moved.done else None)
+        return moved, [event(task.id, StatusChanged(task.status, status), seconds)]
 
     return change
 
 
-async def create(store: Store, task_id: str = "t1", session: str = "") -> Task:
-    task, replayed = await store.create(new_task(task_id, session), event(task_id, StatusChanged(None, Status.PENDING)))
+def becomes(**fields: Any) -> Change:
+    """The change that gives a task other values."""
+    return lambda task: (replace(task, **fields), ())
+
+
+async def create(store: Store, task_id: str = "t1", session: str = "", seconds: float = 0) -> Task:
+    return await add(store, new_task(task_id, session, seconds))
+
+
+async def add(store: Store, task: Task) -> Task:
+    stored, replayed = await store.create(task, event(task.id, StatusChanged(None, Status.PENDING)))
     assert not replayed
-    return task
+    return stored
 
 
-async def running(store: Store, task_id: str = "t1", session: str = "") -> Task:
-    await create(store, task_id, session)
+async def running(store: Store, task_id: str = "t1", session: str = "", seconds: float = 0) -> Task:
+    await create(store, task_id, session, seconds)
     return await store.claim(task_id, to(Status.RUNNING))
 
 
-async def finish(store: Store, task_id: str = "t1") -> Task:
-    return await store.transition(task_id, to(Status.COMPLETED))
+async def finish(store: Store, task_id: str = "t1", seconds: float = 1) -> Task:
+    return await store.transition(task_id, to(Status.COMPLETED, seconds))
+
+
+async def done(store: Store, task_id: str = "t1", session: str = "", seconds: float = 1) -> Task:
+    """A task that has run and ended, so long after ``NOW``."""
+    await running(store, task_id, session)
+    return await finish(store, task_id, seconds)
 
 
 def sequences(batch: Batch) -> list[int]:

@@ -8,16 +8,19 @@ import io
 import os
 import zipfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent_runtime_server.adapters.blobs_fs import DirectoryBlobs
 from agent_runtime_server.domain.faults import ArtifactNotFound
-from agent_runtime_server.ports import Blobs
+from agent_runtime_server.ports import BlobRef, Blobs
 from agent_runtime_server.testing.blobs import MemoryBlobs
 
 MIB = 1 << 20
+MOMENT = timedelta(seconds=0.05)
+"""The clocks of file systems tick in steps."""
 
 
 @pytest.fixture
@@ -156,3 +159,73 @@ async def test_nothing_half_written_is_seen_or_kept(
     fresh = DirectoryBlobs(folder)
     assert list((folder / "incoming").iterdir()) == []
     assert (await fresh.put(source)).size_bytes == source.stat().st_size
+
+
+def soon() -> datetime:
+    return datetime.now(UTC) + MOMENT
+
+
+async def held(blobs: Blobs, *refs: BlobRef) -> list[bool]:
+    found = []
+    for ref in refs:
+        try:
+            found.append(len(await gather(blobs.read(ref.sha256, 0, 0))) == ref.size_bytes)
+        except ArtifactNotFound:
+            found.append(False)
+    return found
+
+
+async def test_what_is_old_and_not_in_use_is_swept(blobs: Blobs, source: Path, report: Path) -> None:
+    assert await blobs.sweep((), soon()) == 0
+    used, unused = await blobs.put(source), await blobs.put(report)
+    assert await blobs.sweep({used.sha256, "0" * 64}, soon()) == unused.size_bytes
+    assert await held(blobs, used, unused) == [True, False]
+    assert await blobs.sweep({used.sha256}, soon()) == 0
+    assert await blobs.put(report) == unused
+    assert await held(blobs, used, unused) == [True, True]
+    assert await blobs.sweep((), soon()) == used.size_bytes + unused.size_bytes
+    assert await held(blobs, used, unused) == [False, False]
+
+
+async def test_what_was_put_lately_stays_though_it_is_not_in_use(blobs: Blobs, source: Path) -> None:
+    ref = await blobs.put(source)
+    assert await blobs.sweep((), datetime.now(UTC) - MOMENT) == 0
+    assert await held(blobs, ref) == [True]
+
+
+async def test_putting_the_same_again_counts_as_putting(blobs: Blobs, source: Path) -> None:
+    ref = await blobs.put(source)
+    await asyncio.sleep(2 * MOMENT.total_seconds())
+    between = datetime.now(UTC) - MOMENT
+    await blobs.put(source)
+    assert await blobs.sweep((), between) == 0
+    assert await held(blobs, ref) == [True]
+    assert await blobs.sweep((), soon()) == ref.size_bytes
+
+
+async def test_whoever_reads_a_blob_reads_it_to_its_end(blobs: Blobs, source: Path) -> None:
+    ref = await blobs.put(source)
+    pieces = blobs.read(ref.sha256, 0, 0)
+    first = await anext(pieces)
+    await blobs.sweep((), soon())
+    assert first + await gather(pieces) == source.read_bytes()
+
+
+async def test_sweeping_leaves_no_empty_folders(folder: Path, source: Path) -> None:
+    blobs = DirectoryBlobs(folder)
+    await blobs.put(source)
+    await blobs.sweep((), soon())
+    assert [path.name for path in folder.iterdir()] == ["incoming"]
+    await blobs.put(source)
+
+
+async def test_putting_and_sweeping_at_once(folder: Path, source: Path) -> None:
+    """A blob that is put again is never swept for its old time."""
+    blobs = DirectoryBlobs(folder)
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    for _ in range(20):
+        ref = await blobs.put(source)
+        kept = folder / ref.sha256[:2] / ref.sha256[2:4] / ref.sha256
+        os.utime(kept, (old.timestamp() - 1, old.timestamp() - 1))
+        await asyncio.gather(blobs.sweep((), old), blobs.put(source))
+        assert kept.exists()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,18 @@ import psutil
 import pytest
 
 from agent_runtime_server.adapters.explorer import protocol
-from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
+from agent_runtime_server.adapters.explorer.driver import COMMAND, ExplorerDriver
 from agent_runtime_server.adapters.explorer.flow import Seen
+from agent_runtime_server.adapters.processes import spawn
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, SignIn
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, SignIn, SignInMethod
 from agent_runtime_server.ports import AgentDriver, PhaseReport
 from agent_runtime_server.testing.driver import ScriptedDriver
 from agent_runtime_server.testing.script import Script
+from tests.apps.shop import CUSTOMER_EMAIL
+from tests.apps.shop.launch import Shop
 from tests.contract.driver_fixtures import BLOCK, explorer, phase_job
 from tests.contract.runner_fixtures import served_page
 
@@ -115,6 +120,20 @@ async def test_cancelling_leaves_no_process_and_no_later_fact(drivers: Drivers, 
     assert len(facts) == told
 
 
+@contextlib.asynccontextmanager
+async def mute_app() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The address of an app that takes requests and never answers, and whether one has come."""
+    asked = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
+
+
 # --- the explorer's lines --------------------------------------------------------------------------------------------
 
 
@@ -162,25 +181,47 @@ async def test_log_lines_and_standard_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("driver", "said"),
+    ("driver", "said", "retryable"),
     [
-        (explorer(then="sys.exit(3)", stderr="boom\n"), ("exit code 3", "boom")),
-        (explorer(then="os.kill(os.getpid(), 9)", stderr="boom\n"), ("signal 9", "boom")),
-        (explorer(protocol.Done(""), then="sys.exit(1)"), ("exit code 1",)),
-        (explorer(), ("exit code 0",)),
-        (explorer("no line of ours", then=BLOCK), ("not understood", "no line of ours")),
-        (explorer('{"type":"wrote","path":"../../etc/passwd"}'), ("leads out of the workspace",)),
-        (explorer(protocol.Wrote("specs/none.md")), ("No such file",)),
+        (explorer(then="sys.exit(3)", stderr="boom\n"), ("exit code 3", "boom"), False),
+        (explorer(then="os.kill(os.getpid(), 9)", stderr="boom\n"), ("signal 9", "boom"), True),
+        (explorer(then="os.kill(os.getppid(), 9); time.sleep(600)"), ("supervisor was killed",), True),
+        (explorer(protocol.Done(""), then="sys.exit(1)"), ("exit code 1",), False),
+        (explorer(), ("exit code 0",), False),
+        (explorer("no line of ours", then=BLOCK), ("not understood", "no line of ours"), False),
+        (explorer('{"type":"wrote","path":"../../etc/passwd"}'), ("leads out of the workspace",), False),
+        (explorer(protocol.Wrote("specs/none.md")), ("No such file",), False),
+        (explorer(protocol.Failed("agent_error", "lost", retryable=True)), ("lost",), True),
+        (explorer(then="os.kill(os.getpid(), 19)", silence_seconds=0.5), ("said nothing for 0.5 seconds",), True),
     ],
-    ids=["exit", "signal", "exit-after-done", "silent", "garbled", "outside", "missing-file"],
+    ids=[
+        "exit",
+        "killed",
+        "supervisor-killed",
+        "exit-after-done",
+        "silent",
+        "garbled",
+        "outside",
+        "missing-file",
+        "says-so",
+        "stopped",
+    ],
 )
 async def test_a_broken_explorer_is_an_agent_error(
-    driver: ExplorerDriver, said: tuple[str, ...], tmp_path: Path
+    driver: ExplorerDriver, said: tuple[str, ...], retryable: bool, tmp_path: Path
 ) -> None:
     _, report = await facts_of(driver, tmp_path)
     assert report.failure is not None
     assert report.failure.reason is FailureReason.AGENT_ERROR
     assert all(words in report.failure.message for words in said), report.failure.message
+    assert report.failure.retryable is retryable
+
+
+async def test_beats_keep_a_silent_explorer_alive_and_are_not_told(tmp_path: Path) -> None:
+    beats = 'for _ in range(8):\n  print(json.dumps({"type": "beat"}), flush=True); time.sleep(0.2)\n'
+    done = 'print(json.dumps({"type": "done", "summary": "well"}))'
+    facts, report = await facts_of(explorer(then=beats + done, silence_seconds=1.0), tmp_path)
+    assert (facts, report) == ([], PhaseReport(summary_markdown="well"))
 
 
 async def test_too_much_time_is_out_of_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +263,75 @@ async def test_the_real_explorer_answers(tmp_path: Path) -> None:
     report = await ExplorerDriver(Path.cwd).run(phase_job(tmp_path, PhaseKind.GENERATE), lambda _: None)
     assert report.failure is not None  # there is no plan; what counts is that it understood its job and said so
     assert report.failure.reason is FailureReason.NOTHING_GENERATED, report.failure.message
+
+
+async def test_the_real_explorer_says_that_it_lives(tmp_path: Path) -> None:
+    """While the app lets it wait."""
+    async with mute_app() as (url, _), spawn(COMMAND, cwd=tmp_path, env=dict(os.environ)) as tree:
+        await tree.write(protocol.encode(protocol.Job(kind="plan", app_url=url, workspace=str(tmp_path))) + b"\n")
+        async with asyncio.timeout(30):
+            async for line in tree.lines():
+                if protocol.decode_line(line.text) == protocol.Beat():
+                    break
+
+
+def _browser_of(folder: Path) -> psutil.Process:
+    """The browser of an explorer that works in a folder."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            if process.cwd() == str(folder) and "--headless" in command and not command[0].endswith("sh"):
+                return process
+    raise AssertionError("there is no browser")
+
+
+@pytest.mark.parametrize("victim", ["browser", "what drives it"])
+async def test_a_browser_that_is_killed_says_nothing_about_the_app(victim: str, tmp_path: Path) -> None:
+    job = phase_job(tmp_path)
+    async with mute_app() as (url, asked):
+        job = replace(job, spec=replace(job.spec, app_url=url))
+        exploring = asyncio.create_task(ExplorerDriver(Path.cwd).run(job, lambda _: None))
+        await asyncio.wait_for(asked.wait(), 60)
+        browser = _browser_of(tmp_path)
+        chosen = browser if victim == "browser" else next(p for p in browser.parents() if "node" in p.name())
+        chosen.kill()
+        report = await exploring
+    failure = Failure(FailureReason.AGENT_ERROR, "the browser ended while it was in use", retryable=True)
+    assert report.failure == failure
+
+
+@pytest.mark.parametrize(
+    ("program", "reason", "retryable"),
+    [
+        ("", FailureReason.BROWSER_MISSING, False),
+        ("exit 127", FailureReason.BROWSER_MISSING, False),
+        ("kill -9 $$", FailureReason.AGENT_ERROR, True),
+    ],
+    ids=["gone", "broken", "killed"],
+)
+async def test_a_browser_that_does_not_start(
+    program: str, reason: FailureReason, retryable: bool, tmp_path: Path
+) -> None:
+    """It was there when somebody asked whether there is one."""
+    browser = tmp_path / "bin" / "chromium"
+    browser.parent.mkdir()
+    if program:
+        browser.write_text(f"#!/bin/sh\n{program}\n")
+        browser.chmod(0o755)
+    nowhere = str(tmp_path / "none")
+    environment = {"PATH": str(browser.parent), "PLAYWRIGHT_BROWSERS_PATH": nowhere, "HOME": str(tmp_path)}
+    report = await ExplorerDriver(Path.cwd, environment).run(phase_job(tmp_path), lambda _: None)
+    assert report.failure is not None
+    assert (report.failure.reason, report.failure.retryable) == (reason, retryable), report.failure.message
+
+
+async def test_wrong_credentials_are_sign_in_failed(tmp_path: Path) -> None:
+    job = phase_job(tmp_path)
+    with Shop() as shop:
+        spec = replace(job.spec, app_url=shop.start(), sign_in=SignIn(SignInMethod.USERNAME_PASSWORD, CUSTOMER_EMAIL))
+        report = await ExplorerDriver(Path.cwd).run(replace(job, spec=spec, password="wrong"), lambda _: None)
+    assert report.failure is not None
+    assert (report.failure.reason, report.failure.retryable) == (FailureReason.SIGN_IN_FAILED, False)
 
 
 async def test_the_real_explorer_plans_and_writes_a_page(tmp_path: Path) -> None:

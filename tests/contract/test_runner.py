@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from agent_runtime_server.adapters.playwright import PlaywrightRunner
+from agent_runtime_server.adapters.processes import Owner
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.domain import results
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource
@@ -33,9 +34,11 @@ from agent_runtime_server.domain.task import Failure, FailureReason, Progress, R
 from agent_runtime_server.ports import TestReport, TestRunner
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
-from tests.contract.runner_fixtures import HANGING, IMPORT, SUITE, run_job, served_page, toolchain, workspace
+from tests.contract.runner_fixtures import ENDLESS, HANGING, IMPORT, SUITE, run_job, served_page, toolchain, workspace
 
 SIMPLE = {"tests/page.spec.ts": IMPORT + "test('opens', async ({ page }) => { await page.goto('/'); });"}
+PASSING = {"tests/a/page.spec.ts": IMPORT + "test('opens', () => {});"}
+ONE_BY_ONE = RunOptions(workers=1)
 BROKEN_CONFIG = {"playwright.config.ts": "export default {", "tests/page.spec.ts": IMPORT + "test('x', () => {});"}
 
 
@@ -65,12 +68,26 @@ class Runners:
     failing: Callable[[], TestRunner]
     """For a workspace with BROKEN_CONFIG."""
     blocking: Callable[[], tuple[TestRunner, Callable[[Path], int]]]
-    """Logs ``blocked`` with a stray process, whose id the second function gives."""
+    """Logs ``blocked`` with a stray process, whose id the second function gives. For a workspace with HANGING, and
+    with PASSING before it."""
+    endless: Callable[[], TestRunner]
+    """Logs ``blocked``, and ``ending`` when it is to end, which it does not. For a workspace with ENDLESS."""
+
+
+def _says(text: str) -> LogEntry:
+    return LogEntry(_now(), LogLevel.INFO, LogSource.TEST_RUNNER, text)
 
 
 def _scripted_blocking() -> tuple[TestRunner, Callable[[Path], int]]:
-    blocked = LogEntry(_now(), LogLevel.INFO, LogSource.TEST_RUNNER, "blocked")
-    runner = ScriptedRunner(Script((blocked,), blocks=True, stray=True))
+    hangs = ("tests/hangs.spec.ts", "hangs")
+    stopped = replace(
+        CASE,
+        id=results.test_id("", hangs),
+        title_path=hangs,
+        outcome=TestOutcome.SKIPPED,
+        attempts=(TestAttempt(0, AttemptStatus.INTERRUPTED, _now(), timedelta(seconds=1)),),
+    )
+    runner = ScriptedRunner(Script((CASE, _says("blocked")), blocks=True, stray=True, last_facts=(stopped,)))
     return runner, lambda _: runner.player.stray_pid
 
 
@@ -83,8 +100,9 @@ SCRIPTED = Runners(
         reports=(TestReport(TestSummary(), Failure(FailureReason.RUNNER_CRASHED, "playwright.config.ts")),)
     ),
     _scripted_blocking,
+    lambda: ScriptedRunner(Script((_says("blocked"),), blocks=True, last_facts=(_says("ending"),), lingers=True)),
 )
-REAL = Runners(real, real, lambda: (real(), lambda folder: int((folder / "stray.pid").read_text())))
+REAL = Runners(real, real, lambda: (real(), lambda folder: int((folder / "stray.pid").read_text())), real)
 
 
 @pytest.fixture(params=[SCRIPTED, REAL], ids=["scripted", "playwright"])
@@ -117,28 +135,85 @@ async def test_failure_is_a_report(runners: Runners, tmp_path: Path) -> None:
     assert "playwright.config.ts" in report.failure.message
 
 
+class Heard:
+    """Facts that a run tells, and the moments in which it says something."""
+
+    def __init__(self, *texts: str) -> None:
+        self.facts: list[Fact] = []
+        self._said = {text: asyncio.Event() for text in texts}
+
+    def emit(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        for text, said in self._said.items():
+            if isinstance(fact, LogEntry) and fact.message.endswith(text):
+                said.set()
+
+    async def until(self, text: str) -> None:
+        await asyncio.wait_for(self._said[text].wait(), 60)
+
+    @property
+    def cases(self) -> dict[str, TestCase]:
+        """Test cases by title, in their latest state."""
+        return {fact.title_path[-1]: fact for fact in self.facts if isinstance(fact, TestCase)}
+
+
+def assert_nothing_runs_in(folder: Path) -> None:
+    assert not [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
+    assert not (folder / ".agent-runtime.config.mjs").exists()
+
+
 async def test_cancelling_leaves_no_process_and_no_later_fact(runners: Runners, page: str, tmp_path: Path) -> None:
     runner, stray_pid = runners.blocking()
-    facts: list[Fact] = []
-    blocked = asyncio.Event()
-
-    def emit(fact: Fact) -> None:
-        facts.append(fact)
-        if isinstance(fact, LogEntry) and fact.message.endswith("blocked"):
-            blocked.set()
-
-    running = asyncio.create_task(runner.run(run_job(workspace(tmp_path, HANGING), page), emit))
-    await asyncio.wait_for(blocked.wait(), 60)
+    heard = Heard("blocked")
+    running = asyncio.create_task(runner.run(run_job(workspace(tmp_path, HANGING), page), heard.emit))
+    await heard.until("blocked")
     stray = psutil.Process(stray_pid(tmp_path))
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    told = len(facts)
+    told = len(heard.facts)
     assert not psutil.pid_exists(stray.pid)
-    assert not [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(tmp_path)]
-    assert not (tmp_path / ".agent-runtime.config.mjs").exists()
+    assert_nothing_runs_in(tmp_path)
     await asyncio.sleep(0)
-    assert len(facts) == told
+    assert len(heard.facts) == told
+    assert "hangs" not in heard.cases
+
+
+async def test_a_graceful_stop_brings_home_what_there_is(runners: Runners, page: str, tmp_path: Path) -> None:
+    runner, stray_pid = runners.blocking()
+    heard = Heard("blocked")
+    job = run_job(workspace(tmp_path, PASSING | HANGING), page, ONE_BY_ONE, record=True)
+    running = asyncio.create_task(runner.run(job, heard.emit))
+    await heard.until("blocked")
+    stray = psutil.Process(stray_pid(tmp_path))
+    job.stop.ask(60)
+    running.cancel()
+    await asyncio.sleep(0)
+    running.cancel()  # impatience changes nothing
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not psutil.pid_exists(stray.pid)
+    assert_nothing_runs_in(tmp_path)
+    assert heard.cases["opens"].outcome is TestOutcome.EXPECTED
+    assert [attempt.status for attempt in heard.cases["hangs"].attempts] == [AttemptStatus.INTERRUPTED]
+
+
+@pytest.mark.parametrize("ended", ["by order", "by time"])
+async def test_a_grace_ends(runners: Runners, ended: str, page: str, tmp_path: Path) -> None:
+    runner = runners.endless()
+    heard = Heard("blocked", "ending")
+    job = run_job(workspace(tmp_path, ENDLESS), page)
+    running = asyncio.create_task(runner.run(job, heard.emit))
+    await heard.until("blocked")
+    job.stop.ask(600 if ended == "by order" else 3)
+    running.cancel()
+    if ended == "by order":
+        await heard.until("ending")
+        assert not running.done()
+        job.stop.ask(0)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, 20)
+    assert_nothing_runs_in(tmp_path)
 
 
 async def test_check_finds_nothing_in_nothing(runners: Runners, tmp_path: Path) -> None:
@@ -146,6 +221,23 @@ async def test_check_finds_nothing_in_nothing(runners: Runners, tmp_path: Path) 
 
 
 # --- the real one ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_graceful_stop_still_gives_the_report(page: str, tmp_path: Path) -> None:
+    heard = Heard("blocked")
+    files = {"tests/z.spec.ts": IMPORT + "test('never starts', () => {});"}
+    job = run_job(workspace(tmp_path, PASSING | HANGING | files), page, ONE_BY_ONE, record=True, round_number=4)
+    running = asyncio.create_task(real().run(job, heard.emit))
+    await heard.until("blocked")
+    job.stop.ask(60)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    produced = {fact.path for fact in heard.facts if isinstance(fact, Produced) and not fact.test_id}
+    assert produced == {"artifacts/run-4/report", "artifacts/run-4/junit.xml", "artifacts/run-4/results.json"}
+    assert all((tmp_path / path).exists() for path in produced)
+    assert heard.cases["hangs"].attempts[0].artifact_ids, "its trace"
+    assert (heard.cases["never starts"].outcome, heard.cases["never starts"].attempts) == (TestOutcome.SKIPPED, ())
 
 
 @dataclass(frozen=True)
@@ -319,12 +411,56 @@ async def test_a_browser_that_is_not_there_is_a_failure_of_the_machinery(tmp_pat
     assert report.failure.reason is FailureReason.BROWSER_MISSING
 
 
-async def test_a_killed_runner_is_a_crash(tmp_path: Path) -> None:
-    files = {"tests/kills.spec.ts": IMPORT + "test('kills', () => { process.kill(process.ppid, 'SIGKILL'); });"}
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        ("SIGKILL", "signal 9"),
+        ("SIGSTOP", "said nothing for 8 seconds"),
+        ("SIGINT", "interrupted"),
+    ],
+)
+async def test_a_runner_that_is_hit_may_well_live_the_next_time(signal: str, said: str, tmp_path: Path) -> None:
+    body = f"process.kill(process.ppid, '{signal}'); return new Promise(() => {{}});"
+    files = {"tests/hits.spec.ts": IMPORT + f"test('hits', () => {{ {body} }});"}
+    runner = PlaywrightRunner(toolchain(), silence_seconds=8.0)
+    report = await runner.run(run_job(workspace(tmp_path, files)), lambda _: None)
+    assert report.failure is not None
+    assert (report.failure.reason, report.failure.retryable) == (FailureReason.RUNNER_CRASHED, True)
+    assert said in report.failure.message
+    assert_nothing_runs_in(tmp_path)
+
+
+async def test_a_runner_that_ends_by_itself_would_do_so_again(tmp_path: Path) -> None:
+    files = {
+        "playwright.config.mjs": "export default { globalSetup: './up.mjs' };",
+        "up.mjs": "export default () => { console.error('enough'); process.exit(7); };",
+        **PASSING,
+    }
     report = await run(workspace(tmp_path, files))
     assert report.failure is not None
-    assert report.failure.reason is FailureReason.RUNNER_CRASHED
-    assert "signal 9" in report.failure.message
+    assert (report.failure.reason, report.failure.retryable) == (FailureReason.RUNNER_CRASHED, False)
+    assert "exit code 7" in report.failure.message
+    assert "enough" in report.failure.message
+
+
+async def test_a_long_test_is_no_silence(tmp_path: Path) -> None:
+    """The reporter says that it lives."""
+    files = {"a.spec.ts": IMPORT + "test('long', () => new Promise((done) => setTimeout(done, 9000)));"}
+    runner = PlaywrightRunner(toolchain(), silence_seconds=7.0)
+    report = await runner.run(run_job(workspace(tmp_path, files)), lambda _: None)
+    assert (report.failure, report.summary.verdict) == (None, Verdict.PASSED)
+
+
+async def test_temporary_files_are_the_runs_own(tmp_path: Path) -> None:
+    owner = Owner.of(tmp_path / "owner", tmp_path)
+    head = "import fs from 'node:fs'; import os from 'node:os';\n"
+    text = "test('writes', () => { fs.writeFileSync(os.tmpdir() + '/left', ''); console.log(os.tmpdir()); });"
+    heard = Heard()
+    folder = workspace(tmp_path / "workspace", {"a.spec.ts": IMPORT + head + text})
+    report = await PlaywrightRunner(toolchain(), owner=owner).run(run_job(folder), heard.emit)
+    assert report.summary.verdict is Verdict.PASSED
+    assert any(isinstance(fact, LogEntry) and f": {tmp_path}/agent-runtime-" in fact.message for fact in heard.facts)
+    assert list(owner.folders()) == []
 
 
 async def test_check_tells_file_and_line(tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agent_runtime_server.adapters.sqlite import SqliteStore, ledger, tail
 from agent_runtime_server.domain.event import Event, FileChanged, Payload, PhaseChanged, QueueState, StatusChanged
 from agent_runtime_server.domain.faults import (
     ArtifactNotFound,
@@ -22,19 +21,22 @@ from agent_runtime_server.domain.faults import (
 from agent_runtime_server.domain.results import Finding, FindingKind, Severity, TestOutcome, TestSummary, Verdict
 from agent_runtime_server.domain.status import IllegalMove
 from agent_runtime_server.domain.task import (
+    Attempt,
     Cancellation,
+    Checkpoint,
     Failure,
     FailureReason,
     Phase,
     Progress,
+    RetryPolicy,
     Status,
     Task,
     TaskResult,
+    Timeouts,
     Token,
 )
-from agent_runtime_server.ports import Fenced, IdempotencyKey, SessionBusy, Store, TaskQuery
-from agent_runtime_server.testing.codec import JsonCodec, decode
-from agent_runtime_server.testing.store import MemoryStore
+from agent_runtime_server.ports import Fenced, IdempotencyKey, SessionTaken, Store, TaskQuery
+from agent_runtime_server.testing.codec import decode
 from tests.contract.store_fixtures import (
     EVERYTHING,
     FIRST,
@@ -55,21 +57,6 @@ from tests.contract.store_fixtures import (
 
 CREATED = StatusChanged(None, Status.PENDING)
 FINDING = Finding("f1", FindingKind.BROKEN_LINK, Severity.LOW, "http://app.test/x", "A broken link", ("Open it",))
-
-
-@pytest.fixture(params=["memory", "sqlite", "sqlite, nothing held in memory"])
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Store]:
-    if request.param == "sqlite, nothing held in memory":
-        monkeypatch.setattr(tail, "TASKS", 0)
-        monkeypatch.setattr(ledger, "HELD_ROWS", 0)
-    if request.param == "memory":
-        yield MemoryStore(JsonCodec())
-        return
-    opened = await SqliteStore.open(tmp_path / "store.db", JsonCodec())
-    yield opened
-    await opened.close()
 
 
 # --- create ---
@@ -100,7 +87,7 @@ async def test_create_refuses_an_unknown_session(store: Store) -> None:
 
 
 async def test_create_repeats_the_answer_for_the_same_key(store: Store) -> None:
-    key = IdempotencyKey("r1", b"digest")
+    key = IdempotencyKey("CreateTask", "r1", b"digest")
     await store.create(new_task("t1"), event("t1", CREATED), key=key)
     await store.claim("t1", to(Status.RUNNING))
     task, replayed = await store.create(new_task("t2"), event("t2", CREATED), key=key)
@@ -110,13 +97,23 @@ async def test_create_repeats_the_answer_for_the_same_key(store: Store) -> None:
 
 
 async def test_create_refuses_a_key_with_another_body(store: Store) -> None:
-    await store.create(new_task("t1"), event("t1", CREATED), key=IdempotencyKey("r1", b"digest"))
+    await store.create(new_task("t1"), event("t1", CREATED), key=IdempotencyKey("CreateTask", "r1", b"digest"))
     with pytest.raises(RequestIdReused):
-        await store.create(new_task("t2"), event("t2", CREATED), key=IdempotencyKey("r1", b"other"))
+        await store.create(new_task("t2"), event("t2", CREATED), key=IdempotencyKey("CreateTask", "r1", b"other"))
+
+
+async def test_create_the_same_request_id_of_another_method_is_another_key(store: Store) -> None:
+    await store.create(new_task("t1"), event("t1", CREATED), key=IdempotencyKey("CreateTask", "r1", b"digest"))
+    retry = IdempotencyKey("RetryTask", "r1", b"other")
+    assert await store.find(retry) is None
+    _, replayed = await store.create(new_task("t2"), event("t2", CREATED), key=retry)
+    assert not replayed
+    made = [await store.find(IdempotencyKey("CreateTask", "r1", b"digest")), await store.find(retry)]
+    assert [task and task.id for task in made] == ["t1", "t2"]
 
 
 async def test_create_makes_one_task_of_a_hundred_concurrent_duplicates(store: Store) -> None:
-    key = IdempotencyKey("r1", b"digest")
+    key = IdempotencyKey("CreateTask", "r1", b"digest")
     names = [f"t{number}" for number in range(100)]
     made = await asyncio.gather(*(store.create(new_task(name), event(name, CREATED), key=key) for name in names))
     assert len({task.id for task, _ in made}) == 1
@@ -146,6 +143,11 @@ async def test_tasks_every_field_comes_back(store: Store) -> None:
         failure = Failure(FailureReason.DISK_FULL, "full", Phase.COLLECTING, retryable=True)
         filled = replace(task, phase=Phase.PLANNING, activity="Thinks", progress=Progress(1, 2, "pages"))
         filled = replace(filled, result=result, failure=failure, cancellation=Cancellation("enough", NOW))
+        attempt = Attempt(1, NOW, NOW, failure, retry_time=NOW)
+        filled = replace(filled, attempts=(attempt,), checkpoint=Checkpoint(2, result, "00" * 32))
+        filled = replace(filled, labels={"team": "shop"}, priority=1, timeouts=Timeouts(queue=timedelta(minutes=3)))
+        policy = RetryPolicy(3, timedelta(seconds=1), timedelta(minutes=1), 1.5)
+        filled = replace(filled, retry_policy=policy, expire_time=NOW, ttl=timedelta(days=1))
         return replace(filled, start_time=NOW, end_time=NOW), ()
 
     filled = await store.transition("t1", fill)
@@ -158,7 +160,7 @@ async def test_tasks_pages_are_newest_first_and_survive_inserts(store: Store) ->
     for number in range(5):
         await create(store, f"t{number}")
     first = await store.list(TaskQuery(2))
-    await create(store, "late")
+    await create(store, "late", seconds=1)
     second = await store.list(TaskQuery(2, first.next_token))
     third = await store.list(TaskQuery(2, second.next_token))
     assert [[task.id for task in page.items] for page in (first, second, third)] == [
@@ -256,11 +258,22 @@ async def test_claim_one_task_at_a_time_in_a_session(store: Store, held: Status)
     if held is Status.CANCELLING:
         await store.transition("t1", to(held))
     await create(store, "t2", session="t1")
-    with pytest.raises(SessionBusy):
+    with pytest.raises(SessionTaken):
         await store.claim("t2", to(Status.RUNNING))
     assert (await store.get("t2")).token == Token()
     await finish(store, "t1")
     assert (await store.claim("t2", to(Status.RUNNING))).status is Status.RUNNING
+
+
+async def test_claim_a_task_that_waits_for_its_next_attempt_holds_the_session(store: Store) -> None:
+    await running(store, "t1")
+    await store.transition("t1", to(Status.PENDING))
+    await create(store, "t2", session="t1")
+    with pytest.raises(SessionTaken):
+        await store.claim("t2", to(Status.RUNNING))
+    await store.claim("t1", to(Status.RUNNING))
+    await finish(store, "t1")
+    await store.claim("t2", to(Status.RUNNING))
 
 
 async def test_claim_concurrent_claims_of_a_session_have_one_winner(store: Store) -> None:
@@ -269,7 +282,7 @@ async def test_claim_concurrent_claims_of_a_session_have_one_winner(store: Store
         await create(store, f"t{number}", session="t0")
     claims = [store.claim(f"t{number}", to(Status.RUNNING)) for number in range(10)]
     results = await asyncio.gather(*claims, return_exceptions=True)
-    assert [type(result) for result in results].count(SessionBusy) == 9
+    assert [type(result) for result in results].count(SessionTaken) == 9
     running_now = [task for task in await store.session_tasks("t0") if task.status is Status.RUNNING]
     assert len(running_now) == 1
 
@@ -375,14 +388,15 @@ async def test_transition_outputs_in_its_events_are_found(store: Store) -> None:
     assert await store.artifact("t1", "a1") == artifact("a1")
 
 
-async def test_transition_wipes_the_secrets_with_it(store: Store) -> None:
+async def test_transition_a_task_that_is_done_after_it_loses_its_secrets(store: Store) -> None:
     await store.create(new_task("t1"), event("t1", CREATED), sealed=b"sealed")
     await create(store, "t2")
     assert [await store.secrets(name) for name in ("t1", "t2", "nope")] == [b"sealed", b"", b""]
+    await store.claim("t1", to(Status.RUNNING))
     with pytest.raises(IllegalMove):
-        await store.transition("t1", to(Status.COMPLETED), wipe_secrets=True)
+        await store.transition("t1", to(Status.CANCELLED))
     assert await store.secrets("t1") == b"sealed"
-    await store.transition("t1", to(Status.CANCELLED), wipe_secrets=True)
+    await store.transition("t1", to(Status.COMPLETED))
     assert await store.secrets("t1") == b""
 
 

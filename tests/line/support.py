@@ -21,6 +21,7 @@ from agent_runtime.client import AgentRuntimeClient
 from agent_runtime.paging import pages
 from agent_runtime.v1 import artifact_pb2, event_pb2, service_pb2, task_pb2, test_result_pb2
 from agent_runtime.watch import WatchUpdate
+from agent_runtime_server.adapters.processes import Owner
 from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
 from tests.contract.runner_fixtures import toolchain
 
@@ -49,22 +50,25 @@ class ServerNotStarted(RuntimeError):
 class Server:
     """``agent-runtime serve`` with data of its own. What it starts can be told by its folder for temporary files."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
-        """Start it, and wait until it listens; ``settings`` are put into its environment. Raises ServerNotStarted."""
+    def __init__(self, folder: Path, address: str = "127.0.0.1:0", **settings: object) -> None:
+        """Start it, and wait until it listens; ``settings`` are put into its environment. Raises ServerNotStarted.
+
+        Another server may have worked in the folder before, and been killed.
+        """
         self.workspaces = folder / "workspaces"
         self.state = folder / "state"
         self.log = folder / "server.log"
-        self._temporary = folder / "tmp"
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_RUNTIME_")}
-        environment |= {f"AGENT_RUNTIME_{name.upper()}": str(value) for name, value in settings.items()}
         environment |= {
             "AGENT_RUNTIME_TOOLCHAIN_DIR": str(toolchain().directory),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server")),
-            "TMPDIR": str(self._temporary),
+            "TMPDIR": str(self.temporary),
         }
+        environment |= {f"AGENT_RUNTIME_{name.upper()}": str(value) for name, value in settings.items()}
         command = [
-            *(sys.executable, "-m", "agent_runtime.cli.main", "serve", "--address", "127.0.0.1:0"),
+            *(sys.executable, "-m", "agent_runtime.cli.main", "serve", "--address", address),
             *("--workspace-root", str(self.workspaces), "--state-dir", str(self.state)),
         ]
         with self.log.open("ab") as log:
@@ -92,14 +96,25 @@ class Server:
         return AgentRuntimeClient(self.address)
 
     def started(self) -> dict[int, str]:
-        """Live processes, by id, that descend from the server or got their environment from it; not itself."""
+        """Live processes, by id, that this server has started, or one before it on its folders; not itself.
+
+        They descend from it, bear its mark, or got their environment from it.
+        """
         found = {process.pid: _named(process) for process in self._descendants()}
-        marker = str(self._temporary)
+        marks = self._marks()
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.pid != self.pid and process.environ().get("TMPDIR") == marker:
+                if process.rlimit(psutil.RLIMIT_LOCKS)[1] in marks or self._has_our_folder(process):
                     found[process.pid] = _named(process)
-        return {pid: name for pid, name in found.items() if name}
+        return {pid: name for pid, name in found.items() if name and pid != self.pid}
+
+    def _marks(self) -> range:
+        """What the server's processes bear; see ``adapters.processes.leftovers``."""
+        owner = self.state / "owner"
+        return Owner.of(owner).marks if owner.exists() else range(0)
+
+    def _has_our_folder(self, process: psutil.Process) -> bool:
+        return Path(process.environ().get("TMPDIR", "/")).is_relative_to(self.temporary)
 
     def _descendants(self) -> list[psutil.Process]:
         try:
@@ -120,6 +135,13 @@ class Server:
             assert self._process.stdout is not None
             self._process.stdout.close()
 
+    def kill(self) -> None:
+        """SIGKILL, at whatever it is."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
 
 def _named(process: psutil.Process) -> str:
     """What a process is; empty if it has ended."""
@@ -130,9 +152,9 @@ def _named(process: psutil.Process) -> str:
 
 
 @contextlib.contextmanager
-def server(folder: Path, **settings: object) -> Iterator[Server]:
-    """A server inside the block."""
-    running = Server(folder, **settings)
+def server(folder: Path, address: str = "127.0.0.1:0", **settings: object) -> Iterator[Server]:
+    """A server inside the block; it may be killed there."""
+    running = Server(folder, address, **settings)
     try:
         yield running
     finally:

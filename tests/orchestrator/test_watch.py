@@ -148,6 +148,33 @@ async def test_trimmed_events_are_announced_as_a_gap() -> None:
         assert sequences([events]) == [4, 5, 6, 7]
 
 
+async def test_a_finished_task_without_events_is_a_gap_and_its_end() -> None:
+    async with scene() as stage:
+        await stage.end()
+        await stage.store.trim("t", 4)
+        opened, gap, closed = await rest(stage.watches.follow("t", 1))
+        assert isinstance(opened, Opened)
+        assert opened.first == 4
+        assert isinstance(gap, Gap)
+        assert (gap.first, gap.last, gap.task.status) == (2, 3, Status.COMPLETED)
+        assert isinstance(closed, Closed)
+        assert (closed.reason, closed.sequence) == (CloseReason.TASK_DONE, 3)
+
+
+async def test_a_deleted_task_ends_its_watches() -> None:
+    async with scene() as stage:
+        updates = stage.watches.follow("t", 0)
+        await take(updates, 2)
+        await stage.end()
+        await stage.store.delete("t")
+        assert await rest(updates) == [Closed(CloseReason.TASK_DELETED, 2)]
+        with pytest.raises(TaskNotFound):
+            await stage.watches.wait("t", started=False, timeout=timedelta(seconds=30))
+        with pytest.raises(TaskNotFound):
+            await take(stage.watches.follow("t", 0), 1)
+        assert stage.watches.open == 0
+
+
 async def test_skipping_to_the_head_is_announced_as_a_gap() -> None:
     async with scene() as stage:
         await stage.add(5)

@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
 
 from agent_runtime.v1 import event_pb2, service_pb2, task_pb2
 from agent_runtime_server.adapters.state_dir import StateDirInUse
@@ -19,7 +18,7 @@ from agent_runtime_server.testing.driver import ScriptedDriver
 from agent_runtime_server.testing.script import Script
 from tests.line.secrets import places_of
 from tests.orchestrator.support import NOW
-from tests.rpc.support import BLOCKING, driver_of, line
+from tests.rpc.support import BLOCKING, details, driver_of, invalid, line, refused
 
 PASSWORD = "correcthorsebatterystaple"
 SIGN_IN = task_pb2.SignIn(method=task_pb2.SIGN_IN_METHOD_USERNAME_PASSWORD, username="u", password=PASSWORD)
@@ -27,18 +26,6 @@ SIGN_IN = task_pb2.SignIn(method=task_pb2.SIGN_IN_METHOD_USERNAME_PASSWORD, user
 
 def log(text: str) -> LogEntry:
     return LogEntry(NOW, LogLevel.INFO, LogSource.AGENT, text)
-
-
-def details(error: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, bool]:
-    """ErrorInfo, BadRequest and whether there is RetryInfo."""
-    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
-    assert status.code == error.code().value[0]
-    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), False
-    for detail in status.details:
-        retry = retry or detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR)
-        _ = detail.Unpack(info) or detail.Unpack(bad)
-    assert info.domain == "agent-runtime"
-    return info, bad, retry
 
 
 async def test_a_task_runs_through_its_phases_and_leaves_a_dense_log(tmp_path: Path) -> None:
@@ -151,6 +138,19 @@ async def test_secrets_go_in_and_never_come_out(tmp_path: Path) -> None:
     assert places_of(PASSWORD, tmp_path) == []
 
 
+async def test_a_server_tells_its_bounds(tmp_path: Path) -> None:
+    async with line(tmp_path, event_retention_days=2.0, max_wait_seconds=7.0) as server:
+        info = await server.runtime.GetServerInfo(service_pb2.GetServerInfoRequest())
+        assert info.status == "healthy"
+        limits = info.limits
+        assert (limits.event_retention.ToTimedelta(), limits.max_wait.ToTimedelta()) == (
+            timedelta(days=2),
+            timedelta(seconds=7),
+        )
+        assert limits.request_id_retention.ToTimedelta() >= timedelta(days=1)
+        assert limits.max_file_bytes == 512 * 1024 * 1024
+
+
 async def test_every_bad_field_is_listed(tmp_path: Path) -> None:
     async with line(tmp_path) as server:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -177,14 +177,6 @@ async def test_bytes_that_do_not_parse_are_an_invalid_argument(tmp_path: Path) -
 
 async def test_faults_have_their_codes_and_reasons(tmp_path: Path) -> None:
     async with line(tmp_path, max_queue=1, slots=1, driver=driver_of(plan=BLOCKING)) as server:
-
-        async def refused(call: object, code: grpc.StatusCode, reason: str, *, retry: bool = False) -> None:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await call  # type: ignore[misc]
-            assert caught.value.code() is code
-            info, _, retryable = details(caught.value)
-            assert (info.reason, retryable) == (reason, retry)
-
         missing = service_pb2.GetTaskRequest(task_id="none")
         await refused(server.runtime.GetTask(missing), grpc.StatusCode.NOT_FOUND, "TASK_NOT_FOUND")
         await refused(server.create(session_id="none"), grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
@@ -193,11 +185,11 @@ async def test_faults_have_their_codes_and_reasons(tmp_path: Path) -> None:
         run = server.create(task_pb2.TASK_TYPE_RUN)
         await refused(run, grpc.StatusCode.FAILED_PRECONDITION, "NOTHING_TO_WORK_ON")
         agent = task_pb2.AgentOptions(driver="other")
-        await refused(server.create(configuration={"agent": agent}), grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+        await invalid(server.create(configuration={"agent": agent}), "task.configuration.agent.driver")
         task = await server.create()
         await server.until(task.id, lambda task: task.status == task_pb2.TASK_STATUS_RUNNING)
         await server.create()
-        await refused(server.create(), grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", retry=True)
+        await refused(server.create(), grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")
         artifact = service_pb2.ReadArtifactRequest(task_id=task.id, artifact_id="none")
         await refused(
             anext(aiter(server.runtime.ReadArtifact(artifact))), grpc.StatusCode.NOT_FOUND, "ARTIFACT_NOT_FOUND"

@@ -32,9 +32,9 @@ from agent_runtime_server.domain.results import (
     TestStep,
     Verdict,
 )
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, Status, TaskResult
+from agent_runtime_server.domain.task import Attempt, Failure, FailureReason, Phase, Progress, Status, TaskResult
 from agent_runtime_server.orchestrator import watch
-from agent_runtime_server.rpc.event_codec import ProtoEventCodec, select, split, varint
+from agent_runtime_server.rpc.event_codec import PAYLOAD_OF_KIND, ProtoEventCodec, select, split, varint
 from agent_runtime_server.rpc.watching import watch_response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -54,6 +54,7 @@ PAYLOADS: dict[str, Payload] = {
     "phase_change": PhaseChanged(Phase.PLANNING, Phase.RUNNING_TESTS, "now"),
     "queue": QueueState(2, 5, "slot"),
     "progress": Progress(1, 9, "test"),
+    "attempt_change": Attempt(2, NOW, NOW + timedelta(seconds=1), FAILURE, NOW + timedelta(seconds=6)),
     "log": LogChunk((LogEntry(NOW, LogLevel.WARNING, LogSource.TEST_RUNNER, "hm"),), 7),
     "test": TestCase("i", "chromium", ("a", "b"), Location("p", 1, 2), TestOutcome.FLAKY, (ATTEMPT,), ("@x",), 2),
     "artifact": Artifact("a", ArtifactKind.TRACE, "p", "application/zip", 12, "ab", NOW, "t", 2, 1),
@@ -70,10 +71,10 @@ def decode(framed: bytes) -> event_pb2.TaskEvent:
 
 @pytest.mark.parametrize("name", list(PAYLOADS))
 def test_every_payload_has_its_field(name: str) -> None:
-    event = decode(ProtoEventCodec().encode(Event("t", NOW, PAYLOADS[name], Phase.PLANNING), 42))
+    event = decode(ProtoEventCodec().encode(Event("t", NOW, PAYLOADS[name], Phase.PLANNING, attempt=3), 42))
     assert event.WhichOneof("payload") == name
     assert (event.sequence, event.task_id, event.event_time.ToDatetime(UTC)) == (42, "t", NOW)
-    assert event.phase == 2
+    assert (event.phase, event.attempt) == (2, 3)
 
 
 def test_details_arrive() -> None:
@@ -82,6 +83,9 @@ def test_details_arrive() -> None:
 
     status = payload("status").status
     assert (status.error.status.message, status.error.retryable, status.result.verdict) == ("refused", True, 2)
+    change = payload("attempt_change").attempt_change
+    assert (change.number, change.error.status.message) == (2, "refused")
+    assert (change.retry_time.ToDatetime() - change.start_time.ToDatetime()).total_seconds() == 6
     assert (payload("log").log.entries[0].message, payload("log").log.dropped) == ("hm", 7)
     attempt = payload("test").test.attempts[0]
     assert (attempt.errors[0].location.line, attempt.steps[0].depth, list(attempt.artifact_ids)) == (3, 2, ["art"])
@@ -98,9 +102,18 @@ def test_a_batch_splits_where_it_was_joined_and_selects_by_kind(names: list[str]
     parts = [codec.encode(Event(task_id, NOW, PAYLOADS[name]), n) for n, name in enumerate(names, start=1)]
     framed = b"".join(parts)
     assert list(split(framed)) == parts
-    logs = select(framed, (event_pb2.TASK_EVENT_KIND_LOG, event_pb2.TASK_EVENT_KIND_FILE))
-    assert logs == b"".join(part for part, name in zip(parts, names, strict=True) if name in {"log", "file"})
-    assert select(framed, ()) == framed
+    kinds = (event_pb2.TASK_EVENT_KIND_LOG, event_pb2.TASK_EVENT_KIND_FILE)
+    wanted = [part if name in {"log", "file"} else b"" for part, name in zip(parts, names, strict=True)]
+    assert select(framed, kinds=kinds) == b"".join(wanted)
+    assert select(framed, 3, kinds=kinds) == b"".join(wanted[:3])
+    assert select(framed, 3, kinds=()) == b"".join(parts[:3])
+    assert select(framed, kinds=()) == framed
+
+
+def test_every_kind_of_event_can_be_selected() -> None:
+    named = {kind for kind in event_pb2.TaskEventKind.values() if kind}
+    assert set(PAYLOAD_OF_KIND) == named
+    assert set(PAYLOAD_OF_KIND.values()) == set(PAYLOADS)
 
 
 @given(st.integers(min_value=0, max_value=2**40))

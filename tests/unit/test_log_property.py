@@ -110,7 +110,7 @@ def test_reads_are_the_log_minus_gaps_in_sqlite(steps: list[tuple[str, int | Non
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(segments, "SEGMENT_BYTES", SEGMENT),
-        patch("agent_runtime_server.adapters.sqlite.ledger.SEGMENT_BYTES", SEGMENT),
+        patch("agent_runtime_server.adapters.sqlite.log.SEGMENT_BYTES", SEGMENT),
     ):
         asyncio.run(run(Path(folder) / "store.db"))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent_runtime_server.adapters import processes
+import agent_runtime_server
 from agent_runtime_server.adapters.processes import MAX_LINE, Exit, Limits, OutputLine, ProcessTree, spawn
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -207,6 +207,53 @@ time.sleep(300)
         assert await tree.wait() == Exit(3, None, "killed")
 
 
+async def test_an_interrupt_is_for_the_command_alone(tmp_path: Path) -> None:
+    code = """
+import os, signal, time
+asked = []
+signal.signal(signal.SIGINT, lambda *_: (os.write(1, b"asked %d\\n" % os.getpid()), asked.append(1)))
+child = os.fork()
+os.write(1, b"pid %d\\n" % os.getpid())
+while child == 0 or not asked:
+    time.sleep(0.01)
+os.kill(child, signal.SIGKILL)
+os.write(1, b"going on\\n")
+"""
+    async with spawn(python(code), cwd=tmp_path, env=ENV) as tree:
+        command = psutil.Process(tree.pid).children()[0].pid
+        await read_pids(tree, 2)
+        await tree.interrupt()
+        assert [line.text for line in await collect(tree)] == [f"asked {command}", "going on"]
+        assert await tree.wait() == Exit(0, None, "exited")
+        await tree.interrupt()  # too late, and no harm
+
+
+async def test_reading_goes_on_after_it_was_cancelled(tmp_path: Path) -> None:
+    async with spawn(["sh", "-c", "read word; echo $word"], cwd=tmp_path, env=ENV) as tree:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await collect(tree)
+        await tree.write(b"hello\n")
+        assert [line.text for line in await collect(tree)] == ["hello"]
+
+
+async def test_a_flood_leaves_others_their_turn(tmp_path: Path) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with spawn(["head", "-c", str(8 << 20), "/dev/zero"], cwd=tmp_path, env=ENV) as tree:
+        await until(lambda: psutil.Process(tree.pid).children() != [])
+        task = asyncio.create_task(others())
+        await collect(tree)
+        task.cancel()
+    assert turns > (8 << 20) // (1 << 16)
+
+
 async def test_stop_kills_what_does_not_listen(tmp_path: Path) -> None:
     code = """
 import os, signal, time
@@ -383,7 +430,7 @@ with asyncio.Runner(loop_factory=loop) as runner:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("end", ["killed", "closed"])
 async def test_a_server_that_ends_takes_its_trees_with_it(tmp_path: Path, loop: str, end: str) -> None:
-    path = str(Path(processes.__file__).parents[2])
+    path = str(Path(agent_runtime_server.__file__).parents[1])
     server = await asyncio.create_subprocess_exec(
         *python(SERVER, loop, end, DETACH + "time.sleep(300)"),
         cwd=tmp_path,

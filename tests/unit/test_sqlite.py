@@ -1,4 +1,4 @@
-"""What only the SQLite store has: a file that outlives it, migrations, segments, group commit, a bounded log."""
+"""What only the SQLite store has: a file that outlives it, segments, group commit, a bounded log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from agent_runtime_server.adapters.sqlite import DatabaseTooNew, SqliteStore, tail
+from agent_runtime_server.adapters.sqlite import SqliteStore, tail
 from agent_runtime_server.adapters.sqlite.ledger import Publication
-from agent_runtime_server.adapters.sqlite.schema import MIGRATIONS, migrate, open_writer
+from agent_runtime_server.adapters.sqlite.schema import open_writer
 from agent_runtime_server.adapters.sqlite.segments import SEGMENT_BYTES, Segment, merge, pack, take
 from agent_runtime_server.adapters.sqlite.tail import Tail
 from agent_runtime_server.adapters.sqlite.writer import StoreClosed
 from agent_runtime_server.domain.event import Event, StatusChanged
-from agent_runtime_server.domain.task import Status, Task, Token
+from agent_runtime_server.domain.task import (
+    Status,
+    Task,
+    Token,
+)
 from agent_runtime_server.ports import Fenced, IdempotencyKey, TaskQuery
 from agent_runtime_server.testing.codec import JsonCodec
 from tests.contract.store_fixtures import (
@@ -29,6 +33,7 @@ from tests.contract.store_fixtures import (
     a_test,
     artifact,
     create,
+    done,
     event,
     finish,
     line,
@@ -71,7 +76,7 @@ def segments(path: Path) -> list[tuple[int, int, int]]:
 
 async def test_everything_is_there_after_closing_and_opening(path: Path) -> None:
     store = await SqliteStore.open(path, JsonCodec())
-    key = IdempotencyKey("r1", b"digest")
+    key = IdempotencyKey("CreateTask", "r1", b"digest")
     await store.create(new_task("t1"), event("t1", CREATED), key=key, sealed=b"sealed")
     await store.claim("t1", to(Status.RUNNING))
     await store.advance("t1", Token(1, 3))
@@ -167,50 +172,6 @@ async def test_a_killed_writer_leaves_every_acknowledged_event(path: Path) -> No
         assert (await store.get(task_id)).sequence == len(log)
         assert await store.append(task_id, FIRST, 100_000, lines(task_id, 1)) == len(log) + 1
     await store.close()
-
-
-# --- versions ---
-
-
-def test_migrations_lead_on_from_an_older_version(path: Path) -> None:
-    connection = open_writer(path)
-    connection.execute("INSERT INTO session (id) VALUES ('s1')")
-    later = (
-        *MIGRATIONS,
-        ("ALTER TABLE session ADD COLUMN name TEXT NOT NULL DEFAULT 'none'",),
-        ("CREATE TABLE x (y)",),
-    )
-    migrate(connection, later)
-    assert connection.execute("SELECT * FROM session").fetchall() == [("s1", "none")]
-    assert connection.execute("PRAGMA user_version").fetchone() == (len(later),)
-    migrate(connection, later)
-    connection.close()
-
-
-def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
-    connection = open_writer(path)
-    with pytest.raises(sqlite3.OperationalError):
-        migrate(connection, (*MIGRATIONS, ("CREATE TABLE x (y)", "CREATE TABLE session (z)")))
-    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
-    assert not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'x'").fetchone()
-    connection.close()
-
-
-async def test_a_newer_database_is_refused_and_left_alone(path: Path) -> None:
-    connection = open_writer(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(DatabaseTooNew, match=f"version 99, this server knows versions up to {len(MIGRATIONS)}"):
-        await SqliteStore.open(path, JsonCodec())
-    connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (99,)
-    connection.close()
-
-
-def test_what_is_no_database_is_refused(path: Path) -> None:
-    path.write_bytes(b"something else " * 100)
-    with pytest.raises(sqlite3.DatabaseError):
-        asyncio.run(SqliteStore.open(path, JsonCodec()))
 
 
 async def test_is_durable_and_deletes_for_good(path: Path) -> None:
@@ -358,6 +319,34 @@ async def test_another_writer_of_the_file_is_noticed(store: SqliteStore, path: P
     assert await store.append("t1", Token(7, 0), 1, lines("t1", 1)) == 3
 
 
+# --- deleted ---
+
+
+async def test_a_deleted_task_is_in_no_table(store: SqliteStore, path: Path) -> None:
+    key = IdempotencyKey("CreateTask", "r1", b"digest")
+    await store.create(new_task("t1"), event("t1", CREATED), key=key, sealed=b"sealed")
+    await store.claim("t1", to(Status.RUNNING))
+    await store.append("t1", FIRST, 1, [event("t1", artifact("a")), event("t1", a_test("x"))])
+    await finish(store)
+    await store.delete("t1")
+    connection = sqlite3.connect(path)
+    tables = ("task", "segment", "output", "sealed", "session")
+    counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+    connection.close()
+    assert counts == [0, 0, 0, 0, 1]
+
+
+async def test_the_sealed_secrets_of_a_deleted_task_are_in_no_file(store: SqliteStore, path: Path) -> None:
+    secret = os.urandom(64)
+    await done(store, "t1")
+    connection = sqlite3.connect(path)  # as of a server that ended a task and left its secrets
+    connection.execute("INSERT INTO sealed (task, secrets) VALUES (1, ?)", (secret,))
+    connection.commit()
+    connection.close()
+    await store.delete("t1")
+    assert secret not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
 # --- secrets ---
 
 
@@ -371,7 +360,7 @@ async def test_a_wiped_secret_is_in_no_file(path: Path) -> None:
         return b"".join(file.read_bytes() for file in path.parent.iterdir())
 
     assert secret in everything()
-    await store.transition("t1", to(Status.CANCELLED), wipe_secrets=True)
+    await store.transition("t1", to(Status.CANCELLED))
     assert secret not in everything()
     await store.close()
     assert secret not in everything()
@@ -384,7 +373,7 @@ async def test_a_reader_in_the_way_only_delays_the_wiping(store: SqliteStore, pa
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM task").fetchall()
-    await store.transition("t1", to(Status.CANCELLED), wipe_secrets=True)
+    await store.transition("t1", to(Status.CANCELLED))
     assert await store.secrets("t1") == b""
     reader.execute("COMMIT")
     reader.close()
@@ -428,6 +417,17 @@ def test_the_tail_lets_the_longest_unused_task_go(monkeypatch: pytest.MonkeyPatc
     assert held.task("a") is not None
     held.publish(published("c", 1, 1))
     assert [held.task(name) is not None for name in ("a", "b", "c")] == [True, False, True]
+
+
+def test_the_tail_forgets_a_deleted_task() -> None:
+    held = Tail(task_bytes=1000, all_bytes=1000)
+    held.publish(published("a", 1, 10))
+    held.forget("a")
+    held.forget("b")
+    assert (held.task("a"), held.read("a", 0, EVERYTHING)) == (None, None)
+    held.publish(published("c", 1, 5))
+    held.publish(published("d", 1, 5))
+    assert held.task("c") is not None  # the room of a was given back
 
 
 def test_the_tail_answers_only_what_it_surely_knows() -> None:

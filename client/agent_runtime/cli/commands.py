@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from agent_runtime.channel import DEFAULT_ADDRESS, parse_address
-from agent_runtime.cli import demo, files, results, server, submit, tasks, watching
+from agent_runtime.cli import demo, files, results, retry, server, sessions, submit, tasks, upload, watching
 
 
 class _AnywhereGroup(TyperGroup):
@@ -43,8 +43,8 @@ def _global_options(
 ) -> None:
     """Let AI agents test web apps: plan, generate, run and watch Playwright suites.
 
-    Exit codes: 0 good, 1 task failed, 2 usage, 3 unreachable, 5 not found, 6 tests failed, 7 cancelled,
-    130 interrupted.
+    Exit codes: 0 good, 1 task failed, 2 usage, 3 unreachable, 4 denied, 5 not found, 6 tests failed, 7 cancelled,
+    124 not done in time, 130 interrupted.
     """
     try:
         parse_address(server)
@@ -55,8 +55,14 @@ def _global_options(
 
 def build() -> typer.Typer:
     """The command with all its subcommands."""
-    app = typer.Typer(cls=_AnywhereGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app = typer.Typer(
+        cls=_AnywhereGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
     app.callback()(_global_options)
-    for group in (server, submit, watching, tasks, results, files, demo):
+    for group in (server, submit, retry, watching, tasks, results, files, upload, sessions, demo):
         group.register(app)
     return app

@@ -50,6 +50,12 @@ def lines(update: WatchUpdate) -> Iterator[Line]:
             yield Line(time, "done", outcome(update), task_tone(update))
 
 
+def standing(task: task_pb2.Task) -> Line:
+    """The line that tells where a task stands."""
+    text = f"{word(task, 'task_type')} {one_line(task.configuration.app_url)}: {outcome(task)}"
+    return Line(task.update_time.ToDatetime(UTC), "task", text, task_tone(task))
+
+
 def _event_lines(event: event_pb2.TaskEvent) -> Iterator[Line]:
     time = event.event_time.ToDatetime(UTC)
     match event.WhichOneof("payload"):
@@ -71,6 +77,8 @@ def _event_lines(event: event_pb2.TaskEvent) -> Iterator[Line]:
             yield Line(time, "queue", queue(event.queue))
         case "progress":
             yield Line(time, "progress", progress(event.progress))
+        case "attempt_change":
+            yield Line(time, "attempt", *attempt(event.attempt_change))
         case "log":
             if event.log.dropped:
                 yield Line(time, "log", f"{event.log.dropped} lines were dropped", "doubtful")
@@ -134,6 +142,19 @@ def queue(state: task_pb2.QueueState) -> str:
     return f"place {state.position} of {state.length}{waits}"
 
 
+def attempt(made: task_pb2.TaskAttempt) -> tuple[str, str]:
+    """How an attempt at a task went, in words, and its tone."""
+    if not made.HasField("end_time"):
+        return f"{made.number} started", ""
+    if not made.HasField("error"):
+        return f"{made.number} ended", ""
+    text = f"{made.number} failed, {word(made.error, 'reason')}: {one_line(made.error.status.message)}"
+    if made.HasField("retry_time"):
+        pause = (made.retry_time.ToDatetime() - made.end_time.ToDatetime()).total_seconds()
+        return f"{text}; next try in {seconds(max(pause, 0))}", "doubtful"
+    return text, "bad"
+
+
 def progress(state: task_pb2.TaskProgress) -> str:
     """How far along a phase is."""
     return f"{state.completed} of {state.total or '?'} {one_line(state.unit)}".rstrip()
@@ -170,21 +191,27 @@ def details(task: task_pb2.Task) -> list[tuple[str, str]]:
     rows = [
         ("task", task.id),
         ("type", word(task, "task_type")),
-        ("app", one_line(task.configuration.app_url)),
+        ("app", task.configuration.app_url),
         ("session", task.session_id),
         ("status", outcome(task)),
     ]
+    rows.append(("labels", ", ".join(f"{key}={value}" for key, value in sorted(task.labels.items()))))
+    rows.append(("retry of", task.retry_of_task_id))
+    if len(task.attempts) > 1 or any(made.HasField("retry_time") for made in task.attempts):
+        rows += [("attempt", attempt(made)[0]) for made in task.attempts]
     if task.status == task_pb2.TASK_STATUS_PENDING and task.HasField("queue"):
         rows.append(("queue", queue(task.queue)))
     if not task.done and task.current_phase:
         rows.append(("phase", word(task, "current_phase")))
-        rows.append(("activity", one_line(task.current_activity)))
+        rows.append(("activity", task.current_activity))
     rows += [("finding", finding(found)) for found in task.result.findings]
     rows += [("plan", task.result.plan_artifact_id), ("report", task.result.report_artifact_id)]
     if task.HasField("cancellation"):
-        rows.append(("cancelled", one_line(task.cancellation.reason)))
+        rows.append(("cancelled", task.cancellation.reason))
     rows.append(("created", task.create_time.ToJsonString()))
     if task.HasField("start_time") and task.HasField("end_time"):
         took = task.end_time.ToDatetime() - task.start_time.ToDatetime()
         rows.append(("took", seconds(took.total_seconds())))
-    return [(name, value) for name, value in rows if value]
+    if task.HasField("expire_time"):
+        rows.append(("expires", task.expire_time.ToJsonString()))
+    return [(name, one_line(value)) for name, value in rows if value]

@@ -8,6 +8,7 @@ from agent_runtime.errors import (
     AgentRuntimeError,
     Conflict,
     DeadlineExceeded,
+    Denied,
     InvalidRequest,
     NotFound,
     Unreachable,
@@ -24,10 +25,13 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The request cannot be right, or not now."""
     UNREACHABLE = 3
+    DENIED = 4
     NOT_FOUND = 5
     TESTS_FAILED = 6
     """The task worked, and its tests found something."""
     CANCELLED = 7
+    TIMED_OUT = 124
+    """The task was not done in the time that ``wait`` was given; as with timeout(1)."""
     INTERRUPTED = 130
 
 
@@ -47,6 +51,8 @@ def code_of_error(error: AgentRuntimeError) -> ExitCode:
     match error:
         case Unreachable() | DeadlineExceeded():
             return ExitCode.UNREACHABLE
+        case Denied():
+            return ExitCode.DENIED
         case NotFound():
             return ExitCode.NOT_FOUND
         case InvalidRequest() | Conflict():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent_runtime.cli.connection import with_client
-from agent_runtime.cli.output import Format, FormatOption, TaskArgument, as_dict, one_line, print_json, size, table
+from agent_runtime.cli.connection import task_named, with_client
+from agent_runtime.cli.options import TaskArgument
+from agent_runtime.cli.output import Format, FormatOption, as_dict, one_line, print_json, size, table
 from agent_runtime.client import AgentRuntimeClient
 from agent_runtime.errors import FileNotFound, TransferCorrupt
 from agent_runtime.paging import pages
@@ -29,6 +31,7 @@ def files(
     output: FormatOption = Format.TEXT,
 ) -> None:
     """List the files of a task's session."""
+    task_id = task_named(context, task_id)
     found = with_client(context, lambda client: _session_files(client, task_id, path, recursive=recursive))
     if output is Format.JSON:
         print_json({"session_id": found[0], "files": [as_dict(file) for file in found[1]]})
@@ -53,36 +56,49 @@ async def _session_files(
 def download(
     context: typer.Context,
     task_id: TaskArgument,
-    names: Annotated[
+    patterns: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH|ARTIFACT]...", help="Session paths or artifact ids; every artifact if none."),
+        typer.Argument(metavar="[PATTERN]...", help="Paths, folders, globs or artifact ids; every artifact if none."),
     ] = None,
     directory: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to put them.")] = Path(),
 ) -> None:
-    """Download artifacts and session files.
+    """Download artifacts and session files, and print where they are.
 
-    A download that was cut off goes on where it stopped.
+    In a glob such as '*.zip', * stands for folders too. A download that was cut off goes on where it stopped.
     """
-    with_client(context, lambda client: _download(client, task_id, names or [], directory))
+    task_id = task_named(context, task_id)
+    with_client(context, lambda client: _download(client, task_id, patterns or [], directory))
 
 
-async def _download(client: AgentRuntimeClient, task_id: str, names: list[str], directory: Path) -> None:
-    artifacts = await _artifacts(client, task_id)
-    wanted = [artifact for artifact in artifacts if not names or artifact.id in names or artifact.path in names]
-    for artifact in wanted:
+async def _download(client: AgentRuntimeClient, task_id: str, patterns: list[str], directory: Path) -> None:
+    artifacts = [
+        artifact
+        for artifact in await _artifacts(client, task_id)
+        if not patterns or artifact.id in patterns or _matching(artifact.path, patterns)
+    ]
+    session_id, found = await _session_files(client, task_id, "", recursive=True) if patterns else ("", [])
+    taken = {artifact.path for artifact in artifacts}
+    files = [file.path for file in found if not file.directory and _matching(file.path, patterns)]
+    met = {artifact.id for artifact in artifacts}.union(*(_matching(path, patterns) for path in (*taken, *files)))
+    for pattern in patterns:
+        if pattern not in met:
+            raise FileNotFound(f"the task has no artifact and its session has no file {pattern!r}")
+    for artifact in artifacts:
         target = _inside(directory, _file_name(artifact))
         _say(await client.download_artifact(task_id, artifact.id, target))
-    known = {artifact.id for artifact in wanted} | {artifact.path for artifact in wanted}
-    paths = [name.strip("/") for name in names if name not in known]
-    if not paths:
-        return
-    session_id, found = await _session_files(client, task_id, "", recursive=True)
-    for path in paths:
-        matching = [file.path for file in found if not file.directory and _is_at_or_below(file.path, path)]
-        if not matching:
-            raise FileNotFound(f"the task has no artifact and its session has no file {path!r}")
-        for match in matching:
-            _say(await client.download_session_file(session_id, match, _inside(directory, match)))
+    for path in files:
+        if path not in taken:
+            _say(await client.download_session_file(session_id, path, _inside(directory, path)))
+
+
+def _matching(path: str, patterns: list[str]) -> set[str]:
+    """Those of some patterns that a path meets: as its own name, as a folder that it is in, or as a glob."""
+    return {pattern for pattern in patterns if _is_below(path, pattern) or fnmatchcase(path, pattern)}
+
+
+def _is_below(path: str, folder: str) -> bool:
+    folder = folder.rstrip("/")
+    return path == folder or path.startswith(f"{folder}/") or fnmatchcase(path, f"{folder}/*")
 
 
 async def _artifacts(client: AgentRuntimeClient, task_id: str) -> list[artifact_pb2.Artifact]:
@@ -97,10 +113,6 @@ def _file_name(artifact: artifact_pb2.Artifact) -> str:
     if artifact.media_type == "application/zip" and not artifact.path.endswith(".zip"):
         return f"{artifact.path}.zip"
     return artifact.path
-
-
-def _is_at_or_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
 
 
 def _inside(directory: Path, path: str) -> Path:

@@ -21,7 +21,7 @@ from agent_runtime.watch import WatchUpdate
 _REFRESHES_PER_SECOND = 4
 _STYLES = {"good": "green", "bad": "red", "doubtful": "yellow", "": ""}
 _MARKS = {"good": "✓", "bad": "✗", "doubtful": "!", "": "·"}
-_KEPT_LABELS = {"status", "finding", "gap"}
+_KEPT_LABELS = {"status", "attempt", "finding", "gap"}
 _BAR_WIDTH = 30
 _RECENT_LINES = 6
 
@@ -39,6 +39,7 @@ class LiveView:
         self._recent: deque[str] = deque(maxlen=_RECENT_LINES)
         """What it did just now, newest last."""
         self._progress = task_pb2.TaskProgress()
+        self._attempt = task_pb2.TaskAttempt()
         self._tests: dict[tuple[int, str], str] = {}
         self._findings = 0
 
@@ -85,6 +86,11 @@ class LiveView:
                 self._note(describe.queue(event.queue))
             case "progress":
                 self._progress = event.progress
+            case "attempt_change":
+                self._attempt = event.attempt_change
+                self._progress = task_pb2.TaskProgress()
+                if self._attempt.HasField("end_time"):
+                    self._phase = ""
             case "log":
                 told = [entry for entry in event.log.entries if entry.level != event_pb2.LOG_LEVEL_DEBUG]
                 if told:
@@ -108,10 +114,17 @@ class LiveView:
         started = self._started or datetime.now(UTC)
         elapsed = max((datetime.now(UTC) - started).total_seconds(), 0)
         states = list(self._tests.values())
-        parts = [self._phase.replace("_", " ") or "waiting", seconds(elapsed)]
+        parts = [self._phase.replace("_", " ") or self._waiting(), seconds(elapsed)]
+        parts += [f"attempt {self._attempt.number}"] if self._attempt.number > 1 else []
         parts += [f"{states.count(state)} {state}" for state in ("passed", "failed", "flaky") if state in states]
         parts += [f"{self._findings} findings"] if self._findings else []
         return Text("  ·  ".join(parts), style="bold", no_wrap=True)
+
+    def _waiting(self) -> str:
+        if not self._attempt.HasField("retry_time"):
+            return "waiting"
+        pause = (self._attempt.retry_time.ToDatetime(UTC) - datetime.now(UTC)).total_seconds()
+        return f"retry in {seconds(pause)}" if pause > 0 else "retry"
 
     def _progress_line(self) -> Table | Text:
         if not self._progress.total:

@@ -21,14 +21,18 @@ def _run(arguments: Sequence[str]) -> int:
     import typer
 
     from agent_runtime.cli.commands import build
-    from agent_runtime.cli.exits import code_of_error
+    from agent_runtime.cli.exits import ExitCode, code_of_error
+    from agent_runtime.cli.output import printable
     from agent_runtime.errors import AgentRuntimeError
 
     try:
         build()(args=arguments, prog_name="agent-runtime")
     except AgentRuntimeError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
         return code_of_error(error)
+    except OSError as error:
+        typer.echo(f"error: {printable(str(error))}", err=True)
+        return ExitCode.FAILED
     return 0
 
 

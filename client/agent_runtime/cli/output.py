@@ -20,13 +20,17 @@ class Format(Enum):
 
 
 FormatOption = Annotated[Format, typer.Option("--output", "-o", help="How to print.")]
-TaskArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.", show_default=False)]
 
 
 def one_line(text: str) -> str:
     """Text of any origin on one line: lines joined by " | ", control characters, which steer terminals, left out."""
     lines = (line.strip() for line in text.replace("\t", " ").splitlines())
     return "".join(character for character in " | ".join(filter(None, lines)) if character.isprintable())
+
+
+def printable(text: str) -> str:
+    """Text of any origin on its own lines, without what steers terminals."""
+    return "\n".join("".join(filter(str.isprintable, line.replace("\t", "    "))) for line in text.splitlines())
 
 
 def word(message: Message, field: str) -> str:
@@ -79,3 +83,11 @@ def print_json(document: object) -> None:
 def print_json_line(document: object) -> None:
     """Print one JSON document as one line, at once."""
     typer.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+
+def print_deleted(what: str, name: str, output: Format) -> None:
+    """Tell that something is gone."""
+    if output is Format.JSON:
+        print_json({"deleted": name})
+    else:
+        typer.echo(f"{what} {one_line(name)} is deleted")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from enum import Enum
 from typing import Annotated
 
 import typer
 
-from agent_runtime.cli.connection import with_client
+from agent_runtime.cli.connection import task_named, with_client
 from agent_runtime.cli.describe import log_line, summary, test_state, test_title
-from agent_runtime.cli.output import Format, FormatOption, TaskArgument, as_dict, one_line, print_json, seconds, table
+from agent_runtime.cli.options import TaskArgument
+from agent_runtime.cli.output import (
+    Format,
+    FormatOption,
+    as_dict,
+    one_line,
+    print_json,
+    print_json_line,
+    seconds,
+    table,
+)
 from agent_runtime.client import AgentRuntimeClient
 from agent_runtime.paging import pages
 from agent_runtime.v1 import event_pb2, service_pb2, test_result_pb2
@@ -33,12 +44,21 @@ def register(app: typer.Typer) -> None:
 def logs(
     context: typer.Context,
     task_id: TaskArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the task is done.")] = False,
     level: Annotated[Level, typer.Option(help="Leave out what is below this level.")] = Level.DEBUG,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Print what a task has logged up to now."""
+    """Print what a task has logged up to now.
+
+    With -o json one document, with --follow too one JSON object a line.
+    """
+    task_id = task_named(context, task_id)
     min_level = event_pb2.LogLevel.Value(f"LOG_LEVEL_{level.name}")
-    with_client(context, lambda client: _logs(client, task_id, min_level, output))
+    if follow:
+        told = f"interrupted; the task goes on: agent-runtime logs -f {task_id}"
+        with_client(context, lambda client: _follow_logs(client, task_id, min_level, output), interrupted=told)
+    else:
+        with_client(context, lambda client: _logs(client, task_id, min_level, output))
 
 
 async def _logs(
@@ -50,14 +70,37 @@ async def _logs(
             entries += page.entries
             continue
         for entry in page.entries:
-            line = log_line(entry)
-            typer.echo(f"{line.time:%H:%M:%SZ}  {line.text}")
+            _print_entry(entry)
     if output is Format.JSON:
         print_json({"entries": [as_dict(entry) for entry in entries]})
 
 
+async def _follow_logs(
+    client: AgentRuntimeClient, task_id: str, min_level: event_pb2.LogLevel.ValueType, output: Format
+) -> None:
+    await client.get_task(task_id)
+    kinds = (event_pb2.TASK_EVENT_KIND_LOG,)
+    async with contextlib.aclosing(client.watch(task_id, kinds=kinds)) as updates:
+        async for update in updates:
+            if not isinstance(update, event_pb2.TaskEvent):
+                continue
+            for entry in update.log.entries:
+                if entry.level < min_level:
+                    continue
+                if output is Format.JSON:
+                    print_json_line(as_dict(entry))
+                else:
+                    _print_entry(entry)
+
+
+def _print_entry(entry: event_pb2.LogEntry) -> None:
+    line = log_line(entry)
+    typer.echo(f"{line.time:%H:%M:%SZ}  {line.text}")
+
+
 def results(context: typer.Context, task_id: TaskArgument, output: FormatOption = Format.TEXT) -> None:
     """Show the tests that a task ran."""
+    task_id = task_named(context, task_id)
     tests, counts = with_client(context, lambda client: _results(client, task_id))
     if output is Format.JSON:
         print_json({"tests": [as_dict(test) for test in tests], "summary": as_dict(counts)})

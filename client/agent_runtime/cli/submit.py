@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from enum import Enum
 from typing import Annotated
 
 import typer
 
-from agent_runtime.cli.connection import with_client
-from agent_runtime.cli.describe import outcome
-from agent_runtime.cli.exits import code_of_task
-from agent_runtime.cli.output import Format, FormatOption, as_dict, print_json
-from agent_runtime.cli.tasks import print_task
-from agent_runtime.cli.views import Silent, choose_view
-from agent_runtime.cli.watching import follow_task
-from agent_runtime.v1 import task_pb2
+from agent_runtime.cli import options
+from agent_runtime.cli.connection import session_named, task_named
+from agent_runtime.cli.making import make_task
+from agent_runtime.cli.options import duration_option
+from agent_runtime.cli.output import Format, FormatOption
+from agent_runtime.v1 import service_pb2, task_pb2
+from agent_runtime.values import duration
 
 
 class TaskKind(Enum):
@@ -26,6 +23,14 @@ class TaskKind(Enum):
     PLAN = "plan"
     GENERATE = "generate"
     RUN = "run"
+
+
+class OnConflict(Enum):
+    """What becomes of a task whose session is in use."""
+
+    ENQUEUE = "enqueue"
+    REJECT = "reject"
+    REPLACE = "replace"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,24 +43,49 @@ def submit(
     kind: Annotated[TaskKind, typer.Argument(metavar="TYPE", help="complete, plan, generate or run.")],
     app_url: Annotated[str, typer.Option(help="The app under test; http or https.")],
     instructions: Annotated[str, typer.Option(help="Guidance for the agent.")] = "",
-    username: Annotated[str, typer.Option(help="Whom the agent signs in to the app as.")] = "",
-    password_env: Annotated[str, typer.Option(metavar="VAR", help="Environment variable with the password.")] = "",
-    session: Annotated[str, typer.Option(metavar="ID", help="Session of an earlier task to work in.")] = "",
+    username: options.UsernameOption = "",
+    password_env: options.PasswordOption = "",
+    session: Annotated[str, typer.Option(metavar="ID", help="Session to work in; @latest is the newest task's.")] = "",
+    from_task: Annotated[str, typer.Option(metavar="ID", help="Work in the session of this task.")] = "",
+    on_session_conflict: Annotated[
+        OnConflict, typer.Option(help="If the session is in use: wait, fail, or cancel its tasks.")
+    ] = OnConflict.ENQUEUE,
+    label: options.LabelOption = None,
     priority: Annotated[int, typer.Option(min=0, max=5, help="1 (first) to 5 (last); 0 means 3.")] = 0,
     driver: Annotated[str, typer.Option(help="Agent driver; the server has a default.")] = "",
-    watch: Annotated[bool, typer.Option("--watch", help="Follow the task until it is done.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait in silence until the task is done.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the task's id only.")] = False,
+    test_path: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Run this test file or folder only; repeatable.")
+    ] = None,
+    project: Annotated[list[str] | None, typer.Option(help="Run in this Playwright project; repeatable.")] = None,
+    grep: Annotated[str, typer.Option(help="Run tests only whose title matches.")] = "",
+    retries: Annotated[int, typer.Option(min=0, max=10, help="Attempts at a test after a failing first one.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Tests at once; 0 takes the server's default.")] = 0,
+    max_attempts: Annotated[
+        int, typer.Option(min=0, max=10, help="Attempts at the task when the machinery fails; 0: the server's default.")
+    ] = 0,
+    queue_timeout: Annotated[float | None, duration_option("Longest wait before it starts.")] = None,
+    run_timeout: Annotated[float | None, duration_option("Longest time for one attempt.")] = None,
+    total_timeout: Annotated[float | None, duration_option("Longest time in all.")] = None,
+    ttl: Annotated[float | None, duration_option("Keep it so long after its end.")] = None,
+    watch: options.WatchOption = False,
+    wait: options.WaitOption = False,
+    quiet: options.QuietOption = False,
     output: FormatOption = Format.TEXT,
 ) -> None:
     """Create a task.
 
-    With --watch or --wait the exit code tells how it went: 1 task failed, 6 tests failed.
+    With --watch or --wait the exit code tells how it went: 1 task failed, 6 tests failed, 7 cancelled.
     """
-    if watch and wait:
-        raise typer.BadParameter("--watch and --wait exclude each other")
-    password = _password(password_env)
-    task = with_client(
+    password = options.password(password_env)
+    labels = options.labels(label or [])
+    session, from_task = session_named(context, session), task_named(context, from_task)
+    run = task_pb2.TestRunOptions(test_paths=test_path, projects=project, grep=grep, retries=retries, workers=workers)
+    timeouts = task_pb2.TaskTimeouts(
+        queue_timeout=None if queue_timeout is None else duration(queue_timeout),
+        run_timeout=None if run_timeout is None else duration(run_timeout),
+        total_timeout=None if total_timeout is None else duration(total_timeout),
+    )
+    make_task(
         context,
         lambda client: client.create_task(
             task_pb2.TaskType.Value(f"TASK_TYPE_{kind.name}"),
@@ -64,30 +94,20 @@ def submit(
             username=username,
             password=password,
             session_id=session,
+            from_task_id=from_task,
+            labels=labels,
             priority=priority,
             driver=driver,
+            run=run if run.ByteSize() else None,
+            timeouts=timeouts if timeouts.ByteSize() else None,
+            retry_policy=task_pb2.RetryPolicy(max_attempts=max_attempts) if max_attempts else None,
+            ttl=ttl,
+            on_session_conflict=service_pb2.SessionConflictPolicy.Value(
+                f"SESSION_CONFLICT_POLICY_{on_session_conflict.name}"
+            ),
         ),
+        watch=watch,
+        wait=wait,
+        quiet=quiet,
+        output=output,
     )
-    if quiet:
-        typer.echo(task.id)
-    if watch:
-        view = Silent() if quiet else choose_view(output, sys.stdout)
-        raise typer.Exit(code_of_task(follow_task(context, task.id, view)))
-    if wait:
-        done = follow_task(context, task.id, Silent())
-        if not quiet:
-            print_task(done, output)
-        raise typer.Exit(code_of_task(done))
-    if output is Format.JSON and not quiet:
-        print_json(as_dict(task))
-    elif not quiet:
-        typer.echo(f"task {task.id} is {outcome(task)}; follow it: agent-runtime watch {task.id}")
-
-
-def _password(variable: str) -> str:
-    if not variable:
-        return ""
-    try:
-        return os.environ[variable]
-    except KeyError:
-        raise typer.BadParameter(f"--password-env: there is no environment variable {variable!r}") from None

@@ -7,7 +7,7 @@ from typing import Protocol, Self, TextIO
 
 import typer
 
-from agent_runtime.cli.describe import lines
+from agent_runtime.cli.describe import Line, lines, standing
 from agent_runtime.cli.output import Format, as_dict, print_json_line
 from agent_runtime.v1 import event_pb2, service_pb2, task_pb2
 from agent_runtime.watch import WatchUpdate
@@ -54,8 +54,24 @@ class PlainLines(Silent):
             typer.echo(f"{line.time:%H:%M:%SZ}  {line.label:<8}  {line.text}", file=self._stream)
 
 
+class PlainTasks(PlainLines):
+    """One line for each event of any task: time (UTC), the task's id, label, text."""
+
+    def show(self, update: WatchUpdate) -> None:
+        """Write the update's lines."""
+        match update:
+            case event_pb2.TaskEvent():
+                for line in lines(update):
+                    self._tell(update.task_id, line)
+            case task_pb2.Task():
+                self._tell(update.id, standing(update))
+
+    def _tell(self, task_id: str, line: Line) -> None:
+        typer.echo(f"{line.time:%H:%M:%SZ}  {task_id}  {line.label:<8}  {line.text}", file=self._stream)
+
+
 class JsonLines(Silent):
-    """One JSON object for each event; a gap as ``{"gap": ...}``, the final task as ``{"task": ...}``."""
+    """One JSON object for each event; a gap as ``{"gap": ...}``, a task as ``{"task": ...}``."""
 
     def show(self, update: WatchUpdate) -> None:
         """Write the update as one line."""

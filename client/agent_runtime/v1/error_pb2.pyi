@@ -27,18 +27,37 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 2
     ERROR_REASON_ARTIFACT_NOT_FOUND: _ErrorReason.ValueType  # 3
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 5
+    ERROR_REASON_SESSION_BUSY: _ErrorReason.ValueType  # 6
+    """Another task holds the session, and REJECT was asked for; or it cannot be
+    deleted or written to while a task uses it.
+    """
+    ERROR_REASON_TASK_NOT_DONE: _ErrorReason.ValueType  # 7
+    ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 8
     ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 9
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 11
+    ERROR_REASON_BAD_FILTER: _ErrorReason.ValueType  # 12
     ERROR_REASON_BAD_PAGE_TOKEN: _ErrorReason.ValueType  # 13
+    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 14
     ERROR_REASON_PATH_OUTSIDE_SESSION: _ErrorReason.ValueType  # 15
     ERROR_REASON_TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 18
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 19
     ERROR_REASON_NOTHING_TO_WORK_ON: _ErrorReason.ValueType  # 20
     """`run` or `generate` with no tests or no plan in the session."""
     ERROR_REASON_SEQUENCE_AHEAD: _ErrorReason.ValueType  # 21
+    ERROR_REASON_DIGEST_MISMATCH: _ErrorReason.ValueType  # 22
     ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 23
+    ERROR_REASON_FILE_EXISTS: _ErrorReason.ValueType  # 24
     ERROR_REASON_DRIVER_UNAVAILABLE: _ErrorReason.ValueType  # 25
+    ERROR_REASON_SIGN_IN_REQUIRED: _ErrorReason.ValueType  # 26
+    """RetryTask takes sign-in data again: it was wiped when the task ended."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 29
+    ERROR_REASON_DISK_FULL: _ErrorReason.ValueType  # 30
+    """The server's disk is full, or so nearly that it takes nothing new."""
+    ERROR_REASON_SESSION_EXISTS: _ErrorReason.ValueType  # 31
+    ERROR_REASON_STALLED: _ErrorReason.ValueType  # 32
+    """The caller took nothing of a stream, or sent nothing of an upload, for too
+    long.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Registry of ErrorInfo.reason values. Append only."""
@@ -48,16 +67,35 @@ ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 1
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 2
 ERROR_REASON_ARTIFACT_NOT_FOUND: ErrorReason.ValueType  # 3
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
+ERROR_REASON_SESSION_BUSY: ErrorReason.ValueType  # 6
+"""Another task holds the session, and REJECT was asked for; or it cannot be
+deleted or written to while a task uses it.
+"""
+ERROR_REASON_TASK_NOT_DONE: ErrorReason.ValueType  # 7
+ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 8
 ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 9
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 11
+ERROR_REASON_BAD_FILTER: ErrorReason.ValueType  # 12
 ERROR_REASON_BAD_PAGE_TOKEN: ErrorReason.ValueType  # 13
+ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 14
 ERROR_REASON_PATH_OUTSIDE_SESSION: ErrorReason.ValueType  # 15
 ERROR_REASON_TOO_MANY_WATCHERS: ErrorReason.ValueType  # 18
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 19
 ERROR_REASON_NOTHING_TO_WORK_ON: ErrorReason.ValueType  # 20
 """`run` or `generate` with no tests or no plan in the session."""
 ERROR_REASON_SEQUENCE_AHEAD: ErrorReason.ValueType  # 21
+ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 22
 ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 23
+ERROR_REASON_FILE_EXISTS: ErrorReason.ValueType  # 24
 ERROR_REASON_DRIVER_UNAVAILABLE: ErrorReason.ValueType  # 25
+ERROR_REASON_SIGN_IN_REQUIRED: ErrorReason.ValueType  # 26
+"""RetryTask takes sign-in data again: it was wiped when the task ended."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 29
+ERROR_REASON_DISK_FULL: ErrorReason.ValueType  # 30
+"""The server's disk is full, or so nearly that it takes nothing new."""
+ERROR_REASON_SESSION_EXISTS: ErrorReason.ValueType  # 31
+ERROR_REASON_STALLED: ErrorReason.ValueType  # 32
+"""The caller took nothing of a stream, or sent nothing of an upload, for too
+long.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -34,6 +34,7 @@ class _TaskEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskEve
     TASK_EVENT_KIND_PHASE: _TaskEventKind.ValueType  # 2
     TASK_EVENT_KIND_QUEUE: _TaskEventKind.ValueType  # 3
     TASK_EVENT_KIND_PROGRESS: _TaskEventKind.ValueType  # 4
+    TASK_EVENT_KIND_ATTEMPT: _TaskEventKind.ValueType  # 5
     TASK_EVENT_KIND_LOG: _TaskEventKind.ValueType  # 6
     TASK_EVENT_KIND_TEST: _TaskEventKind.ValueType  # 9
     TASK_EVENT_KIND_ARTIFACT: _TaskEventKind.ValueType  # 10
@@ -48,6 +49,7 @@ TASK_EVENT_KIND_STATUS: TaskEventKind.ValueType  # 1
 TASK_EVENT_KIND_PHASE: TaskEventKind.ValueType  # 2
 TASK_EVENT_KIND_QUEUE: TaskEventKind.ValueType  # 3
 TASK_EVENT_KIND_PROGRESS: TaskEventKind.ValueType  # 4
+TASK_EVENT_KIND_ATTEMPT: TaskEventKind.ValueType  # 5
 TASK_EVENT_KIND_LOG: TaskEventKind.ValueType  # 6
 TASK_EVENT_KIND_TEST: TaskEventKind.ValueType  # 9
 TASK_EVENT_KIND_ARTIFACT: TaskEventKind.ValueType  # 10
@@ -106,19 +108,23 @@ class TaskEvent(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     TASK_ID_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     PHASE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     PHASE_CHANGE_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    ATTEMPT_CHANGE_FIELD_NUMBER: _builtins.int
     LOG_FIELD_NUMBER: _builtins.int
     TEST_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
     FINDING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Dense, from 1, for each task, over server restarts."""
+    """Dense, from 1, for each task, over all attempts and server restarts."""
     task_id: _builtins.str
+    attempt: _builtins.int
+    """Number of the attempt it belongs to; 0 before the first."""
     phase: _task_pb2.TaskPhase.ValueType
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp: ...
@@ -130,6 +136,8 @@ class TaskEvent(_message.Message):
     def queue(self) -> _task_pb2.QueueState: ...
     @_builtins.property
     def progress(self) -> _task_pb2.TaskProgress: ...
+    @_builtins.property
+    def attempt_change(self) -> _task_pb2.TaskAttempt: ...
     @_builtins.property
     def log(self) -> Global___LogChunk: ...
     @_builtins.property
@@ -146,22 +154,24 @@ class TaskEvent(_message.Message):
         sequence: _builtins.int = ...,
         task_id: _builtins.str = ...,
         event_time: _timestamp_pb2.Timestamp | None = ...,
+        attempt: _builtins.int = ...,
         phase: _task_pb2.TaskPhase.ValueType = ...,
         status: Global___StatusChange | None = ...,
         phase_change: Global___PhaseChange | None = ...,
         queue: _task_pb2.QueueState | None = ...,
         progress: _task_pb2.TaskProgress | None = ...,
+        attempt_change: _task_pb2.TaskAttempt | None = ...,
         log: Global___LogChunk | None = ...,
         test: _test_result_pb2.TestCase | None = ...,
         artifact: _artifact_pb2.Artifact | None = ...,
         file: Global___FileChange | None = ...,
         finding: _test_result_pb2.Finding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "event_time", b"event_time", "file", b"file", "finding", b"finding", "log", b"log", "payload", b"payload", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "status", b"status", "test", b"test"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attempt_change", b"attempt_change", "event_time", b"event_time", "file", b"file", "finding", b"finding", "log", b"log", "payload", b"payload", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "status", b"status", "test", b"test"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "event_time", b"event_time", "file", b"file", "finding", b"finding", "log", b"log", "payload", b"payload", "phase", b"phase", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "sequence", b"sequence", "status", b"status", "task_id", b"task_id", "test", b"test"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attempt", b"attempt", "attempt_change", b"attempt_change", "event_time", b"event_time", "file", b"file", "finding", b"finding", "log", b"log", "payload", b"payload", "phase", b"phase", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "sequence", b"sequence", "status", b"status", "task_id", b"task_id", "test", b"test"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["status", "phase_change", "queue", "progress", "log", "test", "artifact", "file", "finding"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["status", "phase_change", "queue", "progress", "attempt_change", "log", "test", "artifact", "file", "finding"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

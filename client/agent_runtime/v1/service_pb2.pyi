@@ -11,6 +11,7 @@ from agent_runtime.v1 import test_result_pb2 as _test_result_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -47,6 +48,54 @@ TASK_VIEW_BASIC: TaskView.ValueType  # 1
 """Without configuration and result details."""
 TASK_VIEW_FULL: TaskView.ValueType  # 2
 Global___TaskView: _TypeAlias = TaskView  # noqa: Y015
+
+class _SessionConflictPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SessionConflictPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SessionConflictPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SESSION_CONFLICT_POLICY_UNSPECIFIED: _SessionConflictPolicy.ValueType  # 0
+    """As ENQUEUE."""
+    SESSION_CONFLICT_POLICY_ENQUEUE: _SessionConflictPolicy.ValueType  # 1
+    """Wait behind the task that holds the session."""
+    SESSION_CONFLICT_POLICY_REJECT: _SessionConflictPolicy.ValueType  # 2
+    """Fail with ABORTED."""
+    SESSION_CONFLICT_POLICY_REPLACE: _SessionConflictPolicy.ValueType  # 3
+    """Cancel the unfinished tasks of the session, then start."""
+
+class SessionConflictPolicy(_SessionConflictPolicy, metaclass=_SessionConflictPolicyEnumTypeWrapper):
+    """What to do with a new task whose session is in use."""
+
+SESSION_CONFLICT_POLICY_UNSPECIFIED: SessionConflictPolicy.ValueType  # 0
+"""As ENQUEUE."""
+SESSION_CONFLICT_POLICY_ENQUEUE: SessionConflictPolicy.ValueType  # 1
+"""Wait behind the task that holds the session."""
+SESSION_CONFLICT_POLICY_REJECT: SessionConflictPolicy.ValueType  # 2
+"""Fail with ABORTED."""
+SESSION_CONFLICT_POLICY_REPLACE: SessionConflictPolicy.ValueType  # 3
+"""Cancel the unfinished tasks of the session, then start."""
+Global___SessionConflictPolicy: _TypeAlias = SessionConflictPolicy  # noqa: Y015
+
+class _ArchiveFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ArchiveFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ArchiveFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ARCHIVE_FORMAT_UNSPECIFIED: _ArchiveFormat.ValueType  # 0
+    """As ZIP."""
+    ARCHIVE_FORMAT_ZIP: _ArchiveFormat.ValueType  # 1
+    ARCHIVE_FORMAT_TAR_ZSTD: _ArchiveFormat.ValueType  # 2
+
+class ArchiveFormat(_ArchiveFormat, metaclass=_ArchiveFormatEnumTypeWrapper):
+    """Archive format."""
+
+ARCHIVE_FORMAT_UNSPECIFIED: ArchiveFormat.ValueType  # 0
+"""As ZIP."""
+ARCHIVE_FORMAT_ZIP: ArchiveFormat.ValueType  # 1
+ARCHIVE_FORMAT_TAR_ZSTD: ArchiveFormat.ValueType  # 2
+Global___ArchiveFormat: _TypeAlias = ArchiveFormat  # noqa: Y015
 
 class _LagPolicy:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -127,6 +176,8 @@ class _CloseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CloseReas
     """The server is going away; reconnect at once."""
     CLOSE_REASON_MAX_AGE: _CloseReason.ValueType  # 3
     """The longest stream age was reached; reconnect at once."""
+    CLOSE_REASON_TASK_DELETED: _CloseReason.ValueType  # 4
+    """The task was deleted."""
 
 class CloseReason(_CloseReason, metaclass=_CloseReasonEnumTypeWrapper):
     """Why a server ended a watch."""
@@ -138,6 +189,8 @@ CLOSE_REASON_DRAINING: CloseReason.ValueType  # 2
 """The server is going away; reconnect at once."""
 CLOSE_REASON_MAX_AGE: CloseReason.ValueType  # 3
 """The longest stream age was reached; reconnect at once."""
+CLOSE_REASON_TASK_DELETED: CloseReason.ValueType  # 4
+"""The task was deleted."""
 Global___CloseReason: _TypeAlias = CloseReason  # noqa: Y015
 
 @_typing.final
@@ -146,8 +199,17 @@ class CreateTaskRequest(_message.Message):
 
     TASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    ON_SESSION_CONFLICT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Makes the call safe to repeat: the same id gives the same task."""
+    """Makes the call safe to repeat for at least 24 hours: the same id gives the
+    same task.
+    """
+    validate_only: _builtins.bool
+    """Check the request without making a task. The answer is the task as it
+    would be, without an id.
+    """
+    on_session_conflict: Global___SessionConflictPolicy.ValueType
     @_builtins.property
     def task(self) -> _task_pb2.Task: ...
     def __init__(
@@ -155,10 +217,12 @@ class CreateTaskRequest(_message.Message):
         *,
         task: _task_pb2.Task | None = ...,
         request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        on_session_conflict: Global___SessionConflictPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["on_session_conflict", b"on_session_conflict", "request_id", b"request_id", "task", b"task", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -236,21 +300,35 @@ class ListTasksRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """At most 1000; 0 means 50."""
     page_token: _builtins.str
+    filter: _builtins.str
+    """AIP-160 over status, task_type, session_id, done, create_time, end_time,
+    result.verdict and labels.KEY: comparisons, AND, OR, NOT, parentheses.
+    `status = RUNNING AND labels.team = "shop"`.
+    """
+    order_by: _builtins.str
+    """"create_time", or "end_time" with a filter that says done = true, each
+    with an optional " desc": keys that cannot change between two pages. Empty
+    means "create_time desc".
+    """
     view: Global___TaskView.ValueType
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
         view: Global___TaskView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,17 +367,27 @@ class CancelTaskRequest(_message.Message):
 
     TASK_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    GRACE_PERIOD_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     reason: _builtins.str
+    mode: _task_pb2.CancelMode.ValueType
+    """GRACEFUL may be raised to FORCE by a second call."""
+    @_builtins.property
+    def grace_period(self) -> _duration_pb2.Duration:
+        """Time to stop in good order; unset takes the server's default."""
+
     def __init__(
         self,
         *,
         task_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        mode: _task_pb2.CancelMode.ValueType = ...,
+        grace_period: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grace_period", b"grace_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grace_period", b"grace_period", "mode", b"mode", "reason", b"reason", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -328,6 +416,158 @@ class CancelTaskResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelTaskResponse: _TypeAlias = CancelTaskResponse  # noqa: Y015
+
+@_typing.final
+class UpdateTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """The id names the task; a set etag must match."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Of labels, priority, timeouts (also its fields), retry_policy, expire_time
+        and ttl. A field in the mask that is not set takes the server's default.
+        """
+
+    def __init__(
+        self,
+        *,
+        task: _task_pb2.Task | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateTaskRequest: _TypeAlias = UpdateTaskRequest  # noqa: Y015
+
+@_typing.final
+class UpdateTaskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> _task_pb2.Task: ...
+    def __init__(
+        self,
+        *,
+        task: _task_pb2.Task | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateTaskResponse: _TypeAlias = UpdateTaskResponse  # noqa: Y015
+
+@_typing.final
+class DeleteTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    allow_missing: _builtins.bool
+    """Succeed when the task is not there."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTaskRequest: _TypeAlias = DeleteTaskRequest  # noqa: Y015
+
+@_typing.final
+class DeleteTaskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTaskResponse: _TypeAlias = DeleteTaskResponse  # noqa: Y015
+
+@_typing.final
+class RetryTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    FROM_PHASE_FIELD_NUMBER: _builtins.int
+    FAILED_TESTS_ONLY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SIGN_IN_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    from_phase: _task_pb2.TaskPhase.ValueType
+    """Phase to start from; its inputs must exist in the session. Unset starts
+    from the beginning.
+    """
+    failed_tests_only: _builtins.bool
+    """Only the tests that did not end as expected; from_phase is RUNNING_TESTS
+    then.
+    """
+    request_id: _builtins.str
+    @_builtins.property
+    def sign_in(self) -> _task_pb2.SignIn:
+        """Sign-in data again: secrets are wiped when a task ends."""
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        from_phase: _task_pb2.TaskPhase.ValueType = ...,
+        failed_tests_only: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+        sign_in: _task_pb2.SignIn | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sign_in", b"sign_in"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_tests_only", b"failed_tests_only", "from_phase", b"from_phase", "request_id", b"request_id", "sign_in", b"sign_in", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryTaskRequest: _TypeAlias = RetryTaskRequest  # noqa: Y015
+
+@_typing.final
+class RetryTaskResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """The task existed already under this request_id."""
+    @_builtins.property
+    def task(self) -> _task_pb2.Task: ...
+    def __init__(
+        self,
+        *,
+        task: _task_pb2.Task | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed", b"replayed", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryTaskResponse: _TypeAlias = RetryTaskResponse  # noqa: Y015
 
 @_typing.final
 class WaitTaskRequest(_message.Message):
@@ -607,6 +847,86 @@ class WatchClosed(_message.Message):
 Global___WatchClosed: _TypeAlias = WatchClosed  # noqa: Y015
 
 @_typing.final
+class WatchTasksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    filter: _builtins.str
+    """As in ListTasksRequest."""
+    resume_token: _builtins.str
+    """From an earlier response; empty sends current tasks first."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.TaskEventKind.ValueType]:
+        """Empty means STATUS, PHASE and ATTEMPT."""
+
+    @_builtins.property
+    def heartbeat_interval(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        filter: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+        kinds: _abc.Iterable[_event_pb2.TaskEventKind.ValueType] | None = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "kinds", b"kinds", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchTasksRequest: _TypeAlias = WatchTasksRequest  # noqa: Y015
+
+@_typing.final
+class WatchTasksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """Resume after this message. OUT_OF_RANGE on use means: start over."""
+    @_builtins.property
+    def task(self) -> _task_pb2.Task:
+        """A task that matched when the watch opened, or matches since."""
+
+    @_builtins.property
+    def events(self) -> _event_pb2.TaskEventBatch:
+        """Events of one task."""
+
+    @_builtins.property
+    def heartbeat(self) -> Global___WatchHeartbeat:
+        """Everything up to here was sent; its `sequence` is not set."""
+
+    @_builtins.property
+    def closed(self) -> Global___WatchClosed:
+        """DRAINING or MAX_AGE; its `sequence` is not set."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        task: _task_pb2.Task | None = ...,
+        events: _event_pb2.TaskEventBatch | None = ...,
+        heartbeat: Global___WatchHeartbeat | None = ...,
+        closed: Global___WatchClosed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "events", b"events", "heartbeat", b"heartbeat", "task", b"task", "update", b"update"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "events", b"events", "heartbeat", b"heartbeat", "resume_token", b"resume_token", "task", b"task", "update", b"update"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_update: _TypeAlias = _typing.Literal["task", "events", "heartbeat", "closed"]  # noqa: Y015
+    _WhichOneofArgType_update: _TypeAlias = _typing.Literal["update", b"update"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_update) -> _WhichOneofReturnType_update | None: ...
+
+Global___WatchTasksResponse: _TypeAlias = WatchTasksResponse  # noqa: Y015
+
+@_typing.final
 class ListTaskEventsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -735,19 +1055,25 @@ class ListTestResultsRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
+    filter: _builtins.str
+    """AIP-160 over outcome, project, title, path, tags and round, as in
+    ListTasksRequest.
+    """
     def __init__(
         self,
         *,
         task_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -787,19 +1113,23 @@ class ListArtifactsRequest(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     page_size: _builtins.int
     page_token: _builtins.str
+    filter: _builtins.str
+    """AIP-160 over kind, path, test_id and media_type, as in ListTasksRequest."""
     def __init__(
         self,
         *,
         task_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -949,6 +1279,177 @@ class GetServerInfoResponse(_message.Message):
 Global___GetServerInfoResponse: _TypeAlias = GetServerInfoResponse  # noqa: Y015
 
 @_typing.final
+class CreateSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """File-name-safe id of the caller's choice; empty makes one."""
+    request_id: _builtins.str
+    """Makes the call safe to repeat: the same id gives the same session."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSessionRequest: _TypeAlias = CreateSessionRequest  # noqa: Y015
+
+@_typing.final
+class CreateSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session: ...
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSessionResponse: _TypeAlias = CreateSessionResponse  # noqa: Y015
+
+@_typing.final
+class ListSessionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
+
+@_typing.final
+class ListSessionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SESSIONS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    total_sessions: _builtins.int
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
+        """Without size_bytes and file_count, which take a look at every file."""
+
+    def __init__(
+        self,
+        *,
+        sessions: _abc.Iterable[_session_pb2.Session] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_sessions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sessions", b"sessions", "total_sessions", b"total_sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsResponse: _TypeAlias = ListSessionsResponse  # noqa: Y015
+
+@_typing.final
+class GetSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSessionRequest: _TypeAlias = GetSessionRequest  # noqa: Y015
+
+@_typing.final
+class GetSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session: ...
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSessionResponse: _TypeAlias = GetSessionResponse  # noqa: Y015
+
+@_typing.final
+class DeleteSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    allow_missing: _builtins.bool
+    """Succeed when the session is not there."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSessionRequest: _TypeAlias = DeleteSessionRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSessionResponse: _TypeAlias = DeleteSessionResponse  # noqa: Y015
+
+@_typing.final
 class ListSessionFilesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1064,6 +1565,134 @@ class ReadSessionFileResponse(_message.Message):
 Global___ReadSessionFileResponse: _TypeAlias = ReadSessionFileResponse  # noqa: Y015
 
 @_typing.final
+class WriteSessionFileRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> Global___WriteSessionFileHeader:
+        """First message."""
+
+    @_builtins.property
+    def chunk(self) -> _artifact_pb2.FileChunk:
+        """Every later message; offsets start at 0 and leave no hole."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___WriteSessionFileHeader | None = ...,
+        chunk: _artifact_pb2.FileChunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "header", b"header", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "header", b"header", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["header", "chunk"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___WriteSessionFileRequest: _TypeAlias = WriteSessionFileRequest  # noqa: Y015
+
+@_typing.final
+class WriteSessionFileHeader(_message.Message):
+    """Says what is about to be written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    OVERWRITE_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    path: _builtins.str
+    sha256: _builtins.str
+    """Digest of the whole file, in hexadecimal, checked at the end; empty checks
+    nothing.
+    """
+    overwrite: _builtins.bool
+    """Replace a file that is there."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        path: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        overwrite: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["overwrite", b"overwrite", "path", b"path", "session_id", b"session_id", "sha256", b"sha256"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteSessionFileHeader: _TypeAlias = WriteSessionFileHeader  # noqa: Y015
+
+@_typing.final
+class WriteSessionFileResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def file(self) -> _session_pb2.SessionFile: ...
+    def __init__(
+        self,
+        *,
+        file: _session_pb2.SessionFile | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteSessionFileResponse: _TypeAlias = WriteSessionFileResponse  # noqa: Y015
+
+@_typing.final
+class ArchiveSessionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    format: Global___ArchiveFormat.ValueType
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        format: Global___ArchiveFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveSessionRequest: _TypeAlias = ArchiveSessionRequest  # noqa: Y015
+
+@_typing.final
+class ArchiveSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chunk(self) -> _artifact_pb2.FileChunk:
+        """Without size and digest: an archive is made while it is sent."""
+
+    def __init__(
+        self,
+        *,
+        chunk: _artifact_pb2.FileChunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ArchiveSessionResponse: _TypeAlias = ArchiveSessionResponse  # noqa: Y015
+
+@_typing.final
 class Driver(_message.Message):
     """A driver that this server can use."""
 
@@ -1137,9 +1766,14 @@ class Limits(_message.Message):
     MAX_HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
     MAX_WAIT_FIELD_NUMBER: _builtins.int
     MAX_WATCH_AGE_FIELD_NUMBER: _builtins.int
+    EVENT_RETENTION_FIELD_NUMBER: _builtins.int
     MAX_PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_RETENTION_FIELD_NUMBER: _builtins.int
+    MAX_FILE_BYTES_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     max_page_size: _builtins.int
+    max_file_bytes: _builtins.int
+    """Largest file that WriteSessionFile takes."""
     @_builtins.property
     def min_heartbeat_interval(self) -> _duration_pb2.Duration: ...
     @_builtins.property
@@ -1148,6 +1782,10 @@ class Limits(_message.Message):
     def max_wait(self) -> _duration_pb2.Duration: ...
     @_builtins.property
     def max_watch_age(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def event_retention(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def request_id_retention(self) -> _duration_pb2.Duration: ...
     def __init__(
         self,
         *,
@@ -1156,11 +1794,14 @@ class Limits(_message.Message):
         max_heartbeat_interval: _duration_pb2.Duration | None = ...,
         max_wait: _duration_pb2.Duration | None = ...,
         max_watch_age: _duration_pb2.Duration | None = ...,
+        event_retention: _duration_pb2.Duration | None = ...,
         max_page_size: _builtins.int = ...,
+        request_id_retention: _duration_pb2.Duration | None = ...,
+        max_file_bytes: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["max_heartbeat_interval", b"max_heartbeat_interval", "max_wait", b"max_wait", "max_watch_age", b"max_watch_age", "min_heartbeat_interval", b"min_heartbeat_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_retention", b"event_retention", "max_heartbeat_interval", b"max_heartbeat_interval", "max_wait", b"max_wait", "max_watch_age", b"max_watch_age", "min_heartbeat_interval", b"min_heartbeat_interval", "request_id_retention", b"request_id_retention"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_heartbeat_interval", b"max_heartbeat_interval", "max_message_bytes", b"max_message_bytes", "max_page_size", b"max_page_size", "max_wait", b"max_wait", "max_watch_age", b"max_watch_age", "min_heartbeat_interval", b"min_heartbeat_interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_retention", b"event_retention", "max_file_bytes", b"max_file_bytes", "max_heartbeat_interval", b"max_heartbeat_interval", "max_message_bytes", b"max_message_bytes", "max_page_size", b"max_page_size", "max_wait", b"max_wait", "max_watch_age", b"max_watch_age", "min_heartbeat_interval", b"min_heartbeat_interval", "request_id_retention", b"request_id_retention"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

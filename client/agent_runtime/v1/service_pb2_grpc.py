@@ -51,10 +51,25 @@ class AgentRuntimeStub(object):
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
+        self.UpdateTask = channel.unary_unary(
+                '/agent_runtime.v1.AgentRuntime/UpdateTask',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.UpdateTaskRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.UpdateTaskResponse.FromString,
+                _registered_method=True)
+        self.DeleteTask = channel.unary_unary(
+                '/agent_runtime.v1.AgentRuntime/DeleteTask',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.DeleteTaskRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.DeleteTaskResponse.FromString,
+                _registered_method=True)
         self.CancelTask = channel.unary_unary(
                 '/agent_runtime.v1.AgentRuntime/CancelTask',
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.CancelTaskRequest.SerializeToString,
                 response_deserializer=agent__runtime_dot_v1_dot_service__pb2.CancelTaskResponse.FromString,
+                _registered_method=True)
+        self.RetryTask = channel.unary_unary(
+                '/agent_runtime.v1.AgentRuntime/RetryTask',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.RetryTaskRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.RetryTaskResponse.FromString,
                 _registered_method=True)
         self.WaitTask = channel.unary_unary(
                 '/agent_runtime.v1.AgentRuntime/WaitTask',
@@ -65,6 +80,11 @@ class AgentRuntimeStub(object):
                 '/agent_runtime.v1.AgentRuntime/WatchTask',
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.WatchTaskRequest.SerializeToString,
                 response_deserializer=agent__runtime_dot_v1_dot_service__pb2.WatchTaskResponse.FromString,
+                _registered_method=True)
+        self.WatchTasks = channel.unary_stream(
+                '/agent_runtime.v1.AgentRuntime/WatchTasks',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.WatchTasksRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.WatchTasksResponse.FromString,
                 _registered_method=True)
         self.ListTaskEvents = channel.unary_unary(
                 '/agent_runtime.v1.AgentRuntime/ListTaskEvents',
@@ -121,7 +141,23 @@ class AgentRuntimeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Lists the caller's tasks, newest first.
+        """Lists the caller's tasks, newest first unless `order_by` says otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTask(self, request, context):
+        """Changes the mutable fields of a task: labels, priority, timeouts and
+        expiration.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTask(self, request, context):
+        """Removes a finished task with its events and artifacts; its session stays.
+        FAILED_PRECONDITION while the task is not done.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +167,14 @@ class AgentRuntimeServicer(object):
         """Asks for a task to stop. Idempotent: never an error for a task that is
         already stopping or done. The task reads CANCELLED only after every process
         it started is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryTask(self, request, context):
+        """Makes a new task from a finished one, optionally from a later phase on,
+        in the same session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,6 +196,19 @@ class AgentRuntimeServicer(object):
         OK after a `closed`; an end without `closed` means the transport broke, and
         the caller reconnects with the last sequence it saw. Dropping the stream
         never changes the task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchTasks(self, request, context):
+        """Follows every task that matches a filter, from a resume token.
+
+        Tasks that match come first, each as it stands; then their events. A task
+        that comes to match later is sent as it stands, too. The stream ends with
+        OK after a `closed`. OUT_OF_RANGE for a token that this server cannot
+        resume from (it is too old, or of an earlier life of the server): start
+        over without one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,10 +274,25 @@ def add_AgentRuntimeServicer_to_server(servicer, server):
                     request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListTasksRequest.FromString,
                     response_serializer=agent__runtime_dot_v1_dot_service__pb2.ListTasksResponse.SerializeToString,
             ),
+            'UpdateTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTask,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.UpdateTaskRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.UpdateTaskResponse.SerializeToString,
+            ),
+            'DeleteTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTask,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.DeleteTaskRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.DeleteTaskResponse.SerializeToString,
+            ),
             'CancelTask': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelTask,
                     request_deserializer=agent__runtime_dot_v1_dot_service__pb2.CancelTaskRequest.FromString,
                     response_serializer=agent__runtime_dot_v1_dot_service__pb2.CancelTaskResponse.SerializeToString,
+            ),
+            'RetryTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryTask,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.RetryTaskRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.RetryTaskResponse.SerializeToString,
             ),
             'WaitTask': grpc.unary_unary_rpc_method_handler(
                     servicer.WaitTask,
@@ -231,6 +303,11 @@ def add_AgentRuntimeServicer_to_server(servicer, server):
                     servicer.WatchTask,
                     request_deserializer=agent__runtime_dot_v1_dot_service__pb2.WatchTaskRequest.FromString,
                     response_serializer=agent__runtime_dot_v1_dot_service__pb2.WatchTaskResponse.SerializeToString,
+            ),
+            'WatchTasks': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTasks,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.WatchTasksRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.WatchTasksResponse.SerializeToString,
             ),
             'ListTaskEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTaskEvents,
@@ -357,6 +434,60 @@ class AgentRuntime(object):
             _registered_method=True)
 
     @staticmethod
+    def UpdateTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.AgentRuntime/UpdateTask',
+            agent__runtime_dot_v1_dot_service__pb2.UpdateTaskRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.UpdateTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.AgentRuntime/DeleteTask',
+            agent__runtime_dot_v1_dot_service__pb2.DeleteTaskRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.DeleteTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CancelTask(request,
             target,
             options=(),
@@ -373,6 +504,33 @@ class AgentRuntime(object):
             '/agent_runtime.v1.AgentRuntime/CancelTask',
             agent__runtime_dot_v1_dot_service__pb2.CancelTaskRequest.SerializeToString,
             agent__runtime_dot_v1_dot_service__pb2.CancelTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.AgentRuntime/RetryTask',
+            agent__runtime_dot_v1_dot_service__pb2.RetryTaskRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.RetryTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -427,6 +585,33 @@ class AgentRuntime(object):
             '/agent_runtime.v1.AgentRuntime/WatchTask',
             agent__runtime_dot_v1_dot_service__pb2.WatchTaskRequest.SerializeToString,
             agent__runtime_dot_v1_dot_service__pb2.WatchTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/agent_runtime.v1.AgentRuntime/WatchTasks',
+            agent__runtime_dot_v1_dot_service__pb2.WatchTasksRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.WatchTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -610,6 +795,26 @@ class SessionServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.CreateSession = channel.unary_unary(
+                '/agent_runtime.v1.SessionService/CreateSession',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.CreateSessionRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.CreateSessionResponse.FromString,
+                _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/agent_runtime.v1.SessionService/ListSessions',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.GetSession = channel.unary_unary(
+                '/agent_runtime.v1.SessionService/GetSession',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.GetSessionRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.GetSessionResponse.FromString,
+                _registered_method=True)
+        self.DeleteSession = channel.unary_unary(
+                '/agent_runtime.v1.SessionService/DeleteSession',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.DeleteSessionRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.DeleteSessionResponse.FromString,
+                _registered_method=True)
         self.ListSessionFiles = channel.unary_unary(
                 '/agent_runtime.v1.SessionService/ListSessionFiles',
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.ListSessionFilesRequest.SerializeToString,
@@ -620,11 +825,49 @@ class SessionServiceStub(object):
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.ReadSessionFileRequest.SerializeToString,
                 response_deserializer=agent__runtime_dot_v1_dot_service__pb2.ReadSessionFileResponse.FromString,
                 _registered_method=True)
+        self.WriteSessionFile = channel.stream_unary(
+                '/agent_runtime.v1.SessionService/WriteSessionFile',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.WriteSessionFileRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.WriteSessionFileResponse.FromString,
+                _registered_method=True)
+        self.ArchiveSession = channel.unary_stream(
+                '/agent_runtime.v1.SessionService/ArchiveSession',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.ArchiveSessionRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.ArchiveSessionResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer(object):
     """Workspaces that outlive single tasks.
     """
+
+    def CreateSession(self, request, context):
+        """Makes an empty session, to upload files into before a task.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Lists the caller's sessions, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSession(self, request, context):
+        """Returns one session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSession(self, request, context):
+        """Removes a session and its files. FAILED_PRECONDITION while a task uses it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ListSessionFiles(self, request, context):
         """Lists files below a directory of the session.
@@ -640,9 +883,46 @@ class SessionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WriteSessionFile(self, request_iterator, context):
+        """Puts one file into the session: tests to run, a plan, fixtures. Nothing is
+        visible until the last chunk is checked against its digest.
+        FAILED_PRECONDITION while a task works in the session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ArchiveSession(self, request, context):
+        """Streams the whole session as one archive, without dependencies and stored
+        browser state. FAILED_PRECONDITION while a task works in the session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CreateSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSession,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.CreateSessionRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.CreateSessionResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'GetSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSession,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.GetSessionRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.GetSessionResponse.SerializeToString,
+            ),
+            'DeleteSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSession,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.DeleteSessionRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.DeleteSessionResponse.SerializeToString,
+            ),
             'ListSessionFiles': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSessionFiles,
                     request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListSessionFilesRequest.FromString,
@@ -652,6 +932,16 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ReadSessionFile,
                     request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ReadSessionFileRequest.FromString,
                     response_serializer=agent__runtime_dot_v1_dot_service__pb2.ReadSessionFileResponse.SerializeToString,
+            ),
+            'WriteSessionFile': grpc.stream_unary_rpc_method_handler(
+                    servicer.WriteSessionFile,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.WriteSessionFileRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.WriteSessionFileResponse.SerializeToString,
+            ),
+            'ArchiveSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.ArchiveSession,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ArchiveSessionRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.ArchiveSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -664,6 +954,114 @@ def add_SessionServiceServicer_to_server(servicer, server):
 class SessionService(object):
     """Workspaces that outlive single tasks.
     """
+
+    @staticmethod
+    def CreateSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.SessionService/CreateSession',
+            agent__runtime_dot_v1_dot_service__pb2.CreateSessionRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.CreateSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.SessionService/ListSessions',
+            agent__runtime_dot_v1_dot_service__pb2.ListSessionsRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.SessionService/GetSession',
+            agent__runtime_dot_v1_dot_service__pb2.GetSessionRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.GetSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.SessionService/DeleteSession',
+            agent__runtime_dot_v1_dot_service__pb2.DeleteSessionRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.DeleteSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ListSessionFiles(request,
@@ -709,6 +1107,60 @@ class SessionService(object):
             '/agent_runtime.v1.SessionService/ReadSessionFile',
             agent__runtime_dot_v1_dot_service__pb2.ReadSessionFileRequest.SerializeToString,
             agent__runtime_dot_v1_dot_service__pb2.ReadSessionFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteSessionFile(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/agent_runtime.v1.SessionService/WriteSessionFile',
+            agent__runtime_dot_v1_dot_service__pb2.WriteSessionFileRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.WriteSessionFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ArchiveSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/agent_runtime.v1.SessionService/ArchiveSession',
+            agent__runtime_dot_v1_dot_service__pb2.ArchiveSessionRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.ArchiveSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

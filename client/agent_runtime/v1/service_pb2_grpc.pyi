@@ -44,11 +44,23 @@ class AgentRuntimeStub:
     GetTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetTaskRequest, _service_pb2.GetTaskResponse]
     """Returns one task as of its `sequence`."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListTasksRequest, _service_pb2.ListTasksResponse]
-    """Lists the caller's tasks, newest first."""
+    """Lists the caller's tasks, newest first unless `order_by` says otherwise."""
+    UpdateTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.UpdateTaskRequest, _service_pb2.UpdateTaskResponse]
+    """Changes the mutable fields of a task: labels, priority, timeouts and
+    expiration.
+    """
+    DeleteTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteTaskRequest, _service_pb2.DeleteTaskResponse]
+    """Removes a finished task with its events and artifacts; its session stays.
+    FAILED_PRECONDITION while the task is not done.
+    """
     CancelTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.CancelTaskRequest, _service_pb2.CancelTaskResponse]
     """Asks for a task to stop. Idempotent: never an error for a task that is
     already stopping or done. The task reads CANCELLED only after every process
     it started is gone.
+    """
+    RetryTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.RetryTaskRequest, _service_pb2.RetryTaskResponse]
+    """Makes a new task from a finished one, optionally from a later phase on,
+    in the same session.
     """
     WaitTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.WaitTaskRequest, _service_pb2.WaitTaskResponse]
     """Long poll: returns when the condition holds or `timeout` passes, whichever
@@ -62,6 +74,15 @@ class AgentRuntimeStub:
     OK after a `closed`; an end without `closed` means the transport broke, and
     the caller reconnects with the last sequence it saw. Dropping the stream
     never changes the task.
+    """
+    WatchTasks: _grpc.UnaryStreamMultiCallable[_service_pb2.WatchTasksRequest, _service_pb2.WatchTasksResponse]
+    """Follows every task that matches a filter, from a resume token.
+
+    Tasks that match come first, each as it stands; then their events. A task
+    that comes to match later is sent as it stands, too. The stream ends with
+    OK after a `closed`. OUT_OF_RANGE for a token that this server cannot
+    resume from (it is too old, or of an earlier life of the server): start
+    over without one.
     """
     ListTaskEvents: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListTaskEventsRequest, _service_pb2.ListTaskEventsResponse]
     """Pages through a task's recorded events, for callers that cannot stream."""
@@ -92,11 +113,23 @@ class AgentRuntimeAsyncStub(AgentRuntimeStub):
     GetTask: _aio.UnaryUnaryMultiCallable[_service_pb2.GetTaskRequest, _service_pb2.GetTaskResponse]  # type: ignore[assignment]
     """Returns one task as of its `sequence`."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_service_pb2.ListTasksRequest, _service_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """Lists the caller's tasks, newest first."""
+    """Lists the caller's tasks, newest first unless `order_by` says otherwise."""
+    UpdateTask: _aio.UnaryUnaryMultiCallable[_service_pb2.UpdateTaskRequest, _service_pb2.UpdateTaskResponse]  # type: ignore[assignment]
+    """Changes the mutable fields of a task: labels, priority, timeouts and
+    expiration.
+    """
+    DeleteTask: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteTaskRequest, _service_pb2.DeleteTaskResponse]  # type: ignore[assignment]
+    """Removes a finished task with its events and artifacts; its session stays.
+    FAILED_PRECONDITION while the task is not done.
+    """
     CancelTask: _aio.UnaryUnaryMultiCallable[_service_pb2.CancelTaskRequest, _service_pb2.CancelTaskResponse]  # type: ignore[assignment]
     """Asks for a task to stop. Idempotent: never an error for a task that is
     already stopping or done. The task reads CANCELLED only after every process
     it started is gone.
+    """
+    RetryTask: _aio.UnaryUnaryMultiCallable[_service_pb2.RetryTaskRequest, _service_pb2.RetryTaskResponse]  # type: ignore[assignment]
+    """Makes a new task from a finished one, optionally from a later phase on,
+    in the same session.
     """
     WaitTask: _aio.UnaryUnaryMultiCallable[_service_pb2.WaitTaskRequest, _service_pb2.WaitTaskResponse]  # type: ignore[assignment]
     """Long poll: returns when the condition holds or `timeout` passes, whichever
@@ -110,6 +143,15 @@ class AgentRuntimeAsyncStub(AgentRuntimeStub):
     OK after a `closed`; an end without `closed` means the transport broke, and
     the caller reconnects with the last sequence it saw. Dropping the stream
     never changes the task.
+    """
+    WatchTasks: _aio.UnaryStreamMultiCallable[_service_pb2.WatchTasksRequest, _service_pb2.WatchTasksResponse]  # type: ignore[assignment]
+    """Follows every task that matches a filter, from a resume token.
+
+    Tasks that match come first, each as it stands; then their events. A task
+    that comes to match later is sent as it stands, too. The stream ends with
+    OK after a `closed`. OUT_OF_RANGE for a token that this server cannot
+    resume from (it is too old, or of an earlier life of the server): start
+    over without one.
     """
     ListTaskEvents: _aio.UnaryUnaryMultiCallable[_service_pb2.ListTaskEventsRequest, _service_pb2.ListTaskEventsResponse]  # type: ignore[assignment]
     """Pages through a task's recorded events, for callers that cannot stream."""
@@ -155,7 +197,27 @@ class AgentRuntimeServicer(metaclass=_abc_1.ABCMeta):
         request: _service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListTasksResponse, _abc.Awaitable[_service_pb2.ListTasksResponse]]:
-        """Lists the caller's tasks, newest first."""
+        """Lists the caller's tasks, newest first unless `order_by` says otherwise."""
+
+    @_abc_1.abstractmethod
+    def UpdateTask(
+        self,
+        request: _service_pb2.UpdateTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.UpdateTaskResponse, _abc.Awaitable[_service_pb2.UpdateTaskResponse]]:
+        """Changes the mutable fields of a task: labels, priority, timeouts and
+        expiration.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteTask(
+        self,
+        request: _service_pb2.DeleteTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.DeleteTaskResponse, _abc.Awaitable[_service_pb2.DeleteTaskResponse]]:
+        """Removes a finished task with its events and artifacts; its session stays.
+        FAILED_PRECONDITION while the task is not done.
+        """
 
     @_abc_1.abstractmethod
     def CancelTask(
@@ -166,6 +228,16 @@ class AgentRuntimeServicer(metaclass=_abc_1.ABCMeta):
         """Asks for a task to stop. Idempotent: never an error for a task that is
         already stopping or done. The task reads CANCELLED only after every process
         it started is gone.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryTask(
+        self,
+        request: _service_pb2.RetryTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.RetryTaskResponse, _abc.Awaitable[_service_pb2.RetryTaskResponse]]:
+        """Makes a new task from a finished one, optionally from a later phase on,
+        in the same session.
         """
 
     @_abc_1.abstractmethod
@@ -191,6 +263,21 @@ class AgentRuntimeServicer(metaclass=_abc_1.ABCMeta):
         OK after a `closed`; an end without `closed` means the transport broke, and
         the caller reconnects with the last sequence it saw. Dropping the stream
         never changes the task.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchTasks(
+        self,
+        request: _service_pb2.WatchTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_service_pb2.WatchTasksResponse], _abc.AsyncIterator[_service_pb2.WatchTasksResponse]]:
+        """Follows every task that matches a filter, from a resume token.
+
+        Tasks that match come first, each as it stands; then their events. A task
+        that comes to match later is sent as it stands, too. The stream ends with
+        OK after a `closed`. OUT_OF_RANGE for a token that this server cannot
+        resume from (it is too old, or of an earlier life of the server): start
+        over without one.
         """
 
     @_abc_1.abstractmethod
@@ -250,23 +337,89 @@ class SessionServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SessionServiceAsyncStub: ...
+    CreateSession: _grpc.UnaryUnaryMultiCallable[_service_pb2.CreateSessionRequest, _service_pb2.CreateSessionResponse]
+    """Makes an empty session, to upload files into before a task."""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListSessionsRequest, _service_pb2.ListSessionsResponse]
+    """Lists the caller's sessions, newest first."""
+    GetSession: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetSessionRequest, _service_pb2.GetSessionResponse]
+    """Returns one session."""
+    DeleteSession: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteSessionRequest, _service_pb2.DeleteSessionResponse]
+    """Removes a session and its files. FAILED_PRECONDITION while a task uses it."""
     ListSessionFiles: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListSessionFilesRequest, _service_pb2.ListSessionFilesResponse]
     """Lists files below a directory of the session."""
     ReadSessionFile: _grpc.UnaryStreamMultiCallable[_service_pb2.ReadSessionFileRequest, _service_pb2.ReadSessionFileResponse]
     """Streams one file's bytes from any offset."""
+    WriteSessionFile: _grpc.StreamUnaryMultiCallable[_service_pb2.WriteSessionFileRequest, _service_pb2.WriteSessionFileResponse]
+    """Puts one file into the session: tests to run, a plan, fixtures. Nothing is
+    visible until the last chunk is checked against its digest.
+    FAILED_PRECONDITION while a task works in the session.
+    """
+    ArchiveSession: _grpc.UnaryStreamMultiCallable[_service_pb2.ArchiveSessionRequest, _service_pb2.ArchiveSessionResponse]
+    """Streams the whole session as one archive, without dependencies and stored
+    browser state. FAILED_PRECONDITION while a task works in the session.
+    """
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
     """Workspaces that outlive single tasks."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateSession: _aio.UnaryUnaryMultiCallable[_service_pb2.CreateSessionRequest, _service_pb2.CreateSessionResponse]  # type: ignore[assignment]
+    """Makes an empty session, to upload files into before a task."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_service_pb2.ListSessionsRequest, _service_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Lists the caller's sessions, newest first."""
+    GetSession: _aio.UnaryUnaryMultiCallable[_service_pb2.GetSessionRequest, _service_pb2.GetSessionResponse]  # type: ignore[assignment]
+    """Returns one session."""
+    DeleteSession: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteSessionRequest, _service_pb2.DeleteSessionResponse]  # type: ignore[assignment]
+    """Removes a session and its files. FAILED_PRECONDITION while a task uses it."""
     ListSessionFiles: _aio.UnaryUnaryMultiCallable[_service_pb2.ListSessionFilesRequest, _service_pb2.ListSessionFilesResponse]  # type: ignore[assignment]
     """Lists files below a directory of the session."""
     ReadSessionFile: _aio.UnaryStreamMultiCallable[_service_pb2.ReadSessionFileRequest, _service_pb2.ReadSessionFileResponse]  # type: ignore[assignment]
     """Streams one file's bytes from any offset."""
+    WriteSessionFile: _aio.StreamUnaryMultiCallable[_service_pb2.WriteSessionFileRequest, _service_pb2.WriteSessionFileResponse]  # type: ignore[assignment]
+    """Puts one file into the session: tests to run, a plan, fixtures. Nothing is
+    visible until the last chunk is checked against its digest.
+    FAILED_PRECONDITION while a task works in the session.
+    """
+    ArchiveSession: _aio.UnaryStreamMultiCallable[_service_pb2.ArchiveSessionRequest, _service_pb2.ArchiveSessionResponse]  # type: ignore[assignment]
+    """Streams the whole session as one archive, without dependencies and stored
+    browser state. FAILED_PRECONDITION while a task works in the session.
+    """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Workspaces that outlive single tasks."""
+
+    @_abc_1.abstractmethod
+    def CreateSession(
+        self,
+        request: _service_pb2.CreateSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.CreateSessionResponse, _abc.Awaitable[_service_pb2.CreateSessionResponse]]:
+        """Makes an empty session, to upload files into before a task."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _service_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListSessionsResponse, _abc.Awaitable[_service_pb2.ListSessionsResponse]]:
+        """Lists the caller's sessions, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetSession(
+        self,
+        request: _service_pb2.GetSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetSessionResponse, _abc.Awaitable[_service_pb2.GetSessionResponse]]:
+        """Returns one session."""
+
+    @_abc_1.abstractmethod
+    def DeleteSession(
+        self,
+        request: _service_pb2.DeleteSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.DeleteSessionResponse, _abc.Awaitable[_service_pb2.DeleteSessionResponse]]:
+        """Removes a session and its files. FAILED_PRECONDITION while a task uses it."""
 
     @_abc_1.abstractmethod
     def ListSessionFiles(
@@ -283,5 +436,26 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_service_pb2.ReadSessionFileResponse], _abc.AsyncIterator[_service_pb2.ReadSessionFileResponse]]:
         """Streams one file's bytes from any offset."""
+
+    @_abc_1.abstractmethod
+    def WriteSessionFile(
+        self,
+        request_iterator: _MaybeAsyncIterator[_service_pb2.WriteSessionFileRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.WriteSessionFileResponse, _abc.Awaitable[_service_pb2.WriteSessionFileResponse]]:
+        """Puts one file into the session: tests to run, a plan, fixtures. Nothing is
+        visible until the last chunk is checked against its digest.
+        FAILED_PRECONDITION while a task works in the session.
+        """
+
+    @_abc_1.abstractmethod
+    def ArchiveSession(
+        self,
+        request: _service_pb2.ArchiveSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_service_pb2.ArchiveSessionResponse], _abc.AsyncIterator[_service_pb2.ArchiveSessionResponse]]:
+        """Streams the whole session as one archive, without dependencies and stored
+        browser state. FAILED_PRECONDITION while a task works in the session.
+        """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,13 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61gent_runtime/v1/session.proto\x12\x10\x61gent_runtime.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x01\n\x0bSessionFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdirectory\x18\x05 \x01(\x08\x12\x12\n\nmedia_type\x18\x07 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61gent_runtime/v1/session.proto\x12\x10\x61gent_runtime.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x01\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x63tive_task_id\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x12\n\nfile_count\x18\x04 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa5\x01\n\x0bSessionFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12/\n\x0bupdate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdirectory\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x12\n\nmedia_type\x18\x07 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agent_runtime.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONFILE']._serialized_start=86
-  _globals['_SESSIONFILE']._serialized_end=235
+  _globals['_SESSION']._serialized_start=86
+  _globals['_SESSION']._serialized_end=318
+  _globals['_SESSIONFILE']._serialized_start=321
+  _globals['_SESSIONFILE']._serialized_end=486
 # @@protoc_insertion_point(module_scope)

@@ -18,6 +18,54 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class Session(_message.Message):
+    """A workspace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ACTIVE_TASK_ID_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    FILE_COUNT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    active_task_id: _builtins.str
+    """Task that holds it now."""
+    size_bytes: _builtins.int
+    """Of all files, dependencies excluded."""
+    file_count: _builtins.int
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When a task or an upload last changed it."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it may be removed, unless it is used again before."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        active_task_id: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        file_count: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "update_time", b"update_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_task_id", b"active_task_id", "create_time", b"create_time", "expire_time", b"expire_time", "file_count", b"file_count", "id", b"id", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Session: _TypeAlias = Session  # noqa: Y015
+
+@_typing.final
 class SessionFile(_message.Message):
     """A file of a session."""
 
@@ -28,12 +76,15 @@ class SessionFile(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     DIRECTORY_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     path: _builtins.str
     """Relative to the session, with forward slashes."""
     size_bytes: _builtins.int
     directory: _builtins.bool
+    sha256: _builtins.str
+    """Set by WriteSessionFile only."""
     media_type: _builtins.str
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
@@ -45,11 +96,12 @@ class SessionFile(_message.Message):
         size_bytes: _builtins.int = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         directory: _builtins.bool = ...,
+        sha256: _builtins.str = ...,
         media_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "media_type", b"media_type", "name", b"name", "path", b"path", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory", "media_type", b"media_type", "name", b"name", "path", b"path", "sha256", b"sha256", "size_bytes", b"size_bytes", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

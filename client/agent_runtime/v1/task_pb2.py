@@ -30,13 +30,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gent_runtime/v1/task.proto\x12\x10\x61gent_runtime.v1\x1a\"agent_runtime/v1/test_result.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa2\x07\n\x04Task\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12>\n\ttask_type\x18\x02 \x01(\x0e\x32\x1a.agent_runtime.v1.TaskTypeB\x0f\xe2\x41\x02\x02\x05\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12G\n\rconfiguration\x18\x03 \x01(\x0b\x32#.agent_runtime.v1.TaskConfigurationB\x0b\xe2\x41\x02\x02\x05\xbaH\x03\xc8\x01\x01\x12\x43\n\nsession_id\x18\x04 \x01(\tB/\xe2\x41\x01\x05\xbaH(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$\xd8\x01\x01\x12\x1b\n\x08priority\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\x12\x32\n\x06status\x18\x15 \x01(\x0e\x32\x1c.agent_runtime.v1.TaskStatusB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x64one\x18\x16 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x38\n\rcurrent_phase\x18\x17 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhaseB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63urrent_activity\x18\x18 \x01(\tB\x04\xe2\x41\x01\x03\x12\x36\n\x08progress\x18\x19 \x01(\x0b\x32\x1e.agent_runtime.v1.TaskProgressB\x04\xe2\x41\x01\x03\x12\x31\n\x05queue\x18\x1a \x01(\x0b\x32\x1c.agent_runtime.v1.QueueStateB\x04\xe2\x41\x01\x03\x12\x32\n\x06result\x18\x1c \x01(\x0b\x32\x1c.agent_runtime.v1.TaskResultB\x04\xe2\x41\x01\x03\x12\x30\n\x05\x65rror\x18\x1d \x01(\x0b\x32\x1b.agent_runtime.v1.TaskErrorB\x04\xe2\x41\x01\x03\x12:\n\x0c\x63\x61ncellation\x18  \x01(\x0b\x32\x1e.agent_runtime.v1.CancellationB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18! \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18& \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\' \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18( \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18) \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xe9\x02\n\x11TaskConfiguration\x12\xa9\x01\n\x07\x61pp_url\x18\x01 \x01(\tB\x97\x01\xe2\x41\x01\x02\xbaH\x8f\x01r\x03\x18\x80\x10\xba\x01\x86\x01\n\x0c\x61pp_url.http\x12\x37must be an absolute http or https URL without user info\x1a=this.isUri() && this.matches(\'^https?://[^/?#@]+([/?#].*)?$\')\x12)\n\x07sign_in\x18\x02 \x01(\x0b\x32\x18.agent_runtime.v1.SignIn\x12\x1f\n\x0cinstructions\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12-\n\x05\x61gent\x18\x04 \x01(\x0b\x32\x1e.agent_runtime.v1.AgentOptions\x12-\n\x03run\x18\x05 \x01(\x0b\x32 .agent_runtime.v1.TestRunOptions\"\x96\x02\n\x06SignIn\x12\x38\n\x06method\x18\x01 \x01(\x0e\x32\x1e.agent_runtime.v1.SignInMethodB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08username\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x1e\n\x08password\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x04\xbaH\x05r\x03\x18\xe8\x07:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n\x10sign_in.complete\x12\x38method USERNAME_PASSWORD needs a username and a password\x1a@this.method != 2 || (this.username != \'\' && this.password != \'\')\"Z\n\x0c\x41gentOptions\x12\x17\n\x06\x64river\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x31\n\x07\x65xplore\x18\x04 \x01(\x0b\x32 .agent_runtime.v1.ExploreOptions\"\x8c\x01\n\x0e\x45xploreOptions\x12\x1e\n\nmax_states\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12?\n\x0cmax_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05\x32\x00\x12\x19\n\x11\x61llow_destructive\x18\x05 \x01(\x08\"\xec\x01\n\x0eTestRunOptions\x12&\n\ntest_paths\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x08\x12\"\n\x08projects\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x14\"\x06r\x04\x10\x01\x18\x64\x12\x16\n\x04grep\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x1a\n\x07retries\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\n(\x00\x12\x1a\n\x07workers\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18@(\x00\x12>\n\x0ctest_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\x90\x1c*\x00\">\n\x0cTaskProgress\x12\x11\n\tcompleted\x18\x01 \x01(\x05\x12\r\n\x05total\x18\x02 \x01(\x05\x12\x0c\n\x04unit\x18\x03 \x01(\t\"C\n\nQueueState\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x0e\n\x06length\x18\x02 \x01(\x05\x12\x13\n\x0bwaiting_for\x18\x04 \x01(\t\"\x9f\x01\n\tTaskError\x12/\n\x06reason\x18\x01 \x01(\x0e\x32\x1f.agent_runtime.v1.FailureReason\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12*\n\x05phase\x18\x03 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12\x11\n\tretryable\x18\x04 \x01(\x08\"P\n\x0c\x43\x61ncellation\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x30\n\x0crequest_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfd\x01\n\nTaskResult\x12.\n\x07verdict\x18\x01 \x01(\x0e\x32\x1d.agent_runtime.v1.TestVerdict\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.agent_runtime.v1.TestSummary\x12\x18\n\x10summary_markdown\x18\x03 \x01(\t\x12\x18\n\x10plan_artifact_id\x18\x04 \x01(\t\x12\x1a\n\x12report_artifact_id\x18\x05 \x01(\t\x12\x12\n\ntest_paths\x18\x06 \x03(\t\x12+\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x19.agent_runtime.v1.Finding*|\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_TYPE_COMPLETE\x10\x01\x12\x12\n\x0eTASK_TYPE_PLAN\x10\x02\x12\x16\n\x12TASK_TYPE_GENERATE\x10\x03\x12\x11\n\rTASK_TYPE_RUN\x10\x04*\xc5\x01\n\nTaskStatus\x12\x1b\n\x17TASK_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_STATUS_PENDING\x10\x01\x12\x17\n\x13TASK_STATUS_RUNNING\x10\x02\x12\x19\n\x15TASK_STATUS_COMPLETED\x10\x03\x12\x16\n\x12TASK_STATUS_FAILED\x10\x04\x12\x19\n\x15TASK_STATUS_CANCELLED\x10\x05\x12\x1a\n\x16TASK_STATUS_CANCELLING\x10\x06*\xb4\x01\n\tTaskPhase\x12\x1a\n\x16TASK_PHASE_UNSPECIFIED\x10\x00\x12\x18\n\x14TASK_PHASE_PREPARING\x10\x01\x12\x17\n\x13TASK_PHASE_PLANNING\x10\x02\x12\x1f\n\x1bTASK_PHASE_GENERATING_TESTS\x10\x03\x12\x1c\n\x18TASK_PHASE_RUNNING_TESTS\x10\x04\x12\x19\n\x15TASK_PHASE_COLLECTING\x10\x06*\x90\x01\n\x0bTestVerdict\x12\x1c\n\x18TEST_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n\x13TEST_VERDICT_PASSED\x10\x01\x12\x17\n\x13TEST_VERDICT_FAILED\x10\x02\x12\x16\n\x12TEST_VERDICT_FLAKY\x10\x03\x12\x19\n\x15TEST_VERDICT_NO_TESTS\x10\x04*\xe6\x02\n\rFailureReason\x12\x1e\n\x1a\x46\x41ILURE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x46\x41ILURE_REASON_AGENT_ERROR\x10\x01\x12\"\n\x1e\x46\x41ILURE_REASON_APP_UNREACHABLE\x10\x03\x12!\n\x1d\x46\x41ILURE_REASON_SIGN_IN_FAILED\x10\x04\x12!\n\x1d\x46\x41ILURE_REASON_RUNNER_CRASHED\x10\x05\x12\x1e\n\x1a\x46\x41ILURE_REASON_WORKER_LOST\x10\x06\x12#\n\x1f\x46\x41ILURE_REASON_OUT_OF_RESOURCES\x10\x0c\x12\"\n\x1e\x46\x41ILURE_REASON_BROWSER_MISSING\x10\r\x12\x1c\n\x18\x46\x41ILURE_REASON_DISK_FULL\x10\x0e\x12$\n FAILURE_REASON_NOTHING_GENERATED\x10\x10*m\n\x0cSignInMethod\x12\x1e\n\x1aSIGN_IN_METHOD_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGN_IN_METHOD_NONE\x10\x01\x12$\n SIGN_IN_METHOD_USERNAME_PASSWORD\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61gent_runtime/v1/task.proto\x12\x10\x61gent_runtime.v1\x1a\"agent_runtime/v1/test_result.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xbd\x0b\n\x04Task\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12>\n\ttask_type\x18\x02 \x01(\x0e\x32\x1a.agent_runtime.v1.TaskTypeB\x0f\xe2\x41\x02\x02\x05\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12G\n\rconfiguration\x18\x03 \x01(\x0b\x32#.agent_runtime.v1.TaskConfigurationB\x0b\xe2\x41\x02\x02\x05\xbaH\x03\xc8\x01\x01\x12\x43\n\nsession_id\x18\x04 \x01(\tB/\xe2\x41\x01\x05\xbaH(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$\xd8\x01\x01\x12\"\n\x0c\x66rom_task_id\x18\x0e \x01(\tB\x0c\xe2\x41\x01\x05\xbaH\x05r\x03\x18\x80\x01\x12y\n\x06labels\x18\x05 \x03(\x0b\x32\".agent_runtime.v1.Task.LabelsEntryBE\xbaHB\x9a\x01?\x10@\"4r220^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$*\x05r\x03\x18\x80\x02\x12\x1b\n\x08priority\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x05(\x00\x12\x30\n\x08timeouts\x18\x07 \x01(\x0b\x32\x1e.agent_runtime.v1.TaskTimeouts\x12\x33\n\x0cretry_policy\x18\x08 \x01(\x0b\x32\x1d.agent_runtime.v1.RetryPolicy\x12\x31\n\x0b\x65xpire_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12>\n\x03ttl\x18\r \x01(\x0b\x32\x19.google.protobuf.DurationB\x14\xe2\x41\x01\x04\xbaH\r\xaa\x01\n\"\x06\x08\xc0\x9d\xbd\x96\x01*\x00H\x00\x12\x32\n\x06status\x18\x15 \x01(\x0e\x32\x1c.agent_runtime.v1.TaskStatusB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x64one\x18\x16 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x38\n\rcurrent_phase\x18\x17 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhaseB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x63urrent_activity\x18\x18 \x01(\tB\x04\xe2\x41\x01\x03\x12\x36\n\x08progress\x18\x19 \x01(\x0b\x32\x1e.agent_runtime.v1.TaskProgressB\x04\xe2\x41\x01\x03\x12\x31\n\x05queue\x18\x1a \x01(\x0b\x32\x1c.agent_runtime.v1.QueueStateB\x04\xe2\x41\x01\x03\x12\x35\n\x08\x61ttempts\x18\x1b \x03(\x0b\x32\x1d.agent_runtime.v1.TaskAttemptB\x04\xe2\x41\x01\x03\x12\x32\n\x06result\x18\x1c \x01(\x0b\x32\x1c.agent_runtime.v1.TaskResultB\x04\xe2\x41\x01\x03\x12\x30\n\x05\x65rror\x18\x1d \x01(\x0b\x32\x1b.agent_runtime.v1.TaskErrorB\x04\xe2\x41\x01\x03\x12:\n\x0c\x63\x61ncellation\x18  \x01(\x0b\x32\x1e.agent_runtime.v1.CancellationB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18! \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\" \x01(\t\x12\x1e\n\x10retry_of_task_id\x18$ \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18& \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\' \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18( \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18) \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\nexpiration\"\xe9\x02\n\x11TaskConfiguration\x12\xa9\x01\n\x07\x61pp_url\x18\x01 \x01(\tB\x97\x01\xe2\x41\x01\x02\xbaH\x8f\x01r\x03\x18\x80\x10\xba\x01\x86\x01\n\x0c\x61pp_url.http\x12\x37must be an absolute http or https URL without user info\x1a=this.isUri() && this.matches(\'^https?://[^/?#@]+([/?#].*)?$\')\x12)\n\x07sign_in\x18\x02 \x01(\x0b\x32\x18.agent_runtime.v1.SignIn\x12\x1f\n\x0cinstructions\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01\x12-\n\x05\x61gent\x18\x04 \x01(\x0b\x32\x1e.agent_runtime.v1.AgentOptions\x12-\n\x03run\x18\x05 \x01(\x0b\x32 .agent_runtime.v1.TestRunOptions\"\x96\x02\n\x06SignIn\x12\x38\n\x06method\x18\x01 \x01(\x0e\x32\x1e.agent_runtime.v1.SignInMethodB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08username\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x1e\n\x08password\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x04\xbaH\x05r\x03\x18\xe8\x07:\x95\x01\xbaH\x91\x01\x1a\x8e\x01\n\x10sign_in.complete\x12\x38method USERNAME_PASSWORD needs a username and a password\x1a@this.method != 2 || (this.username != \'\' && this.password != \'\')\"Z\n\x0c\x41gentOptions\x12\x17\n\x06\x64river\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x31\n\x07\x65xplore\x18\x04 \x01(\x0b\x32 .agent_runtime.v1.ExploreOptions\"\x8c\x01\n\x0e\x45xploreOptions\x12\x1e\n\nmax_states\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12?\n\x0cmax_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05\x32\x00\x12\x19\n\x11\x61llow_destructive\x18\x05 \x01(\x08\"\xec\x01\n\x0eTestRunOptions\x12&\n\ntest_paths\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07\"\x07r\x05\x10\x01\x18\x80\x08\x12\"\n\x08projects\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x14\"\x06r\x04\x10\x01\x18\x64\x12\x16\n\x04grep\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x1a\n\x07retries\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\n(\x00\x12\x1a\n\x07workers\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18@(\x00\x12>\n\x0ctest_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\x90\x1c*\x00\"\xd5\x01\n\x0cTaskTimeouts\x12\x41\n\rqueue_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\xe0\x8f\x86\x0f*\x00\x12?\n\x0brun_timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\xe0\x8f\x86\x0f*\x00\x12\x41\n\rtotal_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\xe0\x8f\x86\x0f*\x00\"\xea\x01\n\x0bRetryPolicy\x12\x1f\n\x0cmax_attempts\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\n(\x00\x12\x42\n\x0finitial_backoff\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05*\x00\x12>\n\x0bmax_backoff\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0e\xbaH\x0b\xaa\x01\x08\"\x04\x08\x80\xa3\x05*\x00\x12\x36\n\x12\x62\x61\x63koff_multiplier\x18\x04 \x01(\x01\x42\x1a\xbaH\x17\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\xf0?\xd8\x01\x01\">\n\x0cTaskProgress\x12\x11\n\tcompleted\x18\x01 \x01(\x05\x12\r\n\x05total\x18\x02 \x01(\x05\x12\x0c\n\x04unit\x18\x03 \x01(\t\"C\n\nQueueState\x12\x10\n\x08position\x18\x01 \x01(\x05\x12\x0e\n\x06length\x18\x02 \x01(\x05\x12\x13\n\x0bwaiting_for\x18\x04 \x01(\t\"\xd7\x01\n\x0bTaskAttempt\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x1b.agent_runtime.v1.TaskError\x12.\n\nretry_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\tTaskError\x12/\n\x06reason\x18\x01 \x01(\x0e\x32\x1f.agent_runtime.v1.FailureReason\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12*\n\x05phase\x18\x03 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12\x11\n\tretryable\x18\x04 \x01(\x08\"|\n\x0c\x43\x61ncellation\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x30\n\x0crequest_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x04mode\x18\x04 \x01(\x0e\x32\x1c.agent_runtime.v1.CancelMode\"\xfd\x01\n\nTaskResult\x12.\n\x07verdict\x18\x01 \x01(\x0e\x32\x1d.agent_runtime.v1.TestVerdict\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1d.agent_runtime.v1.TestSummary\x12\x18\n\x10summary_markdown\x18\x03 \x01(\t\x12\x18\n\x10plan_artifact_id\x18\x04 \x01(\t\x12\x1a\n\x12report_artifact_id\x18\x05 \x01(\t\x12\x12\n\ntest_paths\x18\x06 \x03(\t\x12+\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x19.agent_runtime.v1.Finding*|\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_TYPE_COMPLETE\x10\x01\x12\x12\n\x0eTASK_TYPE_PLAN\x10\x02\x12\x16\n\x12TASK_TYPE_GENERATE\x10\x03\x12\x11\n\rTASK_TYPE_RUN\x10\x04*\xc5\x01\n\nTaskStatus\x12\x1b\n\x17TASK_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_STATUS_PENDING\x10\x01\x12\x17\n\x13TASK_STATUS_RUNNING\x10\x02\x12\x19\n\x15TASK_STATUS_COMPLETED\x10\x03\x12\x16\n\x12TASK_STATUS_FAILED\x10\x04\x12\x19\n\x15TASK_STATUS_CANCELLED\x10\x05\x12\x1a\n\x16TASK_STATUS_CANCELLING\x10\x06*\xb4\x01\n\tTaskPhase\x12\x1a\n\x16TASK_PHASE_UNSPECIFIED\x10\x00\x12\x18\n\x14TASK_PHASE_PREPARING\x10\x01\x12\x17\n\x13TASK_PHASE_PLANNING\x10\x02\x12\x1f\n\x1bTASK_PHASE_GENERATING_TESTS\x10\x03\x12\x1c\n\x18TASK_PHASE_RUNNING_TESTS\x10\x04\x12\x19\n\x15TASK_PHASE_COLLECTING\x10\x06*\x90\x01\n\x0bTestVerdict\x12\x1c\n\x18TEST_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n\x13TEST_VERDICT_PASSED\x10\x01\x12\x17\n\x13TEST_VERDICT_FAILED\x10\x02\x12\x16\n\x12TEST_VERDICT_FLAKY\x10\x03\x12\x19\n\x15TEST_VERDICT_NO_TESTS\x10\x04*\xca\x03\n\rFailureReason\x12\x1e\n\x1a\x46\x41ILURE_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x46\x41ILURE_REASON_AGENT_ERROR\x10\x01\x12\"\n\x1e\x46\x41ILURE_REASON_APP_UNREACHABLE\x10\x03\x12!\n\x1d\x46\x41ILURE_REASON_SIGN_IN_FAILED\x10\x04\x12!\n\x1d\x46\x41ILURE_REASON_RUNNER_CRASHED\x10\x05\x12\x1e\n\x1a\x46\x41ILURE_REASON_WORKER_LOST\x10\x06\x12 \n\x1c\x46\x41ILURE_REASON_QUEUE_TIMEOUT\x10\x07\x12\x1e\n\x1a\x46\x41ILURE_REASON_RUN_TIMEOUT\x10\x08\x12#\n\x1f\x46\x41ILURE_REASON_OUT_OF_RESOURCES\x10\x0c\x12\"\n\x1e\x46\x41ILURE_REASON_BROWSER_MISSING\x10\r\x12\x1c\n\x18\x46\x41ILURE_REASON_DISK_FULL\x10\x0e\x12 \n\x1c\x46\x41ILURE_REASON_TOTAL_TIMEOUT\x10\x0f\x12$\n FAILURE_REASON_NOTHING_GENERATED\x10\x10*Z\n\nCancelMode\x12\x1b\n\x17\x43\x41NCEL_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41NCEL_MODE_GRACEFUL\x10\x01\x12\x15\n\x11\x43\x41NCEL_MODE_FORCE\x10\x02*m\n\x0cSignInMethod\x12\x1e\n\x1aSIGN_IN_METHOD_UNSPECIFIED\x10\x00\x12\x17\n\x13SIGN_IN_METHOD_NONE\x10\x01\x12$\n SIGN_IN_METHOD_USERNAME_PASSWORD\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agent_runtime.v1.task_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TASK_LABELSENTRY']._loaded_options = None
+  _globals['_TASK_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_TASK'].fields_by_name['id']._loaded_options = None
   _globals['_TASK'].fields_by_name['id']._serialized_options = b'\342A\001\010'
   _globals['_TASK'].fields_by_name['task_type']._loaded_options = None
@@ -45,8 +47,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASK'].fields_by_name['configuration']._serialized_options = b'\342A\002\002\005\272H\003\310\001\001'
   _globals['_TASK'].fields_by_name['session_id']._loaded_options = None
   _globals['_TASK'].fields_by_name['session_id']._serialized_options = b'\342A\001\005\272H(r#2!^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$\330\001\001'
+  _globals['_TASK'].fields_by_name['from_task_id']._loaded_options = None
+  _globals['_TASK'].fields_by_name['from_task_id']._serialized_options = b'\342A\001\005\272H\005r\003\030\200\001'
+  _globals['_TASK'].fields_by_name['labels']._loaded_options = None
+  _globals['_TASK'].fields_by_name['labels']._serialized_options = b'\272HB\232\001?\020@\"4r220^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$*\005r\003\030\200\002'
   _globals['_TASK'].fields_by_name['priority']._loaded_options = None
   _globals['_TASK'].fields_by_name['priority']._serialized_options = b'\272H\006\032\004\030\005(\000'
+  _globals['_TASK'].fields_by_name['ttl']._loaded_options = None
+  _globals['_TASK'].fields_by_name['ttl']._serialized_options = b'\342A\001\004\272H\r\252\001\n\"\006\010\300\235\275\226\001*\000'
   _globals['_TASK'].fields_by_name['status']._loaded_options = None
   _globals['_TASK'].fields_by_name['status']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['done']._loaded_options = None
@@ -59,6 +67,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASK'].fields_by_name['progress']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['queue']._loaded_options = None
   _globals['_TASK'].fields_by_name['queue']._serialized_options = b'\342A\001\003'
+  _globals['_TASK'].fields_by_name['attempts']._loaded_options = None
+  _globals['_TASK'].fields_by_name['attempts']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['result']._loaded_options = None
   _globals['_TASK'].fields_by_name['result']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['error']._loaded_options = None
@@ -67,6 +77,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASK'].fields_by_name['cancellation']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['sequence']._loaded_options = None
   _globals['_TASK'].fields_by_name['sequence']._serialized_options = b'\342A\001\003'
+  _globals['_TASK'].fields_by_name['retry_of_task_id']._loaded_options = None
+  _globals['_TASK'].fields_by_name['retry_of_task_id']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['create_time']._loaded_options = None
   _globals['_TASK'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_TASK'].fields_by_name['start_time']._loaded_options = None
@@ -105,38 +117,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TESTRUNOPTIONS'].fields_by_name['workers']._serialized_options = b'\272H\006\032\004\030@(\000'
   _globals['_TESTRUNOPTIONS'].fields_by_name['test_timeout']._loaded_options = None
   _globals['_TESTRUNOPTIONS'].fields_by_name['test_timeout']._serialized_options = b'\272H\n\252\001\007\"\003\010\220\034*\000'
-  _globals['_TASKTYPE']._serialized_start=2922
-  _globals['_TASKTYPE']._serialized_end=3046
-  _globals['_TASKSTATUS']._serialized_start=3049
-  _globals['_TASKSTATUS']._serialized_end=3246
-  _globals['_TASKPHASE']._serialized_start=3249
-  _globals['_TASKPHASE']._serialized_end=3429
-  _globals['_TESTVERDICT']._serialized_start=3432
-  _globals['_TESTVERDICT']._serialized_end=3576
-  _globals['_FAILUREREASON']._serialized_start=3579
-  _globals['_FAILUREREASON']._serialized_end=3937
-  _globals['_SIGNINMETHOD']._serialized_start=3939
-  _globals['_SIGNINMETHOD']._serialized_end=4048
+  _globals['_TASKTIMEOUTS'].fields_by_name['queue_timeout']._loaded_options = None
+  _globals['_TASKTIMEOUTS'].fields_by_name['queue_timeout']._serialized_options = b'\272H\014\252\001\t\"\005\010\340\217\206\017*\000'
+  _globals['_TASKTIMEOUTS'].fields_by_name['run_timeout']._loaded_options = None
+  _globals['_TASKTIMEOUTS'].fields_by_name['run_timeout']._serialized_options = b'\272H\014\252\001\t\"\005\010\340\217\206\017*\000'
+  _globals['_TASKTIMEOUTS'].fields_by_name['total_timeout']._loaded_options = None
+  _globals['_TASKTIMEOUTS'].fields_by_name['total_timeout']._serialized_options = b'\272H\014\252\001\t\"\005\010\340\217\206\017*\000'
+  _globals['_RETRYPOLICY'].fields_by_name['max_attempts']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['max_attempts']._serialized_options = b'\272H\006\032\004\030\n(\000'
+  _globals['_RETRYPOLICY'].fields_by_name['initial_backoff']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['initial_backoff']._serialized_options = b'\272H\013\252\001\010\"\004\010\200\243\005*\000'
+  _globals['_RETRYPOLICY'].fields_by_name['max_backoff']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['max_backoff']._serialized_options = b'\272H\013\252\001\010\"\004\010\200\243\005*\000'
+  _globals['_RETRYPOLICY'].fields_by_name['backoff_multiplier']._loaded_options = None
+  _globals['_RETRYPOLICY'].fields_by_name['backoff_multiplier']._serialized_options = b'\272H\027\022\022\031\000\000\000\000\000\000Y@)\000\000\000\000\000\000\360?\330\001\001'
+  _globals['_TASKTYPE']._serialized_start=4176
+  _globals['_TASKTYPE']._serialized_end=4300
+  _globals['_TASKSTATUS']._serialized_start=4303
+  _globals['_TASKSTATUS']._serialized_end=4500
+  _globals['_TASKPHASE']._serialized_start=4503
+  _globals['_TASKPHASE']._serialized_end=4683
+  _globals['_TESTVERDICT']._serialized_start=4686
+  _globals['_TESTVERDICT']._serialized_end=4830
+  _globals['_FAILUREREASON']._serialized_start=4833
+  _globals['_FAILUREREASON']._serialized_end=5291
+  _globals['_CANCELMODE']._serialized_start=5293
+  _globals['_CANCELMODE']._serialized_end=5383
+  _globals['_SIGNINMETHOD']._serialized_start=5385
+  _globals['_SIGNINMETHOD']._serialized_end=5494
   _globals['_TASK']._serialized_start=238
-  _globals['_TASK']._serialized_end=1168
-  _globals['_TASKCONFIGURATION']._serialized_start=1171
-  _globals['_TASKCONFIGURATION']._serialized_end=1532
-  _globals['_SIGNIN']._serialized_start=1535
-  _globals['_SIGNIN']._serialized_end=1813
-  _globals['_AGENTOPTIONS']._serialized_start=1815
-  _globals['_AGENTOPTIONS']._serialized_end=1905
-  _globals['_EXPLOREOPTIONS']._serialized_start=1908
-  _globals['_EXPLOREOPTIONS']._serialized_end=2048
-  _globals['_TESTRUNOPTIONS']._serialized_start=2051
-  _globals['_TESTRUNOPTIONS']._serialized_end=2287
-  _globals['_TASKPROGRESS']._serialized_start=2289
-  _globals['_TASKPROGRESS']._serialized_end=2351
-  _globals['_QUEUESTATE']._serialized_start=2353
-  _globals['_QUEUESTATE']._serialized_end=2420
-  _globals['_TASKERROR']._serialized_start=2423
-  _globals['_TASKERROR']._serialized_end=2582
-  _globals['_CANCELLATION']._serialized_start=2584
-  _globals['_CANCELLATION']._serialized_end=2664
-  _globals['_TASKRESULT']._serialized_start=2667
-  _globals['_TASKRESULT']._serialized_end=2920
+  _globals['_TASK']._serialized_end=1707
+  _globals['_TASK_LABELSENTRY']._serialized_start=1648
+  _globals['_TASK_LABELSENTRY']._serialized_end=1693
+  _globals['_TASKCONFIGURATION']._serialized_start=1710
+  _globals['_TASKCONFIGURATION']._serialized_end=2071
+  _globals['_SIGNIN']._serialized_start=2074
+  _globals['_SIGNIN']._serialized_end=2352
+  _globals['_AGENTOPTIONS']._serialized_start=2354
+  _globals['_AGENTOPTIONS']._serialized_end=2444
+  _globals['_EXPLOREOPTIONS']._serialized_start=2447
+  _globals['_EXPLOREOPTIONS']._serialized_end=2587
+  _globals['_TESTRUNOPTIONS']._serialized_start=2590
+  _globals['_TESTRUNOPTIONS']._serialized_end=2826
+  _globals['_TASKTIMEOUTS']._serialized_start=2829
+  _globals['_TASKTIMEOUTS']._serialized_end=3042
+  _globals['_RETRYPOLICY']._serialized_start=3045
+  _globals['_RETRYPOLICY']._serialized_end=3279
+  _globals['_TASKPROGRESS']._serialized_start=3281
+  _globals['_TASKPROGRESS']._serialized_end=3343
+  _globals['_QUEUESTATE']._serialized_start=3345
+  _globals['_QUEUESTATE']._serialized_end=3412
+  _globals['_TASKATTEMPT']._serialized_start=3415
+  _globals['_TASKATTEMPT']._serialized_end=3630
+  _globals['_TASKERROR']._serialized_start=3633
+  _globals['_TASKERROR']._serialized_end=3792
+  _globals['_CANCELLATION']._serialized_start=3794
+  _globals['_CANCELLATION']._serialized_end=3918
+  _globals['_TASKRESULT']._serialized_start=3921
+  _globals['_TASKRESULT']._serialized_end=4174
 # @@protoc_insertion_point(module_scope)

@@ -163,9 +163,12 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     FAILURE_REASON_SIGN_IN_FAILED: _FailureReason.ValueType  # 4
     FAILURE_REASON_RUNNER_CRASHED: _FailureReason.ValueType  # 5
     FAILURE_REASON_WORKER_LOST: _FailureReason.ValueType  # 6
+    FAILURE_REASON_QUEUE_TIMEOUT: _FailureReason.ValueType  # 7
+    FAILURE_REASON_RUN_TIMEOUT: _FailureReason.ValueType  # 8
     FAILURE_REASON_OUT_OF_RESOURCES: _FailureReason.ValueType  # 12
     FAILURE_REASON_BROWSER_MISSING: _FailureReason.ValueType  # 13
     FAILURE_REASON_DISK_FULL: _FailureReason.ValueType  # 14
+    FAILURE_REASON_TOTAL_TIMEOUT: _FailureReason.ValueType  # 15
     FAILURE_REASON_NOTHING_GENERATED: _FailureReason.ValueType  # 16
     """No test survived the filters; the plan says why."""
 
@@ -178,12 +181,39 @@ FAILURE_REASON_APP_UNREACHABLE: FailureReason.ValueType  # 3
 FAILURE_REASON_SIGN_IN_FAILED: FailureReason.ValueType  # 4
 FAILURE_REASON_RUNNER_CRASHED: FailureReason.ValueType  # 5
 FAILURE_REASON_WORKER_LOST: FailureReason.ValueType  # 6
+FAILURE_REASON_QUEUE_TIMEOUT: FailureReason.ValueType  # 7
+FAILURE_REASON_RUN_TIMEOUT: FailureReason.ValueType  # 8
 FAILURE_REASON_OUT_OF_RESOURCES: FailureReason.ValueType  # 12
 FAILURE_REASON_BROWSER_MISSING: FailureReason.ValueType  # 13
 FAILURE_REASON_DISK_FULL: FailureReason.ValueType  # 14
+FAILURE_REASON_TOTAL_TIMEOUT: FailureReason.ValueType  # 15
 FAILURE_REASON_NOTHING_GENERATED: FailureReason.ValueType  # 16
 """No test survived the filters; the plan says why."""
 Global___FailureReason: _TypeAlias = FailureReason  # noqa: Y015
+
+class _CancelMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CancelModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CANCEL_MODE_UNSPECIFIED: _CancelMode.ValueType  # 0
+    """As GRACEFUL."""
+    CANCEL_MODE_GRACEFUL: _CancelMode.ValueType  # 1
+    """Let the agent stop, collect what exists, then kill after the grace period."""
+    CANCEL_MODE_FORCE: _CancelMode.ValueType  # 2
+    """Kill at once and keep what is recorded."""
+
+class CancelMode(_CancelMode, metaclass=_CancelModeEnumTypeWrapper):
+    """How hard to stop a task."""
+
+CANCEL_MODE_UNSPECIFIED: CancelMode.ValueType  # 0
+"""As GRACEFUL."""
+CANCEL_MODE_GRACEFUL: CancelMode.ValueType  # 1
+"""Let the agent stop, collect what exists, then kill after the grace period."""
+CANCEL_MODE_FORCE: CancelMode.ValueType  # 2
+"""Kill at once and keep what is recorded."""
+Global___CancelMode: _TypeAlias = CancelMode  # noqa: Y015
 
 class _SignInMethod:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -209,21 +239,50 @@ class Task(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    FROM_TASK_ID_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    TIMEOUTS_FIELD_NUMBER: _builtins.int
+    RETRY_POLICY_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     CURRENT_PHASE_FIELD_NUMBER: _builtins.int
     CURRENT_ACTIVITY_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     CANCELLATION_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    RETRY_OF_TASK_ID_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
@@ -233,9 +292,11 @@ class Task(_message.Message):
     task_type: Global___TaskType.ValueType
     """What to do."""
     session_id: _builtins.str
-    """Session to work in: that of an earlier task. Empty makes a new one, whose
-    id is the task's.
+    """Session to work in: of CreateSession or of an earlier task. Empty makes a
+    new one, whose id is the task's.
     """
+    from_task_id: _builtins.str
+    """Work in the session of this task. Excludes `session_id`."""
     priority: _builtins.int
     """1 (first) to 5 (last); 0 means 3."""
     status: Global___TaskStatus.ValueType
@@ -250,9 +311,37 @@ class Task(_message.Message):
     """Sequence of the last event this snapshot reflects. Watch from here to miss
     nothing.
     """
+    etag: _builtins.str
+    """Changes when a mutable field changes. When set in UpdateTask, it must
+    match.
+    """
+    retry_of_task_id: _builtins.str
+    """Task this one retries."""
     @_builtins.property
     def configuration(self) -> Global___TaskConfiguration:
         """What to do it to."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Caller's labels, searchable in filters."""
+
+    @_builtins.property
+    def timeouts(self) -> Global___TaskTimeouts:
+        """Limits on time."""
+
+    @_builtins.property
+    def retry_policy(self) -> Global___RetryPolicy:
+        """Attempts after infrastructure failures. Failing tests are never retried
+        here.
+        """
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The moment; on output set once the task is done, or if it was given."""
+
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """Time to keep after the end."""
 
     @_builtins.property
     def progress(self) -> Global___TaskProgress:
@@ -261,6 +350,10 @@ class Task(_message.Message):
     @_builtins.property
     def queue(self) -> Global___QueueState:
         """Place in the queue, while PENDING."""
+
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskAttempt]:
+        """Every attempt, oldest first."""
 
     @_builtins.property
     def result(self) -> Global___TaskResult:
@@ -289,27 +382,38 @@ class Task(_message.Message):
         task_type: Global___TaskType.ValueType = ...,
         configuration: Global___TaskConfiguration | None = ...,
         session_id: _builtins.str = ...,
+        from_task_id: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         priority: _builtins.int = ...,
+        timeouts: Global___TaskTimeouts | None = ...,
+        retry_policy: Global___RetryPolicy | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        ttl: _duration_pb2.Duration | None = ...,
         status: Global___TaskStatus.ValueType = ...,
         done: _builtins.bool = ...,
         current_phase: Global___TaskPhase.ValueType = ...,
         current_activity: _builtins.str = ...,
         progress: Global___TaskProgress | None = ...,
         queue: Global___QueueState | None = ...,
+        attempts: _abc.Iterable[Global___TaskAttempt] | None = ...,
         result: Global___TaskResult | None = ...,
         error: Global___TaskError | None = ...,
         cancellation: Global___Cancellation | None = ...,
         sequence: _builtins.int = ...,
+        etag: _builtins.str = ...,
+        retry_of_task_id: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "progress", b"progress", "queue", b"queue", "result", b"result", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expiration", b"expiration", "expire_time", b"expire_time", "progress", b"progress", "queue", b"queue", "result", b"result", "retry_policy", b"retry_policy", "start_time", b"start_time", "timeouts", b"timeouts", "ttl", b"ttl", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "current_activity", b"current_activity", "current_phase", b"current_phase", "done", b"done", "end_time", b"end_time", "error", b"error", "id", b"id", "priority", b"priority", "progress", b"progress", "queue", b"queue", "result", b"result", "sequence", b"sequence", "session_id", b"session_id", "start_time", b"start_time", "status", b"status", "task_type", b"task_type", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "current_activity", b"current_activity", "current_phase", b"current_phase", "done", b"done", "end_time", b"end_time", "error", b"error", "etag", b"etag", "expiration", b"expiration", "expire_time", b"expire_time", "from_task_id", b"from_task_id", "id", b"id", "labels", b"labels", "priority", b"priority", "progress", b"progress", "queue", b"queue", "result", b"result", "retry_of_task_id", b"retry_of_task_id", "retry_policy", b"retry_policy", "sequence", b"sequence", "session_id", b"session_id", "start_time", b"start_time", "status", b"status", "task_type", b"task_type", "timeouts", b"timeouts", "ttl", b"ttl", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_expiration: _TypeAlias = _typing.Literal["expire_time", "ttl"]  # noqa: Y015
+    _WhichOneofArgType_expiration: _TypeAlias = _typing.Literal["expiration", b"expiration"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_expiration) -> _WhichOneofReturnType_expiration | None: ...
 
 Global___Task: _TypeAlias = Task  # noqa: Y015
 
@@ -495,6 +599,80 @@ class TestRunOptions(_message.Message):
 Global___TestRunOptions: _TypeAlias = TestRunOptions  # noqa: Y015
 
 @_typing.final
+class TaskTimeouts(_message.Message):
+    """Limits on time. Unset takes the server's default."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUE_TIMEOUT_FIELD_NUMBER: _builtins.int
+    RUN_TIMEOUT_FIELD_NUMBER: _builtins.int
+    TOTAL_TIMEOUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def queue_timeout(self) -> _duration_pb2.Duration:
+        """Create to start."""
+
+    @_builtins.property
+    def run_timeout(self) -> _duration_pb2.Duration:
+        """One attempt, start to end, waits for people excluded."""
+
+    @_builtins.property
+    def total_timeout(self) -> _duration_pb2.Duration:
+        """Create to end, everything included."""
+
+    def __init__(
+        self,
+        *,
+        queue_timeout: _duration_pb2.Duration | None = ...,
+        run_timeout: _duration_pb2.Duration | None = ...,
+        total_timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queue_timeout", b"queue_timeout", "run_timeout", b"run_timeout", "total_timeout", b"total_timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queue_timeout", b"queue_timeout", "run_timeout", b"run_timeout", "total_timeout", b"total_timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskTimeouts: _TypeAlias = TaskTimeouts  # noqa: Y015
+
+@_typing.final
+class RetryPolicy(_message.Message):
+    """Attempts after infrastructure failures. 0 and unset take the server's
+    defaults.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    INITIAL_BACKOFF_FIELD_NUMBER: _builtins.int
+    MAX_BACKOFF_FIELD_NUMBER: _builtins.int
+    BACKOFF_MULTIPLIER_FIELD_NUMBER: _builtins.int
+    max_attempts: _builtins.int
+    """All attempts, the first included. Attempts that a server's shutdown
+    interrupted are not counted.
+    """
+    backoff_multiplier: _builtins.float
+    """At least 1."""
+    @_builtins.property
+    def initial_backoff(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def max_backoff(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        max_attempts: _builtins.int = ...,
+        initial_backoff: _duration_pb2.Duration | None = ...,
+        max_backoff: _duration_pb2.Duration | None = ...,
+        backoff_multiplier: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["initial_backoff", b"initial_backoff", "max_backoff", b"max_backoff"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backoff_multiplier", b"backoff_multiplier", "initial_backoff", b"initial_backoff", "max_attempts", b"max_attempts", "max_backoff", b"max_backoff"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryPolicy: _TypeAlias = RetryPolicy  # noqa: Y015
+
+@_typing.final
 class TaskProgress(_message.Message):
     """How far along a task is."""
 
@@ -555,6 +733,50 @@ class QueueState(_message.Message):
 Global___QueueState: _TypeAlias = QueueState  # noqa: Y015
 
 @_typing.final
+class TaskAttempt(_message.Message):
+    """One try at running the task."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """1 is the first."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def error(self) -> Global___TaskError:
+        """Why it failed; unset for one that ended well or was interrupted by a
+        server's shutdown.
+        """
+
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp:
+        """When the next attempt starts, if there is one."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        error: Global___TaskError | None = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "retry_time", b"retry_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "error", b"error", "number", b"number", "retry_time", b"retry_time", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskAttempt: _TypeAlias = TaskAttempt  # noqa: Y015
+
+@_typing.final
 class TaskError(_message.Message):
     """Why something failed."""
 
@@ -597,7 +819,9 @@ class Cancellation(_message.Message):
 
     REASON_FIELD_NUMBER: _builtins.int
     REQUEST_TIME_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    mode: Global___CancelMode.ValueType
     @_builtins.property
     def request_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -605,10 +829,11 @@ class Cancellation(_message.Message):
         *,
         reason: _builtins.str = ...,
         request_time: _timestamp_pb2.Timestamp | None = ...,
+        mode: Global___CancelMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request_time", b"request_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "request_time", b"request_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "reason", b"reason", "request_time", b"request_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,14 +9,18 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, BinaryIO
 
 import aiofiles
 
 from agent_runtime_server.domain.faults import ArtifactNotFound
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import BlobRef
 
 PIECE = 1 << 20
@@ -37,6 +41,8 @@ class DirectoryBlobs:
         self._incoming = folder / "incoming"
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(parents=True)
+        self._changing = threading.Lock()
+        """So that no blob is swept away that is put again in this moment, nor its folder."""
 
     async def put(self, source: Path) -> BlobRef:
         """Keep a copy of a file, or a zip of a folder. Symbolic links in the folder are left out.
@@ -60,8 +66,9 @@ class DirectoryBlobs:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
                     size = file.tell()
                 final = self._path(digest)
-                final.parent.mkdir(parents=True, exist_ok=True)
-                incoming.replace(final)
+                with self._changing:
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    incoming.replace(final)
             finally:
                 incoming.unlink(missing_ok=True)
         for folder in (final.parent, final.parent.parent, self._folder):
@@ -83,6 +90,26 @@ class DirectoryBlobs:
                     left -= len(piece)
         finally:
             await file.close()
+
+    async def sweep(self, in_use: Collection[str], before: datetime) -> int:
+        """Remove the blobs that are not in use and were put before a moment; returns the bytes that this freed."""
+        return await to_the_end(asyncio.to_thread(self._sweep, in_use, before))
+
+    def _sweep(self, in_use: Collection[str], before: datetime) -> int:
+        freed = 0
+        for blob in list(self._folder.glob("??/??/*")):
+            if blob.name in in_use:
+                continue
+            with self._changing:
+                state = blob.lstat()
+                if state.st_mtime >= before.timestamp():
+                    continue
+                blob.unlink()
+                freed += state.st_size
+                with suppress(OSError):  # others are still in there
+                    blob.parent.rmdir()
+                    blob.parent.parent.rmdir()
+        return freed
 
     def _path(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):

@@ -8,16 +8,19 @@ import os
 from bisect import bisect_left, insort
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.faults import TaskNotFound
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, pipeline
 from agent_runtime_server.domain.status import IllegalMove
-from agent_runtime_server.domain.task import Task, TaskSpec
+from agent_runtime_server.domain.task import Status, Task
 from agent_runtime_server.patience import to_the_end
-from agent_runtime_server.ports import Fenced, Notify, PhaseExecutor, SessionBusy
+from agent_runtime_server.ports import Clock, Expire, Fenced, Notify, PhaseExecutor, SessionTaken, StopSign
+
+T = TypeVar("T")
 
 _log = logging.getLogger("agent_runtime.dispatcher")
 
@@ -25,6 +28,7 @@ _MEMORY_PER_TASK = 2 * 1024**3
 _TOLD_POSITIONS = 10
 """Only the head of the queue is told of every move: the rest would cost a write each."""
 _TELL_SECONDS = 0.5
+_TICK_SECONDS = 0.25
 _BUSY_RETRY_SECONDS = 1.0
 _PERSIST_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
 """Pauses between tries to write a task's end."""
@@ -42,46 +46,76 @@ class _Waiting:
     priority: int
     number: int
     """Order of submission."""
-    task_id: str = field(compare=False)
-    spec: TaskSpec = field(compare=False)
+    task: Task = field(compare=False)
+    start_by: datetime | None = field(compare=False)
+    told: int = field(default=0, compare=False)
+    """Its place as it was told last."""
+
+    @property
+    def session(self) -> str:
+        return self.task.spec.session_id
+
+    @property
+    def begun(self) -> bool:
+        """Whether it holds its session, for it waits between two attempts."""
+        return self.task.attempt > 0
+
+
+@dataclass(slots=True)
+class _Running:
+    work: asyncio.Task[Task | None]
+    stop: StopSign
+    stopping: bool = False
+
+
+class _NotBegun(Exception):
+    """A task could not be claimed: it stays queued."""
 
 
 class _Context:
     """The PipelineContext of one claimed task."""
 
-    def __init__(self, execute: PhaseExecutor, task: Task) -> None:
+    def __init__(self, execute: PhaseExecutor, task: Task, stop: StopSign) -> None:
         self._execute = execute
         self._task = task
+        self._stop = stop
 
     async def run_phase(self, number: int, kind: PhaseKind, inputs: PhaseInputs) -> PhaseResult:
-        return await self._execute.run_phase(self._task, number, kind, inputs)
+        return await self._execute.run_phase(self._task, number, kind, inputs, self._stop)
 
 
 class EmbeddedDispatcher:
     """The Dispatcher port, in this process."""
 
-    def __init__(self, notify: Notify) -> None:
+    def __init__(self, clock: Clock, notify: Notify, expire: Expire) -> None:
+        self._clock = clock
         self._notify = notify
+        self._expire = expire
         self._waiting: dict[str, _Waiting] = {}
         self._line: list[_Waiting] = []
         """The same, first to last."""
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._held: dict[str, str] = {}
+        """Sessions that a waiting task holds, for it was begun, and that task."""
+        self._running: dict[str, _Running] = {}
         self._sessions: set[str] = set()
         self._number = 0
         self._changed = asyncio.Event()
         self._places_changed = asyncio.Event()
         self._draining = False
 
-    def submit(self, task_id: str, spec: TaskSpec) -> None:
+    def submit(self, task: Task) -> None:
         """Queue a task."""
-        if task_id in self._waiting or task_id in self._running:
+        if task.id in self._running:
             return
-        self._number += 1
-        self._waiting[task_id] = _Waiting(spec.priority, self._number, task_id, spec)
-        insort(self._line, self._waiting[task_id])
+        earlier = self._leave_line(task.id)
+        if earlier is not None and earlier.priority == task.priority:
+            self._enter_line(_Waiting(task.priority, earlier.number, task, task.start_by, earlier.told))
+        else:
+            self._number += 1
+            self._enter_line(_Waiting(task.priority, self._number, task, task.start_by))
         self._moved()
 
-    def cancel(self, task_id: str) -> bool:
+    def cancel(self, task_id: str, grace: timedelta) -> bool:
         """Stop a task if it is queued or running here; whether it was running."""
         if self._leave_line(task_id) is not None:
             self._moved()
@@ -89,7 +123,11 @@ class EmbeddedDispatcher:
         running = self._running.get(task_id)
         if running is None:
             return False
-        running.cancel()
+        if not running.stopping or grace.total_seconds() < running.stop.grace:
+            running.stop.ask(grace.total_seconds())
+        if not running.stopping:
+            running.stopping = True
+            running.work.cancel()
         return True
 
     def depth(self) -> int:
@@ -102,13 +140,24 @@ class EmbeddedDispatcher:
         return None if mine is None else self._state(mine, bisect_left(self._line, mine) + 1)
 
     def _state(self, waiting: _Waiting, position: int) -> QueueState:
-        for_what = "session" if waiting.spec.session_id in self._sessions else "slot"
+        for_what = "slot" if self._has_session(waiting) else "session"
+        retry_time = waiting.task.retry_time
+        if retry_time is not None and retry_time > self._clock.now():
+            for_what = "retry"
         return QueueState(position, len(self._line), for_what)
+
+    def _enter_line(self, waiting: _Waiting) -> None:
+        self._waiting[waiting.task.id] = waiting
+        insort(self._line, waiting)
+        if waiting.begun:
+            self._held[waiting.session] = waiting.task.id
 
     def _leave_line(self, task_id: str) -> _Waiting | None:
         waiting = self._waiting.pop(task_id, None)
         if waiting is not None:
             del self._line[bisect_left(self._line, waiting)]
+            if self._held.get(waiting.session) == task_id:
+                del self._held[waiting.session]
         return waiting
 
     def _moved(self) -> None:
@@ -118,72 +167,101 @@ class EmbeddedDispatcher:
     async def run_worker(self, execute: PhaseExecutor, *, slots: int) -> None:
         """Run queued tasks until cancelled or drained."""
         async with asyncio.TaskGroup() as group:
-            telling = group.create_task(self._tell_places())
+            helpers = [group.create_task(self._tell_places()), group.create_task(self._watch_the_clock())]
             while not self._draining:
                 self._changed.clear()
                 entry = self._next() if len(self._running) < slots else None
                 if entry is None:
                     await self._changed.wait()
                     continue
-                self._leave_line(entry.task_id)
-                self._sessions.add(entry.spec.session_id)
-                work = group.create_task(self._work(execute, entry))
-                self._running[entry.task_id] = work
+                task_id = entry.task.id
+                self._leave_line(task_id)
+                self._sessions.add(entry.session)
+                stop = StopSign()
+                work = group.create_task(self._work(execute, entry.task, stop))
+                self._running[task_id] = _Running(work, stop)
                 # Not in the work itself: cancelled before its first step, that would never run.
                 work.add_done_callback(partial(self._ended, entry))
                 self._places_changed.set()
-            telling.cancel()
+            for helper in helpers:
+                helper.cancel()
 
     def _next(self) -> _Waiting | None:
-        return next((waiting for waiting in self._line if waiting.spec.session_id not in self._sessions), None)
+        now = self._clock.now()
+        return next((entry for entry in self._line if self._has_session(entry) and _is_due(entry, now)), None)
 
-    def _ended(self, entry: _Waiting, _work: asyncio.Task[None]) -> None:
-        del self._running[entry.task_id]
-        self._sessions.discard(entry.spec.session_id)
+    def _has_session(self, entry: _Waiting) -> bool:
+        return entry.session not in self._sessions and (entry.begun or entry.session not in self._held)
+
+    def _ended(self, entry: _Waiting, work: asyncio.Task[Task | None]) -> None:
+        del self._running[entry.task.id]
+        self._sessions.discard(entry.session)
+        again = None if work.cancelled() else work.result()
+        if again is not None and again.status is Status.PENDING and not self._draining:
+            self._enter_line(_Waiting(again.priority, entry.number, again, again.start_by))
         self._moved()
 
-    async def _work(self, execute: PhaseExecutor, entry: _Waiting) -> None:
+    async def _work(self, execute: PhaseExecutor, task: Task, stop: StopSign) -> Task | None:
+        """Carry out a task; returns it as it is then, if it is still this server's."""
         try:
-            await self._carry_out(execute, entry)
+            return await self._carry_out(execute, task.id, stop)
         except (IllegalMove, TaskNotFound, Fenced) as gone:
-            _log.info("task is not ours any more: %s", gone, extra={"task_id": entry.task_id})
-        except SessionBusy:
-            asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self.submit, entry.task_id, entry.spec)
+            _log.info("task is not ours any more: %s", gone, extra={"task_id": task.id})
+        except (SessionTaken, _NotBegun) as problem:
+            if isinstance(problem, _NotBegun):
+                _log.warning("task cannot be started yet", exc_info=problem.__cause__, extra={"task_id": task.id})
+            asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self.submit, task)
         except Exception:
-            _log.exception("task could not be ended", extra={"task_id": entry.task_id})
+            _log.exception("task could not be ended", extra={"task_id": task.id})
+        return None
 
-    async def _carry_out(self, execute: PhaseExecutor, entry: _Waiting) -> None:
-        claim = asyncio.ensure_future(execute.start(entry.task_id))
+    async def _carry_out(self, execute: PhaseExecutor, task_id: str, stop: StopSign) -> Task:
+        claim = asyncio.ensure_future(execute.start(task_id))
         try:
             task = await asyncio.shield(claim)
-            outcome: TaskOutcome | Exception = await pipeline(_Context(execute, task), entry.spec)
+            outcome: TaskOutcome | Exception = await pipeline(_Context(execute, task, stop), task.spec, task.checkpoint)
         except asyncio.CancelledError:
             await to_the_end(self._release(execute, claim))
             raise
-        except (IllegalMove, TaskNotFound, Fenced, SessionBusy):
+        except (IllegalMove, TaskNotFound, Fenced, SessionTaken):
             raise
         except Exception as broken:
-            _log.exception("task broke", extra={"task_id": entry.task_id})
+            if claim.exception() is not None:
+                raise _NotBegun from broken
+            _log.exception("task broke", extra={"task_id": task_id})
             outcome = broken
-        await to_the_end(_persist(lambda: execute.finish(task, outcome)))
+        return await to_the_end(_persist(lambda: execute.finish(task, outcome)))
 
     async def _release(self, execute: PhaseExecutor, claim: asyncio.Future[Task]) -> None:
         task = await claim
         await _persist(lambda: execute.release(task))
 
+    async def _watch_the_clock(self) -> None:
+        """Let tasks start whose time has come, and end those that have waited for too long."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = self._clock.now()
+            if self._held:
+                self._changed.set()
+            for entry in [entry for entry in self._line if entry.start_by and entry.start_by <= now]:
+                try:
+                    if (await self._expire(entry.task.id)).done:
+                        self._leave_line(entry.task.id)
+                        self._moved()
+                except Exception:
+                    _log.warning("an overdue task cannot be ended yet", exc_info=True)
+
     async def _tell_places(self) -> None:
-        told: dict[str, int] = {}
         while True:
             await self._places_changed.wait()
             self._places_changed.clear()
-            head = self._line[:_TOLD_POSITIONS]
-            for position, waiting in enumerate(head, start=1):
-                if told.get(waiting.task_id) != position:
+            for position, waiting in enumerate(self._line[:_TOLD_POSITIONS], start=1):
+                if waiting.told != position:
+                    waiting.told = position
                     try:
-                        await self._notify(waiting.task_id, self._state(waiting, position))
+                        await self._notify(waiting.task.id, self._state(waiting, position))
                     except Exception:
-                        _log.warning("place not told", exc_info=True, extra={"task_id": waiting.task_id})
-            told = {waiting.task_id: position for position, waiting in enumerate(head, start=1)}
+                        _log.warning("place not told", exc_info=True, extra={"task_id": waiting.task.id})
             await asyncio.sleep(_TELL_SECONDS)
 
     async def drain(self, grace: timedelta) -> None:
@@ -192,14 +270,20 @@ class EmbeddedDispatcher:
         self._changed.set()
         if not self._running:
             return
-        _, late = await asyncio.wait(self._running.values(), timeout=grace.total_seconds())
-        for running in late:
-            running.cancel()
+        _, late = await asyncio.wait(
+            [running.work for running in self._running.values()], timeout=grace.total_seconds()
+        )
+        for work in late:
+            work.cancel()
         if late:
             await asyncio.wait(late)
 
 
-async def _persist(write: Callable[[], Awaitable[None]]) -> None:
+def _is_due(entry: _Waiting, now: datetime) -> bool:
+    return entry.task.retry_time is None or entry.task.retry_time <= now
+
+
+async def _persist(write: Callable[[], Awaitable[T]]) -> T:
     """Write a task's end, again and again for a while if the store cannot: without it the task would stay running."""
     for pause in _PERSIST_SECONDS:
         try:

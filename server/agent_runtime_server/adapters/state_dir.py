@@ -21,6 +21,10 @@ class StateDir:
         self.database = self.path / "runtime.db"
         self.key_file = self.path / "secrets.key"
         self.blobs = self.path / "blobs"
+        self.owner_file = self.path / "owner"
+        """Keeps the number by which the server's processes are known."""
+        self.reserve = self.path / "reserve"
+        """Room to be given up when the disk is full."""
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import assert_never
 
 from agent_runtime_server.domain.results import Artifact, Finding, Produced, TestCase
-from agent_runtime_server.domain.task import Failure, Phase, Progress, Status, Task, TaskResult
+from agent_runtime_server.domain.task import Attempt, Failure, Phase, Progress, Status, Task, TaskResult
 
 
 class LogLevel(Enum):
@@ -87,7 +87,18 @@ class FileChanged:
     removed: bool = False
 
 
-Payload = StatusChanged | PhaseChanged | QueueState | Progress | LogChunk | TestCase | Artifact | FileChanged | Finding
+Payload = (
+    StatusChanged
+    | PhaseChanged
+    | QueueState
+    | Progress
+    | Attempt
+    | LogChunk
+    | TestCase
+    | Artifact
+    | FileChanged
+    | Finding
+)
 
 Fact = PhaseChanged | Progress | LogEntry | TestCase | FileChanged | Finding | Produced
 """What drivers and runners tell: log lines are still single, files not stored yet."""
@@ -101,6 +112,8 @@ class Event:
     event_time: datetime
     payload: Payload
     phase: Phase | None = None
+    attempt: int = 0
+    """Number of the attempt it belongs to; 0 before the first."""
 
 
 def fold(task: Task, event: Event) -> Task:
@@ -119,6 +132,9 @@ def fold(task: Task, event: Event) -> Task:
             )
         case Progress():
             return replace(task, progress=payload, update_time=event.event_time)
+        case Attempt():
+            others = tuple(attempt for attempt in task.attempts if attempt.number != payload.number)
+            return replace(task, attempts=(*others, payload), update_time=event.event_time)
         case Finding():
             findings = (*task.result.findings, payload)
             return replace(task, result=replace(task.result, findings=findings), update_time=event.event_time)
@@ -135,5 +151,5 @@ def told(task: Task, *events: Event) -> tuple[Task, Sequence[Event]]:
     return task, events
 
 
-FOLDING = (StatusChanged, PhaseChanged, Progress, Finding)
+FOLDING = (StatusChanged, PhaseChanged, Progress, Attempt, Finding)
 """Payloads that change the task they fold into; after others only its sequence grows."""

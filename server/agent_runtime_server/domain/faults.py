@@ -2,9 +2,11 @@
 
 RuntimeFault
 ├── NotFound: TaskNotFound, SessionNotFound, ArtifactNotFound, FileNotFound
-├── InvalidField (also several fields at once), BadPageToken, PathOutsideSession
-├── RequestIdReused, NothingToWorkOn, DriverUnavailable, SequenceAhead
-└── QueueFull, TooManyWatchers, Draining
+├── InvalidField (also several fields at once), BadFilter, BadPageToken, PathOutsideSession, DigestMismatch
+├── RequestIdReused, SessionExists, FileExists, EtagMismatch
+├── NothingToWorkOn, DriverUnavailable, SignInRequired, TaskNotDone, SessionBusy: SessionConflict
+├── SequenceAhead, ResumeTokenExpired
+└── QueueFull, TooManyWatchers, DiskFull, Draining, Stalled
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ class Code(Enum):
     """The google.rpc codes that faults use."""
 
     INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     ALREADY_EXISTS = 6
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
+    ABORTED = 10
     OUT_OF_RANGE = 11
     INTERNAL = 13
     UNAVAILABLE = 14
@@ -87,6 +91,18 @@ class BadPageToken(RuntimeFault):
     code, reason = Code.INVALID_ARGUMENT, "BAD_PAGE_TOKEN"
 
 
+class BadFilter(RuntimeFault):
+    """The filter cannot be understood."""
+
+    code, reason = Code.INVALID_ARGUMENT, "BAD_FILTER"
+
+
+class DigestMismatch(RuntimeFault):
+    """The bytes received do not have the digest that was announced."""
+
+    code, reason = Code.INVALID_ARGUMENT, "DIGEST_MISMATCH"
+
+
 class PathOutsideSession(RuntimeFault):
     """The path leads out of the session."""
 
@@ -97,6 +113,48 @@ class RequestIdReused(RuntimeFault):
     """This request_id was used with another body."""
 
     code, reason = Code.ALREADY_EXISTS, "REQUEST_ID_REUSED"
+
+
+class SessionExists(RuntimeFault):
+    """A session with this id exists."""
+
+    code, reason = Code.ALREADY_EXISTS, "SESSION_EXISTS"
+
+
+class FileExists(RuntimeFault):
+    """The session has such a file, and overwriting was not asked for."""
+
+    code, reason = Code.ALREADY_EXISTS, "FILE_EXISTS"
+
+
+class EtagMismatch(RuntimeFault):
+    """The task has changed since this etag was read."""
+
+    code, reason = Code.ABORTED, "ETAG_MISMATCH"
+
+
+class TaskNotDone(RuntimeFault):
+    """The task is not done yet."""
+
+    code, reason = Code.FAILED_PRECONDITION, "TASK_NOT_DONE"
+
+
+class SignInRequired(RuntimeFault):
+    """The task signs in to the app, and its secrets were wiped when it ended: give them again."""
+
+    code, reason = Code.FAILED_PRECONDITION, "SIGN_IN_REQUIRED"
+
+
+class SessionBusy(RuntimeFault):
+    """A task uses the session."""
+
+    code, reason = Code.FAILED_PRECONDITION, "SESSION_BUSY"
+
+
+class SessionConflict(SessionBusy):
+    """Another task holds the session, and the new one was not to wait for it."""
+
+    code = Code.ABORTED
 
 
 class NothingToWorkOn(RuntimeFault):
@@ -117,6 +175,12 @@ class SequenceAhead(RuntimeFault):
     code, reason = Code.OUT_OF_RANGE, "SEQUENCE_AHEAD"
 
 
+class ResumeTokenExpired(RuntimeFault):
+    """The server cannot resume from this token: start over without one."""
+
+    code, reason = Code.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED"
+
+
 class QueueFull(RuntimeFault):
     """The queue is full."""
 
@@ -129,6 +193,19 @@ class TooManyWatchers(RuntimeFault):
 
     code, reason = Code.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS"
     retry_after = timedelta(seconds=5)
+
+
+class DiskFull(RuntimeFault):
+    """The server's disk is nearly full: it takes nothing new."""
+
+    code, reason = Code.RESOURCE_EXHAUSTED, "DISK_FULL"
+    retry_after = timedelta(seconds=60)
+
+
+class Stalled(RuntimeFault):
+    """The caller took nothing of the stream, or sent nothing of the upload, for too long."""
+
+    code, reason = Code.DEADLINE_EXCEEDED, "STALLED"
 
 
 class Draining(RuntimeFault):

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from agent_runtime_server.domain.results import TestSummary, Verdict
-from agent_runtime_server.domain.task import Failure, Phase, TaskResult, TaskSpec, TaskType
+from agent_runtime_server.domain.task import Checkpoint, Failure, Phase, TaskResult, TaskSpec, TaskType
 
 
 class PhaseKind(Enum):
@@ -63,25 +63,37 @@ WORK: dict[TaskType, tuple[PhaseKind, ...]] = {
 }
 
 
-async def pipeline(ctx: PipelineContext, spec: TaskSpec) -> TaskOutcome:
-    """Carry out a task: prepare, work, and collect what there is, also after a failure."""
-    result = TaskResult()
+def work_of(spec: TaskSpec) -> tuple[PhaseKind, ...]:
+    """The working phases of a task, from the one it starts with."""
+    work = WORK[spec.task_type]
+    start = work.index(PhaseKind(spec.from_phase)) if spec.from_phase else 0
+    return work[start:]
+
+
+async def pipeline(ctx: PipelineContext, spec: TaskSpec, begun: Checkpoint = Checkpoint()) -> TaskOutcome:
+    """Carry out a task: prepare, work, and collect what there is, also after a failure.
+
+    Phases that an earlier attempt has finished are not done again, but for the preparation.
+    """
+    result = begun.result
     failure: Failure | None = None
-    number = 0
-    for kind in (PhaseKind.PREPARE, *WORK[spec.task_type]):
+    phases = (PhaseKind.PREPARE, *work_of(spec))
+    for number, kind in enumerate(phases):
+        if 0 < number < begun.phases:
+            continue
         report = await ctx.run_phase(number, kind, PhaseInputs(result))
-        result = _merge(result, report)
-        number += 1
+        result = merged(result, report)
         if report.failure is not None:
             failure = report.failure
             break
-    collected = await ctx.run_phase(number, PhaseKind.COLLECT, PhaseInputs(result))
+    collected = await ctx.run_phase(len(phases), PhaseKind.COLLECT, PhaseInputs(result))
     if result.verdict is None and failure is None:
         result = replace(result, verdict=Verdict.NO_TESTS)
     return TaskOutcome(result, failure or collected.failure)
 
 
-def _merge(result: TaskResult, report: PhaseResult) -> TaskResult:
+def merged(result: TaskResult, report: PhaseResult) -> TaskResult:
+    """What came out so far, with what one more phase has brought."""
     texts = (result.summary_markdown, report.summary_markdown)
     return replace(
         result,

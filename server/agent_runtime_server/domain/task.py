@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from zlib import crc32
 
 from agent_runtime_server.domain.results import Finding, TestSummary, Verdict
 
@@ -47,10 +48,21 @@ class FailureReason(Enum):
     SIGN_IN_FAILED = "sign_in_failed"
     RUNNER_CRASHED = "runner_crashed"
     WORKER_LOST = "worker_lost"
+    QUEUE_TIMEOUT = "queue_timeout"
+    RUN_TIMEOUT = "run_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
     OUT_OF_RESOURCES = "out_of_resources"
     BROWSER_MISSING = "browser_missing"
     DISK_FULL = "disk_full"
     NOTHING_GENERATED = "nothing_generated"
+
+
+class CancelMode(Enum):
+    """How hard to stop a task."""
+
+    GRACEFUL = "graceful"
+    """Let the agent stop, keep what exists, then kill after the grace period."""
+    FORCE = "force"
 
 
 class SignInMethod(Enum):
@@ -78,6 +90,14 @@ class ExploreOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TestName:
+    """One test of a suite, as its results name it (``TestCase``)."""
+
+    project: str
+    title_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """Which tests run, and how; empty and 0 take the runner's defaults."""
 
@@ -87,6 +107,8 @@ class RunOptions:
     retries: int = 0
     workers: int = 0
     test_timeout: timedelta = timedelta()
+    only: tuple[TestName, ...] = ()
+    """The tests to run, for a retry of those that failed; empty runs all that the other options select."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +123,39 @@ class TaskSpec:
     sign_in: SignIn = SignIn()
     explore: ExploreOptions = ExploreOptions()
     run: RunOptions = RunOptions()
-    priority: int = 3
-    """1 (first) to 5 (last)."""
+    from_task_id: str = ""
+    """The task whose session was asked for, if it was asked for like that."""
+    retry_of: str = ""
+    """The task that this one retries."""
+    from_phase: Phase | None = None
+    """The phase to start from; None for the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits on time; 0 takes the server's default when a task is created."""
+
+    queue: timedelta = timedelta()
+    """Create to start."""
+    run: timedelta = timedelta()
+    """One attempt."""
+    total: timedelta = timedelta()
+    """Create to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Attempts after failures of the machinery; 0 takes the server's default when a task is created."""
+
+    max_attempts: int = 0
+    """The first one included."""
+    initial_backoff: timedelta = timedelta()
+    max_backoff: timedelta = timedelta()
+    multiplier: float = 0.0
+
+    def backoff(self, failures: int) -> timedelta:
+        """How long to wait after so many failed attempts."""
+        return min(self.max_backoff, self.initial_backoff * self.multiplier ** (failures - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +164,12 @@ class NewTask:
 
     spec: TaskSpec
     password: str = ""
+    priority: int = 3
+    labels: dict[str, str] = field(default_factory=dict)
+    timeouts: Timeouts = Timeouts()
+    retry_policy: RetryPolicy = RetryPolicy()
+    expire_time: datetime | None = None
+    ttl: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +197,7 @@ class Cancellation:
 
     reason: str
     request_time: datetime
+    mode: CancelMode = CancelMode.GRACEFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +224,29 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at running a task; ``failure`` is None for one that ended well or was interrupted by a shutdown."""
+
+    number: int
+    start_time: datetime
+    end_time: datetime | None = None
+    failure: Failure | None = None
+    retry_time: datetime | None = None
+    """When the next one starts, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What finished phases have left: where an interrupted or failed attempt is taken up again."""
+
+    phases: int = 0
+    """How many phases of the pipeline are finished."""
+    result: TaskResult = TaskResult()
+    snapshot: str = ""
+    """SHA-256 of the blob that holds the workspace as it was then; empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One task as of its event ``sequence``."""
 
@@ -171,6 +254,14 @@ class Task:
     spec: TaskSpec
     create_time: datetime
     update_time: datetime
+    priority: int = 3
+    """1 (first) to 5 (last)."""
+    labels: dict[str, str] = field(default_factory=dict)
+    timeouts: Timeouts = Timeouts()
+    retry_policy: RetryPolicy = RetryPolicy()
+    expire_time: datetime | None = None
+    """When it may be removed; None counts ``ttl`` from its end."""
+    ttl: timedelta = timedelta()
     status: Status = Status.PENDING
     phase: Phase | None = None
     activity: str = ""
@@ -180,6 +271,9 @@ class Task:
     cancellation: Cancellation | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+    """Oldest first."""
+    checkpoint: Checkpoint = Checkpoint()
     sequence: int = 0
     """Last event folded in."""
     token: Token = Token()
@@ -188,6 +282,47 @@ class Task:
     def done(self) -> bool:
         """Whether the status is final."""
         return self.status in FINAL
+
+    @property
+    def attempt(self) -> int:
+        """Number of the latest attempt; 0 before the first."""
+        return self.attempts[-1].number if self.attempts else 0
+
+    @property
+    def failures(self) -> int:
+        """How many attempts have failed."""
+        return sum(attempt.failure is not None for attempt in self.attempts)
+
+    @property
+    def retry_time(self) -> datetime | None:
+        """When the next attempt may start, for a task that waits for it."""
+        return self.attempts[-1].retry_time if self.attempts else None
+
+    @property
+    def start_by(self) -> datetime | None:
+        """When a task that waits has waited too long: for its first attempt, or in all."""
+        limits = [self.timeouts.total] if self.attempts else [self.timeouts.queue, self.timeouts.total]
+        return min((self.create_time + limit for limit in limits if limit), default=None)
+
+    @property
+    def end_by(self) -> datetime | None:
+        """When a task that runs has run too long: in this attempt, or in all."""
+        begun = self.attempts[-1].start_time if self.attempts else self.create_time
+        limits = ((begun, self.timeouts.run), (self.create_time, self.timeouts.total))
+        return min((start + limit for start, limit in limits if limit), default=None)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When it may be removed; None while that is not known, or for ever when there is no ``ttl``."""
+        if self.expire_time is not None:
+            return self.expire_time
+        return self.end_time + self.ttl if self.end_time and self.ttl else None
+
+    @property
+    def etag(self) -> str:
+        """Changes when a mutable field changes."""
+        mutable = (sorted(self.labels.items()), self.priority, self.timeouts, self.retry_policy)
+        return f"{crc32(repr((*mutable, self.expire_time, self.ttl)).encode()):08x}"
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.results import TestCase, TestOutcome
 from agent_runtime_server.domain.task import Failure, Phase, Progress, RunOptions, TaskSpec
-from agent_runtime_server.ports import Clock, Emit, RunJob, TestReport, TestRunner, Workspaces
+from agent_runtime_server.ports import Clock, Emit, RunJob, StopSign, TestReport, TestRunner, Workspaces
 
 _RUNS = 2
 _WORTH_TELLING = (LogLevel.WARNING, LogLevel.ERROR)
@@ -66,7 +66,7 @@ class FlakeFilter:
         self, workspace: Path, spec: TaskSpec, environment: dict[str, str], paths: Sequence[str], emit: Emit
     ) -> TestReport:
         options = RunOptions(test_paths=tuple(paths))
-        job = RunJob(workspace, spec.app_url, options, environment, round=0, record=False)
+        job = RunJob(workspace, spec.app_url, options, environment, round=0, stop=StopSign(), record=False)
 
         def progress_only(fact: Fact) -> None:
             if isinstance(fact, Progress) or (isinstance(fact, LogEntry) and fact.level in _WORTH_TELLING):

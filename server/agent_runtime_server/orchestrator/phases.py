@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import errno
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
-from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome
+from agent_runtime_server.domain.faults import ArtifactNotFound, DiskFull
+from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, merged
 from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.status import move
-from agent_runtime_server.domain.task import Failure, FailureReason, Status, Task, TaskResult, Token
+from agent_runtime_server.domain.task import Attempt, Checkpoint, Failure, FailureReason, Status, Task, Token
+from agent_runtime_server.orchestrator import endings
+from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
 from agent_runtime_server.orchestrator.work import Stage, Work
-from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, Store, Workspaces
+from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, StopSign, Store, Workspaces
 
 
 class Executor:
@@ -26,6 +31,7 @@ class Executor:
         workspaces: Workspaces,
         sealing: Secrets,
         scrub: Scrub,
+        disk: DiskGuard,
         clock: Clock,
         work: Work,
     ) -> None:
@@ -34,24 +40,30 @@ class Executor:
         self._workspaces = workspaces
         self._sealing = sealing
         self._scrub = scrub
+        self._disk = disk
         self._clock = clock
         self._work = work
 
     async def start(self, task_id: str) -> Task:
-        """Claim a task."""
+        """Claim a task and begin its next attempt."""
         now = self._clock.now()
 
         def begin(task: Task) -> tuple[Task, Sequence[Event]]:
+            number = task.attempt + 1
             changed = StatusChanged(task.status, move(task.status, Status.RUNNING))
-            return told(replace(task, start_time=task.start_time or now), Event(task.id, now, changed))
+            started = replace(task, start_time=task.start_time or now)
+            attempt = Event(task.id, now, Attempt(number, now), attempt=number)
+            return told(started, attempt, Event(task.id, now, changed, attempt=number))
 
         return await self._store.claim(task_id, begin)
 
-    async def run_phase(self, task: Task, number: int, kind: PhaseKind, inputs: PhaseInputs) -> PhaseResult:
-        """Carry out one phase, recording what happens."""
+    async def run_phase(
+        self, task: Task, number: int, kind: PhaseKind, inputs: PhaseInputs, stop: StopSign
+    ) -> PhaseResult:
+        """Carry out one phase within its time, recording what happens; what it leaves becomes the checkpoint."""
         token = Token(task.token.generation, number)
         await self._store.advance(task.id, token)
-        before = (await self._store.get(task.id)).phase
+        current = await self._store.get(task.id)
         try:
             values = self._sealing.unseal(await self._store.secrets(task.id), task.id)
         except (ValueError, OSError) as problem:
@@ -59,22 +71,52 @@ class Executor:
             return PhaseResult(failure=failure)
         redactor = Redactor(values.values())
         workspace = await self._workspaces.prepare(task.spec.session_id)
-        scene = Scene(task.id, token, kind.value, workspace)
+        scene = Scene(task.id, token, kind.value, workspace, task.attempt)
         scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
         recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
         async with recorder.recording():
-            recorder.emit(PhaseChanged(before, kind.value))
-            stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit, scrub)
-            result = await self._carry_out(kind, stage)
+            recorder.emit(PhaseChanged(current.phase, kind.value))
+            stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit, scrub, stop)
+            result = await self._in_time(current, kind, stage)
             if result.failure is not None:
                 failure = replace(result.failure, message=redactor.redact(result.failure.message), phase=kind.value)
                 result = replace(result, failure=failure)
                 recorder.emit(LogEntry(self._clock.now(), LogLevel.ERROR, LogSource.RUNTIME, failure.message))
-        return replace(result, summary_markdown=redactor.redact(result.summary_markdown))
+        result = replace(result, summary_markdown=redactor.redact(result.summary_markdown))
+        if result.failure is None and kind is not PhaseKind.COLLECT:
+            await self._check_in(task, token, inputs, result)
+        return result
+
+    async def _in_time(self, task: Task, kind: PhaseKind, stage: Stage) -> PhaseResult:
+        """A phase's result; a failure if its time is up or the disk gets full. What is there is collected anyhow."""
+        left = None
+        if task.end_by is not None and kind is not PhaseKind.COLLECT:
+            left = max(0.0, (task.end_by - self._clock.now()).total_seconds())
+        try:
+            async with asyncio.timeout(left) as limit:
+                with self._disk.guarding(limit):
+                    return await self._carry_out(kind, stage)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return PhaseResult(failure=self._out_of_time(task))
+        except OSError as problem:
+            if problem.errno != errno.ENOSPC:
+                raise
+            return PhaseResult(failure=_DISK_FULL)
+
+    def _out_of_time(self, task: Task) -> Failure:
+        if self._disk.full:
+            return _DISK_FULL
+        if task.timeouts.total and self._clock.now() >= task.create_time + task.timeouts.total:
+            return Failure(FailureReason.TOTAL_TIMEOUT, f"it was not done within {task.timeouts.total}")
+        return Failure(FailureReason.RUN_TIMEOUT, f"the attempt took longer than {task.timeouts.run}", retryable=True)
 
     async def _carry_out(self, kind: PhaseKind, stage: Stage) -> PhaseResult:
         match kind:
             case PhaseKind.PREPARE:
+                if trouble := await self._take_up(stage.task):
+                    return PhaseResult(failure=trouble)
                 return await self._work.prepare(stage)
             case PhaseKind.PLAN:
                 return await self._work.plan(stage)
@@ -85,33 +127,49 @@ class Executor:
             case PhaseKind.COLLECT:
                 return await self._work.collect(stage)
 
-    async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> None:
-        """Write the end. A completion that beats a cancel wins; what broke after a cancel is cancelled."""
-        if isinstance(outcome, Exception):
-            # No more than the kind of error: its text may hold what nobody is to read. The server's log has it.
-            message = f"internal error ({type(outcome).__name__}); the server's log tells more"
-            failure = Failure(FailureReason.AGENT_ERROR, message, retryable=True)
-            await self._end(task, _failed_unless_cancelled, TaskResult(), failure)
-        else:
-            new = Status.FAILED if outcome.failure else Status.COMPLETED
-            await self._end(task, lambda _: new, outcome.result, outcome.failure)
+    async def _take_up(self, task: Task) -> Failure | None:
+        """Make the workspace what the task's last finished phase left; why that is not possible."""
+        session_id, snapshot = task.spec.session_id, task.checkpoint.snapshot
+        await self._workspaces.abandon_runs(session_id)
+        if not snapshot:
+            return None
+        try:
+            await self._workspaces.restore(session_id, self._blobs.read(snapshot, 0, 0))
+            await self._workspaces.prepare(session_id)
+        except (OSError, ValueError, ArtifactNotFound) as problem:
+            return Failure(FailureReason.AGENT_ERROR, f"the workspace could not be restored: {problem}")
+        return None
 
-    async def _end(
-        self, claimed: Task, status: Callable[[Task], Status], result: TaskResult, failure: Failure | None
-    ) -> None:
+    async def _check_in(self, task: Task, token: Token, inputs: PhaseInputs, result: PhaseResult) -> None:
+        """Note where a later attempt is to go on."""
+        async with self._workspaces.snapshot(task.spec.session_id) as snapshot:
+            ref = await self._blobs.put(snapshot)
+        whole = merged(inputs.result, result)
+
+        def note(current: Task) -> tuple[Task, Sequence[Event]]:
+            found = replace(whole, findings=current.result.findings)
+            return replace(current, checkpoint=Checkpoint(token.phase + 1, found, ref.sha256)), ()
+
+        await self._store.transition(task.id, note, token=token)
+
+    async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> Task:
+        """Write the end of an attempt. A completion that beats a cancel wins; what broke after a cancel is
+        cancelled."""
         now = self._clock.now()
 
-        def end(task: Task) -> tuple[Task, Sequence[Event]]:
-            _same_claim(task, claimed)
-            new = move(task.status, status(task))
-            why = failure if new is Status.FAILED else None
+        def end(current: Task) -> tuple[Task, Sequence[Event]]:
+            _same_claim(current, task)
+            if isinstance(outcome, Exception):
+                if current.status is Status.CANCELLING:
+                    return endings.ended(endings.kept(current), Status.CANCELLED, now, message=_why(current))
+                return endings.failed(endings.kept(current), now, _broken(outcome))
             # Findings were folded in one by one as they were seen.
-            whole = replace(result, findings=task.result.findings)
-            message = why.message if why else task.cancellation.reason if task.cancellation else ""
-            changed = StatusChanged(task.status, new, message, why, whole)
-            return told(replace(task, end_time=now, activity=""), Event(task.id, now, changed, task.phase))
+            whole = replace(current, result=replace(outcome.result, findings=current.result.findings))
+            if outcome.failure is None:
+                return endings.ended(whole, Status.COMPLETED, now, message=_why(current))
+            return endings.failed(whole, now, outcome.failure)
 
-        await self._store.transition(claimed.id, end, wipe_secrets=True)
+        return await self._store.transition(task.id, end)
 
     async def release(self, task: Task) -> None:
         """The end of interrupted work: cancelled if that was asked for, else back in the queue for the next server."""
@@ -119,23 +177,28 @@ class Executor:
 
         def back(current: Task) -> tuple[Task, Sequence[Event]]:
             _same_claim(current, task)
-            cancelled = current.status is Status.CANCELLING
-            new = move(current.status, Status.CANCELLED if cancelled else Status.PENDING)
-            message = "" if cancelled else "the server is going away; the task waits for the next one"
-            event = Event(task.id, now, StatusChanged(current.status, new, message), current.phase)
-            idle = replace(current, activity="", progress=None)
-            fresh = replace(idle, phase=None, result=TaskResult())
-            return told(replace(idle, end_time=now) if cancelled else fresh, event)
+            if current.status is Status.CANCELLING:
+                return endings.ended(endings.kept(current), Status.CANCELLED, now, message=_why(current))
+            return endings.interrupted(current, now, "the server is going away; the task waits for the next one")
 
-        released = await self._store.transition(task.id, back)
-        if released.done:
-            await self._store.transition(task.id, told, wipe_secrets=True)
+        await self._store.transition(task.id, back)
+
+
+_DISK_FULL = Failure(FailureReason.DISK_FULL, "the server's disk is nearly full")
+
+
+def _broken(error: Exception) -> Failure:
+    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return _DISK_FULL
+    # No more than the kind of error: its text may hold what nobody is to read. The server's log has it.
+    message = f"internal error ({type(error).__name__}); the server's log tells more"
+    return Failure(FailureReason.AGENT_ERROR, message, retryable=True)
+
+
+def _why(task: Task) -> str:
+    return task.cancellation.reason if task.cancellation else ""
 
 
 def _same_claim(task: Task, claimed: Task) -> None:
     if task.token.generation != claimed.token.generation:
         raise Fenced(f"task {task.id} was claimed again")
-
-
-def _failed_unless_cancelled(task: Task) -> Status:
-    return Status.CANCELLED if task.status is Status.CANCELLING else Status.FAILED

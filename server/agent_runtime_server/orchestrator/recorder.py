@@ -29,6 +29,7 @@ class Scene:
     token: Token
     phase: Phase
     workspace: Path | None
+    attempt: int = 0
 
 
 class Recorder:
@@ -187,7 +188,7 @@ class Recorder:
 
     def _event(self, payload: LogChunk | Artifact | Fact) -> Event:
         assert not isinstance(payload, LogEntry | Produced), "merged or kept before"
-        return Event(self._scene.task_id, self._clock.now(), payload, self._scene.phase)
+        return Event(self._scene.task_id, self._clock.now(), payload, self._scene.phase, self._scene.attempt)
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

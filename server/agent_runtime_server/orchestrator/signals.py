@@ -82,6 +82,17 @@ class Signals:
         if not topic.waiters:
             del self._topics[task_id]
 
+    def wake(self, task_id: str) -> None:
+        """Wake the readers of a task; a crowd a little later."""
+        topic = self._topics.get(task_id)
+        if topic is None or topic.sweeping:
+            return
+        if len(topic.waiters) <= _CROWD:
+            _wake(topic)
+        else:
+            topic.sweeping = True
+            asyncio.get_running_loop().call_later(_SWEEP_SECONDS, _sweep, topic)
+
     async def sleep(self, waiter: Waiter, until: float) -> None:
         """Sleep until woken, or until the first alarm after a monotonic moment."""
         tick = floor(until / ALARM_SECONDS) + 1
@@ -108,17 +119,9 @@ class Signals:
             group.create_task(self._watch_clock())
 
     async def _watch_store(self) -> None:
-        loop = asyncio.get_running_loop()
         async for task_ids in self._changes:
             for task_id in task_ids:
-                topic = self._topics.get(task_id)
-                if topic is None or topic.sweeping:
-                    continue
-                if len(topic.waiters) <= _CROWD:
-                    _wake(topic)
-                else:
-                    topic.sweeping = True
-                    loop.call_later(_SWEEP_SECONDS, _sweep, topic)
+                self.wake(task_id)
 
     async def _watch_clock(self) -> None:
         while True:

@@ -1,43 +1,80 @@
-"""Creating, reading and stopping tasks."""
+"""The use cases of single tasks: create, read, change, stop, retry, delete."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
 
 from agent_runtime_server.domain.event import Event, QueueState, StatusChanged, told
 from agent_runtime_server.domain.faults import (
     Draining,
-    DriverUnavailable,
-    FieldViolation,
-    InvalidField,
-    NothingToWorkOn,
+    EtagMismatch,
     QueueFull,
     RuntimeFault,
+    SessionConflict,
+    TaskNotFound,
 )
 from agent_runtime_server.domain.status import move
-from agent_runtime_server.domain.task import Cancellation, Failure, FailureReason, NewTask, Status, Task, TaskType
-from agent_runtime_server.patience import to_the_end
-from agent_runtime_server.ports import (
-    AgentDriver,
-    Clock,
-    Dispatcher,
-    IdempotencyKey,
-    Page,
-    Secrets,
-    Store,
-    TaskQuery,
-    Workspaces,
+from agent_runtime_server.domain.task import (
+    Cancellation,
+    CancelMode,
+    NewTask,
+    RetryPolicy,
+    Status,
+    Task,
+    Timeouts,
 )
+from agent_runtime_server.orchestrator import endings
+from agent_runtime_server.orchestrator.admission import (
+    Admission,
+    expiry_in_force,
+    policy_in_force,
+    timeouts_in_force,
+)
+from agent_runtime_server.orchestrator.disk import DiskGuard
+from agent_runtime_server.orchestrator.retries import Retry, retry_of
+from agent_runtime_server.patience import to_the_end
+from agent_runtime_server.ports import Clock, Dispatcher, IdempotencyKey, Page, Secrets, Store, TaskQuery
+
+
+class SessionConflictPolicy(Enum):
+    """What becomes of a new task whose session is in use."""
+
+    ENQUEUE = "enqueue"
+    REJECT = "reject"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """What is let in."""
+class Expiration:
+    """When a task may be removed: at a moment, else so long after its end; neither takes the server's default."""
 
-    default_driver: str
+    expire_time: datetime | None = None
+    ttl: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """New values of a task's mutable fields; None leaves one as it is."""
+
+    labels: dict[str, str] | None = None
+    priority: int | None = None
+    timeouts: Timeouts | None = None
+    retry_policy: RetryPolicy | None = None
+    expiration: Expiration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLimits:
+    """Bounds on tasks."""
+
     max_queue: int = 10_000
+    """Tasks that may wait."""
+    cancel_grace: timedelta = timedelta(seconds=10)
+    """How long a task that is stopped gracefully may take, unless a caller says otherwise."""
 
 
 class Tasks:
@@ -47,80 +84,93 @@ class Tasks:
         self,
         store: Store,
         dispatcher: Dispatcher,
-        workspaces: Workspaces,
-        sealing: Secrets,
-        drivers: Mapping[str, AgentDriver],
-        clock: Clock,
         admission: Admission,
+        sealing: Secrets,
+        disk: DiskGuard,
+        clock: Clock,
+        limits: TaskLimits,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
-        self._workspaces = workspaces
-        self._sealing = sealing
-        self._drivers = drivers
-        self._clock = clock
         self._admission = admission
+        self._sealing = sealing
+        self._disk = disk
+        self._clock = clock
+        self._limits = limits
+        self._exclusive = asyncio.Lock()
         self.draining = False
 
-    async def create(self, new: NewTask, key: IdempotencyKey | None) -> tuple[Task, bool]:
+    def key(self, method: str, request_id: str, body: bytes) -> IdempotencyKey:
+        """The key that makes a call with this normalised body safe to repeat."""
+        return IdempotencyKey(method, request_id, self._sealing.digest(body))
+
+    async def create(
+        self,
+        new: NewTask,
+        key: IdempotencyKey | None,
+        *,
+        conflict: SessionConflictPolicy = SessionConflictPolicy.ENQUEUE,
+    ) -> tuple[Task, bool]:
         """Admit a task to the queue; durable on return. Also says whether ``key`` had made it earlier."""
+        if conflict is SessionConflictPolicy.ENQUEUE:
+            return await self._create(new, key, conflict)
+        async with self._exclusive:
+            return await self._create(new, key, conflict)
+
+    async def _create(
+        self, new: NewTask, key: IdempotencyKey | None, conflict: SessionConflictPolicy
+    ) -> tuple[Task, bool]:
         try:
-            task = await self._admitted(new)
+            task = await self.admit(new)
+            others: Sequence[Task] = ()
+            if conflict is not SessionConflictPolicy.ENQUEUE and task.spec.session_id != task.id:
+                others = await self._store.session_tasks(task.spec.session_id)
+            if others and conflict is SessionConflictPolicy.REJECT:
+                raise SessionConflict(f"task {others[0].id} uses session {task.spec.session_id}")
         except RuntimeFault:
             if key is not None and (earlier := await self._store.find(key)) is not None:
                 return earlier, True
             raise
         sealed = self._sealing.seal({"password": new.password} if new.password else {}, task.id)
         # A caller that gives up between the commit and the queue must not leave a task that nobody runs.
-        return await to_the_end(self._commit(task, key, sealed))
+        task, replayed = await to_the_end(self._commit(task, key, sealed))
+        if not replayed:
+            for other in others:
+                await self.cancel(other.id, f"replaced by task {task.id}")
+        return task, replayed
 
-    def key(self, request_id: str, body: bytes) -> IdempotencyKey:
-        """The key that makes a create with this normalised body safe to repeat."""
-        return IdempotencyKey(request_id, self._sealing.digest(body))
+    async def check(self, new: NewTask) -> Task:
+        """The task as it would be, with an empty id. Raises what ``create`` would."""
+        task = await self.admit(new)
+        session_id = "" if task.spec.session_id == task.id else task.spec.session_id
+        return replace(task, id="", spec=replace(task.spec, session_id=session_id))
 
-    async def _admitted(self, new: NewTask) -> Task:
+    async def admit(self, new: NewTask) -> Task:
+        """The task that is asked for, if there is room for it. Raises Draining, QueueFull, DiskFull, and what is wrong
+        with it."""
         if self.draining:
             raise Draining
-        if self._dispatcher.depth() >= self._admission.max_queue:
-            raise QueueFull(f"the queue holds {self._admission.max_queue} tasks already")
-        now = self._clock.now()
-        task_id = f"{int(now.timestamp() * 1000):011x}{secrets.token_hex(5)}"
-        spec = replace(
-            new.spec,
-            driver=new.spec.driver or self._admission.default_driver,
-            session_id=new.spec.session_id or task_id,
-        )
-        self._require_driver(spec.driver, spec.task_type)
-        if new.spec.session_id or spec.task_type in _NEEDS:
-            await self._require_material(spec.session_id, spec.task_type, new=not new.spec.session_id)
-        return Task(task_id, spec, create_time=now, update_time=now)
+        if self._dispatcher.depth() >= self._limits.max_queue:
+            raise QueueFull(f"the queue holds {self._limits.max_queue} tasks already")
+        self._disk.require_room()
+        return await self._admission.admit(new)
 
     async def _commit(self, task: Task, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
         event = Event(task.id, task.create_time, StatusChanged(None, Status.PENDING))
         task, replayed = await self._store.create(task, event, key=key, sealed=sealed)
         if task.status is Status.PENDING:
-            self._dispatcher.submit(task.id, task.spec)
+            self._dispatcher.submit(task)
         return task, replayed
 
-    def _require_driver(self, name: str, task_type: TaskType) -> None:
-        driver = self._drivers.get(name)
-        if driver is None:
-            known = ", ".join(sorted(self._drivers))
-            violation = FieldViolation("task.configuration.agent.driver", f"no driver {name!r}; there is: {known}")
-            raise InvalidField(f"no driver is named {name!r}", violations=[violation])
-        if task_type in {TaskType.RUN}:
-            return
-        state = driver.availability()
-        if not state.available:
-            raise DriverUnavailable(f"driver {name} cannot be used here: {state.message}", driver=name)
-
-    async def _require_material(self, session_id: str, task_type: TaskType, *, new: bool) -> None:
-        """Refuse at once what cannot work; while an earlier task of the session is unfinished, the start decides."""
-        if not new and await self._store.session_tasks(session_id):
-            return
-        what = await missing_material(self._workspaces, session_id, task_type)
-        if what:
-            raise NothingToWorkOn(f"session {session_id} has {what}" if not new else f"a new session has {what}")
+    async def retry(self, task_id: str, retry: Retry, key: IdempotencyKey | None) -> tuple[Task, bool]:
+        """Make a new task from one that is done, in the same session. Also says whether ``key`` had made it earlier."""
+        try:
+            new = await retry_of(self._store, task_id, retry)
+        except RuntimeFault:
+            if key is not None and (earlier := await self._store.find(key)) is not None:
+                return earlier, True
+            raise
+        return await self.create(new, key)
 
     async def get(self, task_id: str) -> tuple[Task, QueueState | None]:
         """A task, and its place in the queue if it waits in one."""
@@ -128,38 +178,86 @@ class Tasks:
         return task, self.place(task)
 
     async def list(self, query: TaskQuery) -> Page[Task]:
-        """A page of tasks, newest first."""
+        """A page of tasks."""
         return await self._store.list(query)
 
     def place(self, task: Task) -> QueueState | None:
         """A task's place in the queue."""
         return self._dispatcher.queue_state(task.id) if task.status is Status.PENDING else None
 
-    async def cancel(self, task_id: str, reason: str) -> tuple[Task, bool]:
-        """Stop a task. Idempotent; also says whether this call is the one that started the stop."""
-        return await to_the_end(self._cancel(task_id, reason))
+    async def update(self, task_id: str, change: TaskChange, etag: str = "") -> Task:
+        """Change mutable fields. Raises EtagMismatch when ``etag`` is given and is not the task's."""
+        defaults = self._admission.defaults
+        expires = change.expiration
+        moment = expiry_in_force(expires.expire_time, self._clock.now()) if expires else None
 
-    async def _cancel(self, task_id: str, reason: str) -> tuple[Task, bool]:
-        request = Cancellation(reason, self._clock.now())
+        def alter(task: Task) -> tuple[Task, Sequence[Event]]:
+            if etag and etag != task.etag:
+                raise EtagMismatch(task_id=task.id)
+            if change.labels is not None:
+                task = replace(task, labels=change.labels)
+            if change.priority is not None:
+                task = replace(task, priority=change.priority)
+            if change.timeouts is not None:
+                task = replace(task, timeouts=timeouts_in_force(change.timeouts, defaults.timeouts))
+            if change.retry_policy is not None:
+                task = replace(task, retry_policy=policy_in_force(change.retry_policy, defaults.retry_policy))
+            if expires is not None:
+                task = replace(task, expire_time=moment, ttl=expires.ttl or defaults.ttl)
+            return task, ()
+
+        task = await self._store.transition(task_id, alter)
+        if task.status is Status.PENDING:
+            self._dispatcher.submit(task)
+        return task
+
+    async def delete(self, task_id: str, *, allow_missing: bool = False) -> None:
+        """Remove a task that is done. Raises TaskNotDone, and TaskNotFound unless it may be missing."""
+        try:
+            await self._store.delete(task_id)
+        except TaskNotFound:
+            if not allow_missing:
+                raise
+
+    async def cancel(
+        self,
+        task_id: str,
+        reason: str,
+        mode: CancelMode = CancelMode.GRACEFUL,
+        grace: timedelta | None = None,
+    ) -> tuple[Task, bool]:
+        """Stop a task. Idempotent; also says whether this call is the one that started the stop.
+
+        A second call may raise GRACEFUL to FORCE.
+        """
+        return await to_the_end(self._cancel(task_id, reason, mode, grace))
+
+    async def _cancel(self, task_id: str, reason: str, mode: CancelMode, grace: timedelta | None) -> tuple[Task, bool]:
+        request = Cancellation(reason, self._clock.now(), mode)
         initiated: list[bool] = []
 
         def stop(task: Task) -> tuple[Task, Sequence[Event]]:
             initiated.clear()
-            if task.done or task.status is Status.CANCELLING:
-                return task, []
-            new = Status.CANCELLED if task.status is Status.PENDING else Status.CANCELLING
+            if task.done:
+                return task, ()
+            if task.status is Status.CANCELLING:
+                earlier = task.cancellation or request
+                raised = replace(earlier, mode=CancelMode.FORCE) if mode is CancelMode.FORCE else earlier
+                return replace(task, cancellation=raised), ()
             initiated.append(True)
-            event = Event(task.id, request.request_time, StatusChanged(task.status, move(task.status, new), reason))
-            end = request.request_time if new is Status.CANCELLED else None
-            return told(replace(task, cancellation=request, end_time=end), event)
+            task = replace(task, cancellation=request)
+            if task.status is Status.PENDING:
+                return endings.ended(endings.kept(task), Status.CANCELLED, request.request_time, message=reason)
+            changed = StatusChanged(task.status, move(task.status, Status.CANCELLING), reason)
+            return told(task, Event(task.id, request.request_time, changed, task.phase, task.attempt))
 
         task = await self._store.transition(task_id, stop)
-        held = self._dispatcher.cancel(task_id)
+        if mode is CancelMode.FORCE:
+            grace = timedelta()
+        held = self._dispatcher.cancel(task_id, self._limits.cancel_grace if grace is None else grace)
         if task.status is Status.CANCELLING and not held:
             # Nobody runs it: its end could not be written when it came.
-            task = await self._store.transition(task_id, self._lost)
-        if task.done:
-            await self._store.transition(task_id, told, wipe_secrets=True)
+            task = await self._store.transition(task_id, lambda current: endings.lost(current, self._clock.now()))
         return task, bool(initiated)
 
     async def tell_place(self, task_id: str, state: QueueState) -> None:
@@ -167,44 +265,15 @@ class Tasks:
         now = self._clock.now()
 
         def tell(task: Task) -> tuple[Task, Sequence[Event]]:
-            return told(task, *[Event(task.id, now, state)] if task.status is Status.PENDING else [])
+            waits = task.status is Status.PENDING
+            return told(task, *[Event(task.id, now, state, attempt=task.attempt)] if waits else [])
 
         await self._store.transition(task_id, tell)
 
-    async def resume(self) -> None:
-        """Take up what an earlier server left: queue what waits, end what was running when it was killed."""
-        for task in await self._store.unfinished():
-            if task.status is Status.PENDING:
-                self._dispatcher.submit(task.id, task.spec)
-            else:
-                await self._store.transition(task.id, self._lost, wipe_secrets=True)
-
-    def _lost(self, task: Task) -> tuple[Task, Sequence[Event]]:
-        if task.done:
-            return task, []
-        now = self._clock.now()
-        if task.status is Status.CANCELLING:
-            event = Event(task.id, now, StatusChanged(task.status, move(task.status, Status.CANCELLED)), task.phase)
-        else:
-            failure = Failure(
-                FailureReason.WORKER_LOST, "the server was killed while the task ran", task.phase, retryable=True
-            )
-            changed = StatusChanged(task.status, move(task.status, Status.FAILED), failure.message, failure)
-            event = Event(task.id, now, changed, task.phase)
-        return told(replace(task, end_time=now), event)
+    async def expire(self, task_id: str) -> Task:
+        """End a task if it has waited for too long."""
+        return await self._store.transition(task_id, lambda task: endings.overdue(task, self._clock.now()))
 
     async def session_of(self, task_id: str) -> str:
         """The session that a task works in."""
         return (await self._store.get(task_id)).spec.session_id
-
-
-_NEEDS = {TaskType.GENERATE, TaskType.RUN}
-
-
-async def missing_material(workspaces: Workspaces, session_id: str, task_type: TaskType) -> str:
-    """What a task of this type would miss in the session; empty when it can work."""
-    if task_type is TaskType.GENERATE and not await workspaces.has_plan(session_id):
-        return "no plan to generate tests from"
-    if task_type is TaskType.RUN and not await workspaces.has_tests(session_id):
-        return "no tests to run"
-    return ""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from agent_runtime_server.domain.faults import SequenceAhead, TooManyWatchers
+from agent_runtime_server.domain.faults import SequenceAhead, TaskNotFound, TooManyWatchers
 from agent_runtime_server.domain.task import Status, Task
 from agent_runtime_server.orchestrator.signals import Signals, Topic, Waiter
 from agent_runtime_server.ports import Clock, Store
 
-_BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 256 * 1024
 _JITTER = (0.8, 0.9)
-"""Share of an interval that is waited: never late, and not all watchers at once."""
+"""Share of an interval that is waited."""
 
 
 class GapReason(Enum):
@@ -31,6 +31,7 @@ class CloseReason(Enum):
     TASK_DONE = "task_done"
     DRAINING = "draining"
     MAX_AGE = "max_age"
+    TASK_DELETED = "task_deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,16 @@ class Watches:
         """How many watches there are."""
         return self._open
 
+    def admit(self) -> None:
+        """Count one more watch. Raises TooManyWatchers."""
+        if self._open >= self.limits.max_watchers:
+            raise TooManyWatchers
+        self._open += 1
+
+    def release(self) -> None:
+        """Count one less."""
+        self._open -= 1
+
     async def follow(
         self,
         task_id: str,
@@ -124,9 +135,7 @@ class Watches:
         ``after`` None starts at the head. ``select`` cuts framed events down to the kinds asked for. Raises
         TaskNotFound, SequenceAhead, TooManyWatchers, all before Opened.
         """
-        if self._open >= self.limits.max_watchers:
-            raise TooManyWatchers
-        self._open += 1
+        self.admit()
         waiter = Waiter()
         topic = self._signals.join(task_id, waiter)
         # One generator with few variables, not several: an idle watch is little else.
@@ -136,46 +145,49 @@ class Watches:
             cursor = head if after is None else after
             if cursor > head:
                 raise SequenceAhead(f"after_sequence {cursor} is ahead of the newest event, {head}")
-            interval = self._clamp(heartbeat)
+            interval = self.heartbeat(heartbeat)
             kept_from = (await self._store.read(task_id, head, 1)).kept_from
             yield Opened(task, cursor, kept_from, interval)
             if skip_to_head and cursor < head:
                 yield Gap(cursor + 1, head, GapReason.SKIPPED, task)
                 cursor = head
             now = self._clock.monotonic
-            end_of_age = now() + _jittered(self.limits.max_age)
-            beat = now() + _jittered(interval)
-            while True:
-                waiter.arm()
-                batch = await self._store.read(task_id, cursor, _BATCH_BYTES)
-                if cursor + 1 < batch.kept_from:
-                    yield Gap(cursor + 1, batch.kept_from - 1, GapReason.TRIMMED, await self._store.get(task_id))
-                    cursor = batch.kept_from - 1
-                    continue
-                if batch.last > cursor:
-                    cursor = batch.last
-                    framed = select(batch.framed) if select else batch.framed
-                    if framed:
-                        yield Events(framed, cursor)
-                        beat = now() + _jittered(interval)
-                caught_up = cursor >= batch.head
-                if caught_up and (final := await self._final(task_id, topic, cursor)):
-                    yield Closed(CloseReason.TASK_DONE, cursor, final)
-                    return
-                if self._signals.draining:
-                    yield Closed(CloseReason.DRAINING, cursor, reconnect_delay=self.limits.reconnect_delay)
-                    return
-                if now() >= end_of_age:
-                    yield Closed(CloseReason.MAX_AGE, cursor)
-                    return
-                if now() >= beat:
-                    yield Heartbeat(cursor, caught_up)
-                    beat = now() + _jittered(interval)
-                if caught_up:
-                    await self._signals.sleep(waiter, min(beat, end_of_age))
+            end_of_age = now() + jittered(self.limits.max_age)
+            beat = now() + jittered(interval)
+            try:
+                while True:
+                    waiter.arm()
+                    batch = await self._store.read(task_id, cursor, BATCH_BYTES)
+                    if cursor + 1 < batch.kept_from:
+                        yield Gap(cursor + 1, batch.kept_from - 1, GapReason.TRIMMED, await self._store.get(task_id))
+                        cursor = batch.kept_from - 1
+                        continue
+                    if batch.last > cursor:
+                        cursor = batch.last
+                        framed = select(batch.framed) if select else batch.framed
+                        if framed:
+                            yield Events(framed, cursor)
+                            beat = now() + jittered(interval)
+                    caught_up = cursor >= batch.head
+                    if caught_up and (final := await self._final(task_id, topic, cursor)):
+                        yield Closed(CloseReason.TASK_DONE, cursor, final)
+                        return
+                    if self._signals.draining:
+                        yield Closed(CloseReason.DRAINING, cursor, reconnect_delay=self.limits.reconnect_delay)
+                        return
+                    if now() >= end_of_age:
+                        yield Closed(CloseReason.MAX_AGE, cursor)
+                        return
+                    if now() >= beat:
+                        yield Heartbeat(cursor, caught_up)
+                        beat = now() + jittered(interval)
+                    if caught_up:
+                        await self._signals.sleep(waiter, min(beat, end_of_age))
+            except TaskNotFound:
+                yield Closed(CloseReason.TASK_DELETED, cursor)
         finally:
             self._signals.leave(task_id, waiter)
-            self._open -= 1
+            self.release()
 
     async def _final(self, task_id: str, topic: Topic, cursor: int) -> Task | None:
         """The task if it is done with all its events read. Nothing follows the event that ends a task."""
@@ -203,12 +215,14 @@ class Watches:
         finally:
             self._signals.leave(task_id, waiter)
 
-    def _clamp(self, asked: timedelta | None) -> timedelta:
+    def heartbeat(self, asked: timedelta | None) -> timedelta:
+        """The longest silence in force for what was asked."""
         limits = self.limits
         if not asked:
             return limits.default_heartbeat
         return min(max(asked, limits.min_heartbeat), limits.max_heartbeat)
 
 
-def _jittered(interval: timedelta) -> float:
+def jittered(interval: timedelta) -> float:
+    """Seconds to wait: never late, and not all watchers at once."""
     return interval.total_seconds() * random.uniform(*_JITTER)  # noqa: S311

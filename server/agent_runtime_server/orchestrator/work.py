@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
-from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult
+from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, work_of
 from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.results import ArtifactKind, Produced, TestCase, artifact_id
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Task, TaskType
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Task
+from agent_runtime_server.orchestrator.admission import missing_material
 from agent_runtime_server.orchestrator.flakes import FlakeFilter, Sifted
-from agent_runtime_server.orchestrator.tasks import missing_material
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import (
     AgentDriver,
@@ -21,6 +21,7 @@ from agent_runtime_server.ports import (
     PhaseJob,
     PhaseReport,
     RunJob,
+    StopSign,
     TestRunner,
     Workspaces,
 )
@@ -42,6 +43,7 @@ class Stage:
     emit: Emit
     scrub: Callable[[Path], Awaitable[None]] | None
     """Takes secrets out of a file or a folder; raises OSError. None when there are no secrets."""
+    stop: StopSign
 
     @property
     def environment(self) -> dict[str, str]:
@@ -76,10 +78,10 @@ class Work:
     async def prepare(self, stage: Stage) -> PhaseResult:
         """See that everything is there before anything costly starts."""
         spec = stage.task.spec
-        what = await missing_material(self._workspaces, spec.session_id, spec.task_type)
+        what = await missing_material(self._workspaces, spec)
         if what:
             return _failed(FailureReason.NOTHING_GENERATED, f"session {spec.session_id} has {what}")
-        if spec.task_type is not TaskType.PLAN and not (state := self._runner.availability()).available:
+        if work_of(spec) != (PhaseKind.PLAN,) and not (state := self._runner.availability()).available:
             return _failed(FailureReason.BROWSER_MISSING, state.message)
         self._tell(stage, Phase.PREPARING, f"Looking whether {spec.app_url} answers")
         trouble = await self._probe(spec.app_url)
@@ -130,8 +132,8 @@ class Work:
     async def run(self, stage: Stage) -> PhaseResult:
         """Run the suite and record it."""
         spec = stage.task.spec
-        number = await self._workspaces.next_round(spec.session_id)
-        job = RunJob(stage.workspace, spec.app_url, spec.run, stage.environment, number)
+        number = await self._workspaces.begin_run(spec.session_id)
+        job = RunJob(stage.workspace, spec.app_url, spec.run, stage.environment, number, stage.stop)
 
         def with_artifact_ids(fact: Fact) -> None:
             stage.emit(_identified(fact, stage.task.id) if isinstance(fact, TestCase) else fact)
@@ -163,14 +165,16 @@ class Work:
 
     async def _clean_up(self, stage: Stage, number: int) -> None:
         """Leave no secret in what a run has written, whether it is kept as an artifact or not."""
-        await self._workspaces.tidy(stage.task.spec.session_id)
-        if stage.scrub is None:
-            return
+        session_id = stage.task.spec.session_id
         folder = f"artifacts/run-{number}"
         try:
-            await stage.scrub(stage.workspace / folder)
+            await self._workspaces.tidy(session_id)
+            if stage.scrub is not None:
+                await stage.scrub(stage.workspace / folder)
         except OSError as problem:
-            self._log(stage, LogLevel.WARNING, f"{folder} may still hold the password: {problem}")
+            self._log(stage, LogLevel.WARNING, f"{folder} stays hidden, for it may hold the password: {problem}")
+        else:
+            await self._workspaces.end_run(session_id, number)
 
     def _tell(self, stage: Stage, phase: Phase, activity: str) -> None:
         stage.emit(PhaseChanged(phase, phase, activity))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator
 
 from agent_runtime.v1 import event_pb2
 from agent_runtime_server.domain import event as domain
 from agent_runtime_server.domain.results import Artifact, Finding, TestCase
-from agent_runtime_server.domain.task import Progress
+from agent_runtime_server.domain.task import Attempt, Progress
 from agent_runtime_server.rpc import enums
 from agent_runtime_server.rpc.results_codec import artifact_out, finding_out, test_case_out, timestamp
-from agent_runtime_server.rpc.task_codec import failure_out, progress_out, queue_out, result_out
+from agent_runtime_server.rpc.task_codec import failure_out, progress_out, queue_out, result_out, task_attempt_out
 
 PAYLOAD_OF_KIND = {
     event_pb2.TASK_EVENT_KIND_STATUS: "status",
     event_pb2.TASK_EVENT_KIND_PHASE: "phase_change",
     event_pb2.TASK_EVENT_KIND_QUEUE: "queue",
     event_pb2.TASK_EVENT_KIND_PROGRESS: "progress",
+    event_pb2.TASK_EVENT_KIND_ATTEMPT: "attempt_change",
     event_pb2.TASK_EVENT_KIND_LOG: "log",
     event_pb2.TASK_EVENT_KIND_TEST: "test",
     event_pb2.TASK_EVENT_KIND_ARTIFACT: "artifact",
@@ -34,6 +36,7 @@ class ProtoEventCodec:
             sequence=sequence,
             task_id=event.task_id,
             event_time=timestamp(event.event_time),
+            attempt=event.attempt,
             phase=enums.PHASE.out(event.phase),  # type: ignore[arg-type]
         )
         _set_payload(message, event)
@@ -66,6 +69,8 @@ def _set_payload(message: event_pb2.TaskEvent, event: domain.Event) -> None:
             message.queue.CopyFrom(queue_out(payload))
         case Progress():
             message.progress.CopyFrom(progress_out(payload))
+        case Attempt():
+            message.attempt_change.CopyFrom(task_attempt_out(payload))
         case domain.LogChunk():
             message.log.CopyFrom(
                 event_pb2.LogChunk(
@@ -124,14 +129,16 @@ def split(framed: bytes) -> Iterator[bytes]:
         start = position + size
 
 
-def select(framed: bytes, kinds: Collection[event_pb2.TaskEventKind.ValueType]) -> bytes:
-    """The events of these kinds; all of them for no kinds."""
-    if not kinds or not framed:
+def select(framed: bytes, last: int = sys.maxsize, *, kinds: Collection[event_pb2.TaskEventKind.ValueType]) -> bytes:
+    """The events of these kinds (all of them for no kinds) up to the sequence ``last``."""
+    if not framed or (not kinds and last == sys.maxsize):
         return framed
     wanted = {PAYLOAD_OF_KIND[kind] for kind in kinds if kind in PAYLOAD_OF_KIND}
     kept = []
     for element in split(framed):
         event = event_pb2.TaskEventBatch.FromString(element).events[0]
-        if event.WhichOneof("payload") in wanted:
+        if event.sequence > last:
+            break
+        if not kinds or event.WhichOneof("payload") in wanted:
             kept.append(element)
     return b"".join(kept)

@@ -24,6 +24,9 @@ class ServerLimits:
     max_message_bytes: int
     max_wait: timedelta
     watch: WatchLimits
+    event_retention: timedelta
+    request_id_retention: timedelta
+    max_file_bytes: int
 
 
 class ServerInfo:
@@ -66,7 +69,10 @@ class ServerInfo:
                 max_heartbeat_interval=duration(watch.max_heartbeat),
                 max_wait=duration(self.limits.max_wait),
                 max_watch_age=duration(watch.max_age),
+                event_retention=duration(self.limits.event_retention),
                 max_page_size=MAX_PAGE,
+                request_id_retention=duration(self.limits.request_id_retention),
+                max_file_bytes=self.limits.max_file_bytes,
             ),
             drivers=[_driver_out(driver) for driver in self._drivers.values()],
             default_driver=self._default_driver,

@@ -40,6 +40,7 @@ class LogPages:
                     break
                 gap = Gap(cursor + 1, batch.kept_from - 1, GapReason.TRIMMED, task)
                 response.gap.CopyFrom(gap_out(gap, lambda _: place))
+                cursor = batch.kept_from - 1
             for event in event_pb2.TaskEventBatch.FromString(batch.framed).events:
                 cursor = event.sequence
                 if not wanted or event.WhichOneof("payload") in wanted:

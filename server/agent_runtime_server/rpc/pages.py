@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from agent_runtime_server.domain.faults import BadPageToken
+from agent_runtime_server.ports import Page
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
@@ -17,6 +25,23 @@ def page_limit(asked: int) -> int:
     return min(asked or DEFAULT_PAGE, MAX_PAGE)
 
 
+async def filled(
+    fetch: Callable[[int, str], Awaitable[Page[T]]], encode: Callable[[T], M], limit: int, token: str, at_once: int
+) -> tuple[list[M], Page[T]]:
+    """A page of messages, made of smaller pages of ``at_once`` items until there are ``limit`` of them or they are
+    large; and the last of those pages, whose token goes on."""
+    messages: list[M] = []
+    size = 0
+    while True:
+        page = await fetch(min(limit - len(messages), at_once), token)
+        for item in page.items:
+            messages.append(encode(item))
+            size += messages[-1].ByteSize()
+        token = page.next_token
+        if not token or len(messages) >= limit or size >= PAGE_BYTES:
+            return messages, page
+
+
 def token_of(*position: int) -> str:
     """A page token for a position."""
     return urlsafe_b64encode(":".join(map(str, position)).encode()).decode().rstrip("=")
@@ -26,14 +51,7 @@ def position_of(token: str, size: int) -> tuple[int, ...]:
     """The position in a token of ``token_of``. Raises BadPageToken."""
     try:
         padded = token + "=" * (-len(token) % 4)
-        position = tuple(
-            int(part)
-            for part in urlsafe_b64decode(
-                padded,
-            )
-            .decode()
-            .split(":")
-        )
+        position = tuple(int(part) for part in urlsafe_b64decode(padded).decode().split(":"))
     except ValueError as bad:
         raise BadPageToken from bad
     if len(position) != size or any(part < 0 for part in position):

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from agent_runtime.v1 import artifact_pb2, test_result_pb2
 from agent_runtime_server.domain import results
 from agent_runtime_server.rpc import enums
+from agent_runtime_server.rpc.validation import invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,6 +22,14 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     # Timestamp.FromDatetime does the same at three times the cost.
     since = moment - _EPOCH
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
+
+
+def moment(message: Timestamp, field: str) -> datetime:
+    """The moment in a field of a request. Raises InvalidField for one that no calendar has."""
+    try:
+        return message.ToDatetime(UTC)
+    except (ValueError, OverflowError) as bad:
+        raise invalid(field, "is no moment between the years 1 and 9999") from bad
 
 
 def duration(span: timedelta) -> Duration:

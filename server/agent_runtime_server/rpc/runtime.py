@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import partial
 
 from agent_runtime.v1 import artifact_pb2, service_pb2, task_pb2
-from agent_runtime_server.domain.faults import FieldViolation, InvalidField
-from agent_runtime_server.domain.task import Task
-from agent_runtime_server.orchestrator.tasks import Tasks
+from agent_runtime_server.domain.filters import ARTIFACT_FIELDS, TASK_FIELDS, TEST_FIELDS, parse
+from agent_runtime_server.domain.task import CancelMode, Task
+from agent_runtime_server.orchestrator.filtered_watch import FilteredWatches
+from agent_runtime_server.orchestrator.tasks import SessionConflictPolicy, Tasks
 from agent_runtime_server.orchestrator.watch import Watches
-from agent_runtime_server.ports import Blobs, IdempotencyKey, Store, TaskQuery
+from agent_runtime_server.ports import Blobs, Store, TaskQuery
+from agent_runtime_server.rpc import enums
+from agent_runtime_server.rpc.changing import change_in, mask_of, needs_stored, retry_in
+from agent_runtime_server.rpc.idempotency import key_of
 from agent_runtime_server.rpc.info import ServerInfo
 from agent_runtime_server.rpc.logs import LogPages
-from agent_runtime_server.rpc.pages import PAGE_BYTES, page_limit
+from agent_runtime_server.rpc.orders import order_of
+from agent_runtime_server.rpc.pages import filled, page_limit
 from agent_runtime_server.rpc.results_codec import artifact_out, summary_out, test_case_out
 from agent_runtime_server.rpc.task_codec import task_in, task_out
-from agent_runtime_server.rpc.watching import watch_request, watch_response
+from agent_runtime_server.rpc.validation import Requests, invalid
+from agent_runtime_server.rpc.watching import watch_request, watch_response, watch_tasks_request, watch_tasks_response
 
 _TESTS_AT_ONCE = 10
 """A test case may hold half a megabyte of steps and errors."""
+_TASKS_AT_ONCE = 100
+"""The instructions and the summary of a task may hold tens of kilobytes."""
+_CONFLICT = {
+    service_pb2.SESSION_CONFLICT_POLICY_UNSPECIFIED: SessionConflictPolicy.ENQUEUE,
+    service_pb2.SESSION_CONFLICT_POLICY_ENQUEUE: SessionConflictPolicy.ENQUEUE,
+    service_pb2.SESSION_CONFLICT_POLICY_REJECT: SessionConflictPolicy.REJECT,
+    service_pb2.SESSION_CONFLICT_POLICY_REPLACE: SessionConflictPolicy.REPLACE,
+}
 
 
 class RuntimeService:
@@ -27,18 +43,34 @@ class RuntimeService:
     descriptor = service_pb2.DESCRIPTOR.services_by_name["AgentRuntime"]
 
     def __init__(
-        self, tasks: Tasks, watches: Watches, store: Store, blobs: Blobs, logs: LogPages, info: ServerInfo
+        self,
+        tasks: Tasks,
+        watches: Watches,
+        filtered_watches: FilteredWatches,
+        store: Store,
+        blobs: Blobs,
+        logs: LogPages,
+        info: ServerInfo,
+        requests: Requests,
     ) -> None:
         self._tasks = tasks
         self._watches = watches
+        self._filtered_watches = filtered_watches
         self._store = store
         self._blobs = blobs
         self._logs = logs
         self._info = info
+        self._requests = requests
 
     async def CreateTask(self, request: service_pb2.CreateTaskRequest) -> service_pb2.CreateTaskResponse:  # noqa: N802
         """Admit a task."""
-        task, replayed = await self._tasks.create(task_in(request.task), self._key(request))
+        if request.task.session_id and request.task.from_task_id:
+            raise invalid("task.from_task_id", "excludes session_id: give one of them")
+        new = task_in(request.task)
+        if request.validate_only:
+            return service_pb2.CreateTaskResponse(task=task_out(await self._tasks.check(new)))
+        key = key_of(self._tasks, "CreateTask", request)
+        task, replayed = await self._tasks.create(new, key, conflict=_CONFLICT[request.on_session_conflict])
         return service_pb2.CreateTaskResponse(task=self._out(task), replayed=replayed)
 
     async def GetTask(self, request: service_pb2.GetTaskRequest) -> service_pb2.GetTaskResponse:  # noqa: N802
@@ -47,18 +79,45 @@ class RuntimeService:
         return service_pb2.GetTaskResponse(task=task_out(task, place, view=request.view))
 
     async def ListTasks(self, request: service_pb2.ListTasksRequest) -> service_pb2.ListTasksResponse:  # noqa: N802
-        """List tasks, newest first."""
-        page = await self._tasks.list(TaskQuery(page_limit(request.page_size), request.page_token))
-        view = request.view or service_pb2.TASK_VIEW_BASIC
-        return service_pb2.ListTasksResponse(
-            tasks=[self._out(task, view=view) for task in page.items],
-            next_page_token=page.next_token,
-            total_tasks=page.total,
+        """List tasks that match a filter."""
+        where = parse(request.filter, TASK_FIELDS)
+        order = order_of(request.order_by, where)
+        tasks, page = await filled(
+            lambda limit, token: self._tasks.list(TaskQuery(limit, token, where, order)),
+            partial(self._out, view=request.view or service_pb2.TASK_VIEW_BASIC),
+            page_limit(request.page_size),
+            request.page_token,
+            _TASKS_AT_ONCE,
         )
+        return service_pb2.ListTasksResponse(tasks=tasks, next_page_token=page.next_token, total_tasks=page.total)
+
+    async def UpdateTask(self, request: service_pb2.UpdateTaskRequest) -> service_pb2.UpdateTaskResponse:  # noqa: N802
+        """Change the mutable fields of a task."""
+        mask = mask_of(request, self._requests)
+        etag, stored = request.task.etag, None
+        if needs_stored(mask):
+            stored, _ = await self._tasks.get(request.task.id)
+            # What is kept of the stored value must not undo another call's change.
+            etag = etag or stored.etag
+        task = await self._tasks.update(request.task.id, change_in(request.task, mask, stored), etag)
+        return service_pb2.UpdateTaskResponse(task=self._out(task))
+
+    async def DeleteTask(self, request: service_pb2.DeleteTaskRequest) -> service_pb2.DeleteTaskResponse:  # noqa: N802
+        """Remove a finished task."""
+        await self._tasks.delete(request.task_id, allow_missing=request.allow_missing)
+        return service_pb2.DeleteTaskResponse()
+
+    async def RetryTask(self, request: service_pb2.RetryTaskRequest) -> service_pb2.RetryTaskResponse:  # noqa: N802
+        """Make a new task from a finished one."""
+        key = key_of(self._tasks, "RetryTask", request)
+        task, replayed = await self._tasks.retry(request.task_id, retry_in(request), key)
+        return service_pb2.RetryTaskResponse(task=self._out(task), replayed=replayed)
 
     async def CancelTask(self, request: service_pb2.CancelTaskRequest) -> service_pb2.CancelTaskResponse:  # noqa: N802
         """Ask a task to stop."""
-        task, initiated = await self._tasks.cancel(request.task_id, request.reason)
+        mode = enums.CANCEL_MODE.inward(request.mode) or CancelMode.GRACEFUL
+        grace = request.grace_period.ToTimedelta() if request.HasField("grace_period") else None
+        task, initiated = await self._tasks.cancel(request.task_id, request.reason, mode, grace)
         return service_pb2.CancelTaskResponse(task=self._out(task), initiated=initiated)
 
     async def WaitTask(self, request: service_pb2.WaitTaskRequest) -> service_pb2.WaitTaskResponse:  # noqa: N802
@@ -79,6 +138,14 @@ class RuntimeService:
         finally:
             await updates.aclose()  # type: ignore[attr-defined]
 
+    async def WatchTasks(self, request: service_pb2.WatchTasksRequest) -> AsyncIterator[bytes]:  # noqa: N802
+        """Follow all tasks that match a filter; stored event bytes are sent as they are."""
+        steps = watch_tasks_request(self._filtered_watches, request)
+        del request
+        async with aclosing(steps):
+            async for step in steps:
+                yield watch_tasks_response(step, self._tasks.place)
+
     async def ListTaskEvents(  # noqa: N802
         self, request: service_pb2.ListTaskEventsRequest
     ) -> service_pb2.ListTaskEventsResponse:
@@ -96,24 +163,28 @@ class RuntimeService:
     ) -> service_pb2.ListTestResultsResponse:
         """Page through test cases."""
         task, _ = await self._tasks.get(request.task_id)
-        response = service_pb2.ListTestResultsResponse(summary=summary_out(task.result.summary))
-        left, token, size = page_limit(request.page_size), request.page_token, 0
-        while left and size < PAGE_BYTES:
-            page = await self._store.tests(task.id, min(left, _TESTS_AT_ONCE), token)
-            for case in page.items:
-                response.tests.append(test_case_out(case))
-                size += response.tests[-1].ByteSize()
-            left -= len(page.items)
-            token = response.next_page_token = page.next_token
-            if not token:
-                break
-        return response
+        where = parse(request.filter, TEST_FIELDS)
+        tests, page = await filled(
+            lambda limit, token: self._store.tests(task.id, limit, token, where=where),
+            test_case_out,
+            page_limit(request.page_size),
+            request.page_token,
+            _TESTS_AT_ONCE,
+        )
+        return service_pb2.ListTestResultsResponse(
+            tests=tests, next_page_token=page.next_token, summary=summary_out(task.result.summary)
+        )
 
     async def ListArtifacts(  # noqa: N802
         self, request: service_pb2.ListArtifactsRequest
     ) -> service_pb2.ListArtifactsResponse:
         """List what a task produced."""
-        page = await self._store.artifacts(request.task_id, page_limit(request.page_size), request.page_token)
+        page = await self._store.artifacts(
+            request.task_id,
+            page_limit(request.page_size),
+            request.page_token,
+            where=parse(request.filter, ARTIFACT_FIELDS),
+        )
         return service_pb2.ListArtifactsResponse(
             artifacts=[artifact_out(request.task_id, artifact) for artifact in page.items],
             next_page_token=page.next_token,
@@ -126,8 +197,7 @@ class RuntimeService:
         artifact = await self._store.artifact(request.task_id, request.artifact_id)
         offset = request.read_offset
         if offset > artifact.size_bytes:
-            behind = FieldViolation("read_offset", f"is behind the artifact's {artifact.size_bytes} bytes")
-            raise InvalidField(f"read_offset {behind.description}", violations=[behind])
+            raise invalid("read_offset", f"is behind the artifact's {artifact.size_bytes} bytes")
         first = artifact_pb2.FileChunk(
             offset=offset, size_bytes=artifact.size_bytes, sha256=artifact.sha256, media_type=artifact.media_type
         )
@@ -147,8 +217,3 @@ class RuntimeService:
 
     def _out(self, task: Task, *, view: int = 0) -> task_pb2.Task:
         return task_out(task, self._tasks.place(task), view=view)
-
-    def _key(self, request: service_pb2.CreateTaskRequest) -> IdempotencyKey | None:
-        if not request.request_id:
-            return None
-        return self._tasks.key(request.request_id, request.task.SerializeToString(deterministic=True))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
 
 import grpc
@@ -11,21 +13,25 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from agent_runtime_server.domain.faults import RuntimeFault
+from agent_runtime_server.domain.faults import RuntimeFault, Stalled
 from agent_runtime_server.rpc.errors import Internal, abort
 from agent_runtime_server.rpc.validation import Requests
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+STALL_SECONDS = 600.0
+"""How long a peer that is there may take no message of a stream, or send none of an upload."""
 _log = logging.getLogger("agent_runtime.rpc")
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any], Awaitable[Message]]
 Streaming = Callable[[Any], AsyncIterator[Message | bytes]]
+Uploading = Callable[[AsyncIterator[Any]], Awaitable[Message]]
 
 
 class Service(Protocol):
     """A service's methods, under the names that the contract gives them: unary ones answer a message, streaming ones
-    are async generators of messages or of bytes that are messages already."""
+    are async generators of messages or of bytes that are messages already; where the client streams they take an
+    iterator of its messages."""
 
     descriptor: ServiceDescriptor
 
@@ -52,12 +58,24 @@ def add_service(server: grpc.aio.Server, service: Service, requests: Requests) -
         call = getattr(service, method.name)
         if method.server_streaming:
             handlers[method.name] = grpc.unary_stream_rpc_method_handler(_streaming(method, call, requests))
+        elif method.client_streaming:
+            handlers[method.name] = grpc.stream_unary_rpc_method_handler(_uploading(method, call, requests))
         else:
             handlers[method.name] = grpc.unary_unary_rpc_method_handler(_unary(method, call, requests))
     generic: Mapping[str, Any] = handlers
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(service.descriptor.full_name, dict(generic)),)
     )
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Wait for the peer, but not for ever."""
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            yield
+    except TimeoutError:
+        raise Stalled from None
 
 
 def _unary(method: MethodDescriptor, call: Unary, requests: Requests) -> Any:
@@ -84,14 +102,44 @@ def _streaming(method: MethodDescriptor, call: Streaming, requests: Requests) ->
             messages = call(requests.decode(request_type, raw))
             try:
                 async for message in messages:
-                    await context.write(message if isinstance(message, bytes) else message.SerializeToString())
-                    del message  # not to be held while an idle stream waits for the next one
+                    data = message if isinstance(message, bytes) else message.SerializeToString()
+                    async with _in_time():
+                        await context.write(data)
+                    del data, message  # not to be held while an idle stream waits for the next one
             finally:
                 await messages.aclose()  # type: ignore[attr-defined]  # every streaming method is a generator
         except RuntimeFault as fault:
             await abort(context, fault)
         except Exception:
             _log.exception("stream failed", extra={"method": method.full_name})
+            await abort(context, Internal())
+
+    return handle
+
+
+def _uploading(method: MethodDescriptor, call: Uploading, requests: Requests) -> Any:
+    request_type = GetMessageClass(method.input_type)
+
+    async def messages(raws: AsyncIterator[bytes], context: Context) -> AsyncGenerator[Message, None]:
+        while True:
+            async with _in_time():
+                raw = await anext(raws, None)
+            if raw is None:
+                break
+            yield requests.decode(request_type, raw)
+        # To grpc.aio a call that is cut off looks like one that has sent all, until its cancellation arrives a moment
+        # later. This goes through the transport, which is never before that.
+        await context.send_initial_metadata(())
+
+    async def handle(raws: AsyncIterator[bytes], context: Context) -> bytes:
+        try:
+            async with aclosing(messages(raws, context)) as received:
+                response = await call(received)
+            return response.SerializeToString()
+        except RuntimeFault as fault:
+            await abort(context, fault)
+        except Exception:
+            _log.exception("call failed", extra={"method": method.full_name})
             await abort(context, Internal())
 
     return handle

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, status_pb2
 
 from agent_runtime.v1 import service_pb2, task_pb2
 from agent_runtime_server.domain import task as domain
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.rpc import enums
-from agent_runtime_server.rpc.results_codec import duration, finding_out, summary_out, timestamp
+from agent_runtime_server.rpc.results_codec import duration, finding_out, moment, summary_out, timestamp
 
 _SIGN_IN, _EXPLORE, _RUN = domain.SignIn(), domain.ExploreOptions(), domain.RunOptions()
 """What a task has that asks for nothing else."""
@@ -25,15 +28,52 @@ def task_in(message: task_pb2.Task) -> domain.NewTask:
         session_id=message.session_id,
         driver=configuration.agent.driver,
         instructions=configuration.instructions,
-        sign_in=_sign_in(configuration.sign_in) if configuration.HasField("sign_in") else _SIGN_IN,
+        sign_in=sign_in_in(configuration.sign_in) if configuration.HasField("sign_in") else _SIGN_IN,
         explore=_explore_in(configuration.agent.explore) if configuration.agent.HasField("explore") else _EXPLORE,
         run=_run_in(configuration.run) if configuration.HasField("run") else _RUN,
-        priority=message.priority or 3,
+        from_task_id=message.from_task_id,
     )
-    return domain.NewTask(spec, configuration.sign_in.password)
+    return domain.NewTask(
+        spec,
+        configuration.sign_in.password,
+        priority=priority_in(message),
+        labels=dict(message.labels),
+        timeouts=timeouts_in(message.timeouts),
+        retry_policy=retry_policy_in(message.retry_policy),
+        expire_time=expire_time_in(message),
+        ttl=message.ttl.ToTimedelta(),
+    )
 
 
-def _sign_in(sign_in: task_pb2.SignIn) -> domain.SignIn:
+def priority_in(message: task_pb2.Task) -> int:
+    """The priority asked for, or the usual one."""
+    return message.priority or 3
+
+
+def timeouts_in(message: task_pb2.TaskTimeouts) -> domain.Timeouts:
+    """Limits on time; 0 for those that are not set."""
+    return domain.Timeouts(
+        message.queue_timeout.ToTimedelta(), message.run_timeout.ToTimedelta(), message.total_timeout.ToTimedelta()
+    )
+
+
+def retry_policy_in(message: task_pb2.RetryPolicy) -> domain.RetryPolicy:
+    """How often to try; 0 for what is not set."""
+    return domain.RetryPolicy(
+        message.max_attempts,
+        message.initial_backoff.ToTimedelta(),
+        message.max_backoff.ToTimedelta(),
+        message.backoff_multiplier,
+    )
+
+
+def expire_time_in(message: task_pb2.Task) -> datetime | None:
+    """The moment of expiration, if one is given. Raises InvalidField."""
+    return moment(message.expire_time, "task.expire_time") if message.HasField("expire_time") else None
+
+
+def sign_in_in(sign_in: task_pb2.SignIn) -> domain.SignIn:
+    """How to sign in, without the password."""
     return domain.SignIn(enums.SIGN_IN.inward(sign_in.method) or domain.SignInMethod.NONE, sign_in.username)
 
 
@@ -55,17 +95,25 @@ def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 
         task_type=enums.TASK_TYPE.out(task.spec.task_type),  # type: ignore[arg-type]
         configuration=configuration_out(task.spec) if full else None,
         session_id=task.spec.session_id,
-        priority=task.spec.priority,
+        from_task_id=task.spec.from_task_id,
+        labels=task.labels,
+        priority=task.priority,
+        timeouts=timeouts_out(task.timeouts) if full else None,
+        retry_policy=retry_policy_out(task.retry_policy) if full else None,
+        expire_time=timestamp(task.expires),
         status=enums.STATUS.out(task.status),  # type: ignore[arg-type]
         done=task.done,
         current_phase=enums.PHASE.out(task.phase),  # type: ignore[arg-type]
         current_activity=task.activity,
         progress=progress_out(task.progress) if task.progress else None,
         queue=queue_out(queue) if queue and task.status is domain.Status.PENDING else None,
+        attempts=[task_attempt_out(attempt) for attempt in task.attempts] if full else (),
         result=result_out(task.result, full=full),
         error=failure_out(task.failure) if task.failure else None,
         cancellation=cancellation_out(task.cancellation) if task.cancellation else None,
         sequence=task.sequence,
+        etag=task.etag,
+        retry_of_task_id=task.spec.retry_of,
         create_time=timestamp(task.create_time),
         start_time=timestamp(task.start_time),
         update_time=timestamp(task.update_time),
@@ -87,7 +135,7 @@ def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
             driver=spec.driver,
             explore=task_pb2.ExploreOptions(
                 max_states=explore.max_states,
-                max_duration=duration(explore.max_duration) if explore.max_duration else None,
+                max_duration=_span(explore.max_duration),
                 allow_destructive=explore.allow_destructive,
             ),
         ),
@@ -97,8 +145,40 @@ def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
             grep=run.grep,
             retries=run.retries,
             workers=run.workers,
-            test_timeout=duration(run.test_timeout) if run.test_timeout else None,
+            test_timeout=_span(run.test_timeout),
         ),
+    )
+
+
+def timeouts_out(timeouts: domain.Timeouts) -> task_pb2.TaskTimeouts:
+    """The limits on time that are in force."""
+    return task_pb2.TaskTimeouts(
+        queue_timeout=_span(timeouts.queue), run_timeout=_span(timeouts.run), total_timeout=_span(timeouts.total)
+    )
+
+
+def retry_policy_out(policy: domain.RetryPolicy) -> task_pb2.RetryPolicy:
+    """How often it is tried."""
+    return task_pb2.RetryPolicy(
+        max_attempts=policy.max_attempts,
+        initial_backoff=_span(policy.initial_backoff),
+        max_backoff=_span(policy.max_backoff),
+        backoff_multiplier=policy.multiplier,
+    )
+
+
+def _span(span: timedelta) -> Duration | None:
+    return duration(span) if span else None
+
+
+def task_attempt_out(attempt: domain.Attempt) -> task_pb2.TaskAttempt:
+    """One try at running a task."""
+    return task_pb2.TaskAttempt(
+        number=attempt.number,
+        start_time=timestamp(attempt.start_time),
+        end_time=timestamp(attempt.end_time),
+        error=failure_out(attempt.failure) if attempt.failure else None,
+        retry_time=timestamp(attempt.retry_time),
     )
 
 
@@ -131,6 +211,9 @@ _CODE = {
     domain.FailureReason.APP_UNREACHABLE: code_pb2.UNAVAILABLE,
     domain.FailureReason.SIGN_IN_FAILED: code_pb2.FAILED_PRECONDITION,
     domain.FailureReason.WORKER_LOST: code_pb2.ABORTED,
+    domain.FailureReason.QUEUE_TIMEOUT: code_pb2.DEADLINE_EXCEEDED,
+    domain.FailureReason.RUN_TIMEOUT: code_pb2.DEADLINE_EXCEEDED,
+    domain.FailureReason.TOTAL_TIMEOUT: code_pb2.DEADLINE_EXCEEDED,
     domain.FailureReason.OUT_OF_RESOURCES: code_pb2.RESOURCE_EXHAUSTED,
     domain.FailureReason.BROWSER_MISSING: code_pb2.FAILED_PRECONDITION,
     domain.FailureReason.DISK_FULL: code_pb2.RESOURCE_EXHAUSTED,
@@ -150,4 +233,8 @@ def failure_out(failure: domain.Failure) -> task_pb2.TaskError:
 
 def cancellation_out(cancellation: domain.Cancellation) -> task_pb2.Cancellation:
     """That and why a stop was asked for."""
-    return task_pb2.Cancellation(reason=cancellation.reason, request_time=timestamp(cancellation.request_time))
+    return task_pb2.Cancellation(
+        reason=cancellation.reason,
+        request_time=timestamp(cancellation.request_time),
+        mode=enums.CANCEL_MODE.out(cancellation.mode),  # type: ignore[arg-type]
+    )

@@ -41,15 +41,28 @@ class Requests:
             raise InvalidField(f"the bytes are no {request_type.DESCRIPTOR.full_name}: {bad}") from bad
         if not raw and not request_type.DESCRIPTOR.fields:
             return request
-        found = self._validator.collect_violations(request)
+        self.check(request)
+        return request
+
+    def check(self, message: Message, parent: str = "") -> None:
+        """Apply the rules in the contract to a message, found in the field ``parent`` of its request. Raises
+        InvalidField, with every bad field."""
+        found = self._validator.collect_violations(message)
         if found:
             violations = [
-                FieldViolation(_path(violation.proto.field), violation.proto.message or violation.proto.rule_id)
+                FieldViolation(
+                    ".".join(filter(None, (parent, _path(violation.proto.field)))),
+                    violation.proto.message or violation.proto.rule_id,
+                )
                 for violation in found
             ]
             what = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
             raise InvalidField(f"invalid request: {what}", violations=violations)
-        return request
+
+
+def invalid(field: str, description: str) -> InvalidField:
+    """One bad field, found by no rule of the contract."""
+    return InvalidField(f"{field} {description}", violations=[FieldViolation(field, description)])
 
 
 def _path(field: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent_runtime_server.domain.faults import ArtifactNotFound
@@ -19,12 +20,14 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._kept: dict[str, bytes] = {}
+        self._put: dict[str, datetime] = {}
 
     async def put(self, source: Path) -> BlobRef:
         """Keep a copy of a file, or a zip of a folder."""
         data = _content(source)
         digest = hashlib.sha256(data).hexdigest()
         self._kept[digest] = data
+        self._put[digest] = datetime.now(UTC)
         return BlobRef(digest, len(data))
 
     async def read(self, sha256: str, offset: int, limit: int) -> AsyncIterator[bytes]:
@@ -34,6 +37,13 @@ class MemoryBlobs:
         wanted = self._kept[sha256][offset : offset + limit if limit else None]
         for start in range(0, len(wanted), _PIECE):
             yield wanted[start : start + _PIECE]
+
+    async def sweep(self, in_use: Collection[str], before: datetime) -> int:
+        """Remove what is not in use and was put before a moment; returns the bytes that this freed."""
+        old = [digest for digest, put in self._put.items() if digest not in in_use and put < before]
+        for digest in old:
+            del self._put[digest]
+        return sum(len(self._kept.pop(digest)) for digest in old)
 
 
 def _content(source: Path) -> bytes:

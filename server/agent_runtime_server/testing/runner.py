@@ -34,7 +34,7 @@ class ScriptedRunner:
     async def run(self, job: RunJob, emit: Emit) -> TestReport:
         """Play the script."""
         self.jobs.append(job)
-        await self.player.play(self._script, job.workspace, emit)
+        await self.player.play(self._script, job.workspace, emit, job.stop)
         return self._reports[min(len(self.jobs), len(self._reports)) - 1]
 
     async def check(self, workspace: Path) -> Sequence[str]:

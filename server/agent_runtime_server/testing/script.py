@@ -6,13 +6,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent_runtime_server.adapters.processes import spawn
 from agent_runtime_server.domain.event import Fact
-from agent_runtime_server.ports import Emit
+from agent_runtime_server.patience import to_the_end
+from agent_runtime_server.ports import Emit, StopSign
 
 STRAY = """
 import os, sys, time
@@ -35,6 +36,10 @@ class Script:
     files: Mapping[str, str] = field(default_factory=dict)
     blocks: bool = False
     stray: bool = False
+    last_facts: Sequence[Fact] = ()
+    """Told when it is cancelled with time to stop in good order."""
+    lingers: bool = False
+    """Whether it then takes all the time that it gets."""
 
 
 NOTHING = Script()
@@ -48,8 +53,8 @@ class Player:
         """All facts of a script are told."""
         self.stray_pid = 0
 
-    async def play(self, script: Script, workspace: Path, emit: Emit) -> None:
-        """Do what the script says."""
+    async def play(self, script: Script, workspace: Path, emit: Emit, stop: StopSign | None = None) -> None:
+        """Do what the script says; ``stop`` may grant time after a cancellation."""
         await asyncio.to_thread(_write, workspace, script.files)
         async with AsyncExitStack() as running:
             if script.stray:
@@ -61,7 +66,21 @@ class Player:
                 await asyncio.sleep(0)
             self.told.set()
             if script.blocks:
-                await asyncio.Event().wait()
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    if stop is not None and stop.grace > 0:
+                        await to_the_end(_wind_down(script, emit, stop))
+                    raise
+
+
+async def _wind_down(script: Script, emit: Emit, stop: StopSign) -> None:
+    for fact in script.last_facts:
+        emit(fact)
+    if script.lingers:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(stop.grace):
+                await stop.forced()
 
 
 def _write(workspace: Path, files: Mapping[str, str]) -> None:

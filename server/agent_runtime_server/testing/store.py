@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 
 from agent_runtime_server.adapters.sqlite.changes import Changes
+from agent_runtime_server.adapters.sqlite.pages import Place, page_of, place_in, scope_of
+from agent_runtime_server.adapters.sqlite.records import micros
 from agent_runtime_server.domain.event import FOLDING, Event, fold
 from agent_runtime_server.domain.faults import (
     ArtifactNotFound,
-    BadPageToken,
     RequestIdReused,
+    SessionBusy,
+    SessionExists,
     SessionNotFound,
+    TaskNotDone,
     TaskNotFound,
 )
+from agent_runtime_server.domain.filters import Filter, ValueOf, artifact_value, matches, task_value, test_value
 from agent_runtime_server.domain.results import Artifact, TestCase
-from agent_runtime_server.domain.task import Status, Task, Token
-from agent_runtime_server.ports import Batch, Change, EventCodec, Fenced, IdempotencyKey, Page, SessionBusy, TaskQuery
+from agent_runtime_server.domain.session import Session
+from agent_runtime_server.domain.task import Task, Token
+from agent_runtime_server.ports import (
+    Aging,
+    Batch,
+    Change,
+    EventCodec,
+    Fenced,
+    IdempotencyKey,
+    Page,
+    SessionTaken,
+    TaskOrder,
+    TaskQuery,
+)
 
 T = TypeVar("T")
 
@@ -29,16 +47,21 @@ class _Entry:
     number: int
     task: Task
     sealed: bytes
+    key: IdempotencyKey | None
     frames: list[bytes] = field(default_factory=list)
     """Kept events; the last one has the task's sequence."""
     batch: int = 0
     batch_last: int = 0
-    outputs: dict[object, tuple[int, Artifact | TestCase]] = field(default_factory=dict)
-    """Artifacts and test cases by id (and round), with the sequence where each first came."""
+    outputs: dict[object, tuple[Place, Artifact | TestCase]] = field(default_factory=dict)
+    """Artifacts and test cases by id (and round), with the place where each first came."""
 
     @property
     def kept_from(self) -> int:
         return self.task.sequence - len(self.frames) + 1
+
+    @property
+    def end_time(self) -> datetime | None:
+        return self.task.end_time if self.task.done else None
 
 
 class MemoryStore:
@@ -47,8 +70,10 @@ class MemoryStore:
     def __init__(self, codec: EventCodec) -> None:
         self._codec = codec
         self._entries: dict[str, _Entry] = {}
-        self._sessions: set[str] = set()
-        self._keys: dict[str, tuple[bytes, str]] = {}
+        self._created = 0
+        self._sessions: dict[str, Session] = {}
+        self._session_keys: dict[str, IdempotencyKey] = {}
+        """What made sessions, by their ids."""
         self._changes = Changes()
 
     async def close(self) -> None:
@@ -61,33 +86,37 @@ class MemoryStore:
         """Store a new task, unless its key made one before."""
         if key is not None and (earlier := await self.find(key)):
             return earlier, True
-        session = task.spec.session_id
-        if session != task.id and session not in self._sessions:
-            raise SessionNotFound(f"no session {session}", session_id=session)
-        entry = _Entry(len(self._entries) + 1, replace(task, sequence=0, token=Token()), sealed)
+        session_id = task.spec.session_id
+        if session_id == task.id:
+            self._sessions[session_id] = Session(session_id, task.create_time, task.create_time)
+        else:
+            self._use(session_id, task.create_time)
+        self._created += 1
+        entry = _Entry(self._created, replace(task, sequence=0, token=Token()), sealed, key)
         self._write(entry, entry.task, [event])
-        self._sessions.add(session)
-        if key is not None:
-            self._keys[key.request_id] = (key.digest, task.id)
+        self._entries[task.id] = entry
         return entry.task, False
 
     async def find(self, key: IdempotencyKey) -> Task | None:
         """The task that a key made."""
-        if key.request_id not in self._keys:
-            return None
-        digest, task_id = self._keys[key.request_id]
-        if digest != key.digest:
-            raise RequestIdReused(request_id=key.request_id)
-        return self._entries[task_id].task
+        return next((entry.task for entry in self._entries.values() if _repeats(key, entry.key)), None)
 
     async def get(self, task_id: str) -> Task:
         """One task."""
         return self._entry(task_id).task
 
     async def list(self, query: TaskQuery) -> Page[Task]:
-        """Tasks, newest first."""
-        newest_first = [(-entry.number, entry.task) for entry in reversed(self._entries.values())]
-        return _page("task", newest_first, query.limit, query.page_token)
+        """Tasks that match, in the order asked for."""
+        by_end = query.order in (TaskOrder.ENDED, TaskOrder.ENDED_DESC)
+        found: list[tuple[Place, Task]] = []
+        for entry in self._entries.values():
+            time = entry.end_time if by_end else entry.task.create_time
+            if time is not None:
+                found.append(((micros(time), entry.number), entry.task))
+        downwards = query.order in (TaskOrder.CREATED_DESC, TaskOrder.ENDED_DESC)
+        scope = scope_of("tasks", query.where, query.order)
+        matching = _matching(found, query.where, task_value)
+        return _page(matching, query.limit, query.page_token, scope, downwards=downwards)
 
     async def unfinished(self) -> Sequence[Task]:
         """Tasks that are not done, oldest first."""
@@ -95,18 +124,17 @@ class MemoryStore:
 
     async def session_tasks(self, session_id: str) -> Sequence[Task]:
         """Tasks of a session that are not done, oldest first."""
-        if session_id not in self._sessions:
-            raise SessionNotFound(f"no session {session_id}", session_id=session_id)
-        return [task for task in await self.unfinished() if task.spec.session_id == session_id]
+        self._session(session_id)
+        return self._unfinished_in(session_id)
 
     async def claim(self, task_id: str, change: Change) -> Task:
         """Start a task."""
         entry = self._entry(task_id)
         token = Token(entry.task.token.generation + 1, 0)
         task, events = change(replace(entry.task, token=token))
-        for other in await self.session_tasks(task.spec.session_id):
-            if other.id != task_id and other.status in (Status.RUNNING, Status.CANCELLING):
-                raise SessionBusy(f"task {other.id} holds session {task.spec.session_id}")
+        holder = self._holder(task.spec.session_id)
+        if holder not in ("", task_id):
+            raise SessionTaken(f"task {holder} holds session {task.spec.session_id}")
         self._write(entry, replace(task, token=token), events)
         entry.batch = entry.batch_last = 0
         return entry.task
@@ -121,9 +149,7 @@ class MemoryStore:
             self._write(entry, replace(entry.task, token=token), ())
             entry.batch = entry.batch_last = 0
 
-    async def transition(
-        self, task_id: str, change: Change, *, token: Token | None = None, wipe_secrets: bool = False
-    ) -> Task:
+    async def transition(self, task_id: str, change: Change, *, token: Token | None = None) -> Task:
         """Apply a change to a task."""
         entry = self._entry(task_id)
         if token is not None and token != entry.task.token:
@@ -132,8 +158,6 @@ class MemoryStore:
         task = replace(task, token=entry.task.token)
         if events or task != entry.task:
             self._write(entry, task, events)
-        if wipe_secrets:
-            entry.sealed = b""
         return entry.task
 
     async def append(self, task_id: str, token: Token, batch: int, events: Sequence[Event]) -> int:
@@ -172,6 +196,83 @@ class MemoryStore:
         entry = self._entry(task_id)
         del entry.frames[: max(0, before - entry.kept_from)]
 
+    async def delete(self, task_id: str) -> None:
+        """Remove a task that is done."""
+        if not self._entry(task_id).task.done:
+            raise TaskNotDone(f"task {task_id} is not done", task_id=task_id)
+        del self._entries[task_id]
+        self._changes.tell({task_id})
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[str]:
+        """Tasks that are done and whose time to be removed has come."""
+        done = [task for entry in self._entries.values() if (task := entry.task).done]
+        due = sorted((task.expires, task.id) for task in done if task.expires is not None and task.expires <= now)
+        return [task_id for _, task_id in due[:limit]]
+
+    async def aged(self, what: Aging, before: datetime, limit: int) -> Sequence[str]:
+        """Tasks that ended before a moment and still have such data."""
+
+        def has(entry: _Entry) -> bool:
+            return bool(entry.frames if what is Aging.EVENTS else _only(Artifact, entry.outputs.values()))
+
+        having = ((entry.end_time, entry.task.id) for entry in self._entries.values() if has(entry))
+        old = sorted((end_time, task_id) for end_time, task_id in having if end_time is not None and end_time < before)
+        return [task_id for _, task_id in old[:limit]]
+
+    async def drop_artifacts(self, task_id: str) -> None:
+        """Forget a task's artifacts."""
+        entry = self._entry(task_id)
+        entry.outputs = {key: output for key, output in entry.outputs.items() if not isinstance(output[1], Artifact)}
+
+    async def blobs_in_use(self) -> set[str]:
+        """Digests of artifacts, and of snapshots that may be restored."""
+        found = {task.checkpoint.snapshot for task in await self.unfinished() if task.checkpoint.snapshot}
+        for entry in self._entries.values():
+            found |= {artifact.sha256 for _, artifact in _only(Artifact, entry.outputs.values())}
+        return found
+
+    async def create_session(self, session: Session, *, key: IdempotencyKey | None = None) -> tuple[Session, bool]:
+        """Store a new session, unless its key made one before."""
+        for made, earlier in self._session_keys.items():
+            if key is not None and _repeats(key, earlier):
+                return self._session(made), True
+        if session.id in self._sessions:
+            raise SessionExists(f"there is a session {session.id}", session_id=session.id)
+        self._sessions[session.id] = replace(session, active_task_id="")
+        if key is not None:
+            self._session_keys[session.id] = key
+        return self._session(session.id), False
+
+    async def session(self, session_id: str) -> Session:
+        """One session."""
+        return self._session(session_id)
+
+    async def sessions(self, limit: int, page_token: str) -> Page[Session]:
+        """Sessions, newest first."""
+        found: list[tuple[Place, Session]] = [
+            ((micros(session.create_time), session.id), self._session(session.id))
+            for session in self._sessions.values()
+        ]
+        return _page(found, limit, page_token, scope_of("sessions"), downwards=True)
+
+    async def touch_session(self, session_id: str, now: datetime) -> None:
+        """Note that a session has changed."""
+        if holder := self._session(session_id).active_task_id:
+            raise SessionBusy(f"task {holder} works in session {session_id}")
+        self._use(session_id, now)
+
+    async def delete_session(self, session_id: str) -> None:
+        """Forget a session."""
+        if await self.session_tasks(session_id):
+            raise SessionBusy(f"tasks use session {session_id}")
+        del self._sessions[session_id]
+        self._session_keys.pop(session_id, None)
+
+    async def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
+        """Sessions that nothing has changed since a moment, or will."""
+        idle = [session.id for session in self._sessions.values() if session.update_time < before]
+        return [session_id for session_id in idle if not self._unfinished_in(session_id)][:limit]
+
     def changes(self) -> AsyncIterator[set[str]]:
         """Ids of tasks that change from now on."""
         return self._changes.reader()
@@ -180,10 +281,12 @@ class MemoryStore:
         """A task's sealed secrets."""
         return self._entries[task_id].sealed if task_id in self._entries else b""
 
-    async def artifacts(self, task_id: str, limit: int, page_token: str) -> Page[Artifact]:
-        """A task's artifacts."""
-        outputs = self._entry(task_id).outputs.values()
-        return _page("artifact", _only(Artifact, outputs), limit, page_token)
+    async def artifacts(
+        self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None
+    ) -> Page[Artifact]:
+        """A task's artifacts that match."""
+        found = _matching(_only(Artifact, self._entry(task_id).outputs.values()), where, artifact_value)
+        return _page(found, limit, page_token, scope_of("artifact", task_id, where))
 
     async def artifact(self, task_id: str, artifact_id: str) -> Artifact:
         """One artifact of a task."""
@@ -192,15 +295,30 @@ class MemoryStore:
                 return artifact
         raise ArtifactNotFound(f"task {task_id} has no artifact {artifact_id}", artifact_id=artifact_id)
 
-    async def tests(self, task_id: str, limit: int, page_token: str) -> Page[TestCase]:
-        """A task's test cases."""
-        outputs = self._entry(task_id).outputs.values()
-        return _page("test", _only(TestCase, outputs), limit, page_token)
+    async def tests(self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None) -> Page[TestCase]:
+        """A task's test cases that match."""
+        found = _matching(_only(TestCase, self._entry(task_id).outputs.values()), where, test_value)
+        return _page(found, limit, page_token, scope_of("test", task_id, where))
 
     def _entry(self, task_id: str) -> _Entry:
         if task_id not in self._entries:
             raise TaskNotFound(f"no task {task_id}", task_id=task_id)
         return self._entries[task_id]
+
+    def _session(self, session_id: str) -> Session:
+        if session_id not in self._sessions:
+            raise SessionNotFound(f"no session {session_id}", session_id=session_id)
+        return replace(self._sessions[session_id], active_task_id=self._holder(session_id))
+
+    def _use(self, session_id: str, now: datetime) -> None:
+        self._sessions[session_id] = replace(self._session(session_id), update_time=now)
+
+    def _unfinished_in(self, session_id: str) -> Sequence[Task]:
+        tasks = (entry.task for entry in self._entries.values())
+        return [task for task in tasks if not task.done and task.spec.session_id == session_id]
+
+    def _holder(self, session_id: str) -> str:
+        return next((task.id for task in self._unfinished_in(session_id) if task.token.generation), "")
 
     def _write(self, entry: _Entry, task: Task, events: Sequence[Event]) -> None:
         first = entry.task.sequence + 1
@@ -212,30 +330,45 @@ class MemoryStore:
                 case TestCase() as test:
                     _keep(entry, (test.round, test.id), sequence, test)
         entry.frames += frames
+        if task.done and not entry.task.done:
+            entry.sealed = b""
+            if task.spec.session_id in self._sessions:
+                self._use(task.spec.session_id, task.update_time)
         entry.task = replace(task, sequence=entry.task.sequence + len(events))
-        self._entries[task.id] = entry
         self._changes.tell({task.id})
+
+
+def _repeats(key: IdempotencyKey, earlier: IdempotencyKey | None) -> bool:
+    """Whether a key was used before. Raises RequestIdReused when it was for something else."""
+    if earlier is None or (earlier.method, earlier.request_id) != (key.method, key.request_id):
+        return False
+    if earlier.digest != key.digest:
+        raise RequestIdReused(request_id=key.request_id)
+    return True
 
 
 def _keep(entry: _Entry, key: object, sequence: int, output: Artifact | TestCase) -> None:
     """The latest state of an output, at the place where it first came."""
-    entry.outputs[key] = (entry.outputs.get(key, (sequence,))[0], output)
+    entry.outputs[key] = (entry.outputs.get(key, ((sequence, 0),))[0], output)
 
 
-def _only(kind: type[T], outputs: Iterable[tuple[int, Artifact | TestCase]]) -> list[tuple[int, T]]:
-    return [(position, output) for position, output in outputs if isinstance(output, kind)]
+def _only(kind: type[T], outputs: Iterable[tuple[Place, Artifact | TestCase]]) -> list[tuple[Place, T]]:
+    return [(place, output) for place, output in outputs if isinstance(output, kind)]
 
 
-def _page(kind: str, found: Sequence[tuple[int, T]], limit: int, page_token: str) -> Page[T]:
-    """A page of items that are in the order of their positions; its token names the position of its last one."""
-    coming = found
-    if page_token:
-        try:
-            named, after = page_token.split(":")
-            coming = [(position, item) for position, item in found if position > int(after)]
-        except ValueError:
-            raise BadPageToken from None
-        if named != kind:
-            raise BadPageToken
-    next_token = f"{kind}:{coming[limit - 1][0]}" if len(coming) > limit else ""
-    return Page(tuple(item for _, item in coming[:limit]), next_token, len(found))
+def _matching(
+    found: Iterable[tuple[Place, T]], where: Filter | None, value_of: Callable[[T], ValueOf]
+) -> list[tuple[Place, T]]:
+    return [(place, item) for place, item in found if where is None or matches(where, value_of(item))]
+
+
+def _page(
+    found: Iterable[tuple[Place, T]], limit: int, page_token: str, scope: str, *, downwards: bool = False
+) -> Page[T]:
+    """A page of items in the order of their places."""
+    ordered = sorted(found, key=lambda item: item[0], reverse=downwards)
+    place = place_in(page_token, scope)
+    if place is None:
+        return page_of(ordered, limit, len(ordered), scope)
+    coming = [item for item in ordered if (item[0] < place if downwards else item[0] > place)]
+    return page_of(coming, limit, len(ordered), scope)

@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from agent_runtime.v1 import event_pb2, test_result_pb2
 from tests.unit.cli.conftest import Command
-from tests.unit.client.fake_service import FakeService
+from tests.unit.client.fake_service import FakeService, Turn
 
 
 def test_logs(command: Command, service: FakeService) -> None:
@@ -13,6 +15,17 @@ def test_logs(command: Command, service: FakeService) -> None:
     assert len(lines) == 7
     document = json.loads(command("logs", "task-1", "--level", "error", "-o", "json").out)
     assert [entry["message"] for entry in document["entries"]] == ["line 2"]
+
+
+def test_logs_are_followed_until_the_task_is_done(command: Command, service: FakeService) -> None:
+    service.events[1].log.entries[0].level = event_pb2.LOG_LEVEL_ERROR
+    service.turns.append(Turn(3, "reset"))
+    lines = command("logs", "-f", "task-1").out.splitlines()
+    assert lines[:2] == ["08:00:01Z  info agent: line 1", "08:00:02Z  error agent: line 2"]
+    assert len(lines) == 7
+    (line,) = command("logs", "-f", "task-1", "--level", "error", "-o", "json").out.splitlines()
+    assert json.loads(line)["message"] == "line 2"
+    assert command("logs", "-f", "other").code == 5
 
 
 def test_results(command: Command, service: FakeService) -> None:
@@ -56,6 +69,29 @@ def test_download_by_path_folder_and_artifact(command: Command, service: FakeSer
     assert found == {"specs/plan.md", "tests/a.spec.ts", "tests/deep/b.spec.ts"}
     missing = command("download", "task-1", "nothing", "-o", str(tmp_path))
     assert (missing.code, missing.err.count("'nothing'")) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.zip", {"artifacts/run-1/trace.zip", "artifacts/run-2/trace.zip"}),
+        ("artifacts/run-1/*", {"artifacts/run-1/trace.zip"}),
+        ("artifacts/run-[2-9]/", {"artifacts/run-2/trace.zip"}),
+        ("artifacts/run-[2-9]", {"artifacts/run-2/trace.zip"}),
+        ("*.spec.ts", {"tests/a.spec.ts", "tests/deep/b.spec.ts"}),
+        ("tests/?.spec.ts", {"tests/a.spec.ts"}),
+        ("specs/", {"specs/plan.md"}),
+    ],
+)
+def test_download_by_glob(
+    command: Command, service: FakeService, tmp_path: Path, pattern: str, expected: set[str]
+) -> None:
+    service.artifacts = {"artifacts/run-1/trace.zip": b"1", "artifacts/run-2/trace.zip": b"2", "specs/plan.md": b"p"}
+    service.files = {"tests/a.spec.ts": b"a", "tests/deep/b.spec.ts": b"b", "specs/plan.md": b"p"}
+    ran = command("download", "task-1", pattern, "-o", str(tmp_path))
+    assert set(ran.out.splitlines()) == {str(tmp_path / path) for path in expected}
+    assert len(ran.out.splitlines()) == len(expected)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == expected
 
 
 def test_download_never_leaves_its_folder(command: Command, service: FakeService, tmp_path: Path) -> None:

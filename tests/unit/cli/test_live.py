@@ -1,9 +1,12 @@
 import io
 import re
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
 
 from agent_runtime.cli.live import LiveView
 from agent_runtime.v1 import event_pb2, task_pb2
-from tests.unit.cli.test_submit_and_watch import every_kind_of_event
+from tests.unit.cli.test_submit_and_watch import every_kind_of_event, made
 from tests.unit.client.fake_service import done_task
 
 
@@ -39,8 +42,6 @@ def test_what_happens_now_stays_below() -> None:
     for event in every_kind_of_event():
         view.show(event)
     terminal = Terminal()
-    from rich.console import Console
-
     Console(file=terminal, width=100).print(view)
     text = shown(terminal)
     assert "planning" in text
@@ -55,3 +56,19 @@ def test_a_new_phase_starts_its_progress_anew() -> None:
     view.show(event_pb2.TaskEvent(progress=task_pb2.TaskProgress(completed=5, total=5)))
     view.show(event_pb2.TaskEvent(phase_change=event_pb2.PhaseChange(new_phase=task_pb2.TASK_PHASE_RUNNING_TESTS)))
     assert view._progress.total == 0
+
+
+def test_a_task_that_waits_for_its_next_attempt_says_so() -> None:
+    view = LiveView(Terminal())
+    failed = made(1, "browser died", retry=True)
+    failed.retry_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=100))
+    view.show(event_pb2.TaskEvent(attempt_change=failed))
+    terminal = Terminal()
+    Console(file=terminal, width=100).print(view)
+    assert "retry in 1 min" in shown(terminal)
+    view.show(event_pb2.TaskEvent(attempt_change=made(2)))
+    view.show(event_pb2.TaskEvent(phase_change=event_pb2.PhaseChange(new_phase=task_pb2.TASK_PHASE_PLANNING)))
+    terminal = Terminal()
+    Console(file=terminal, width=100).print(view)
+    assert "planning" in shown(terminal)
+    assert "attempt 2" in shown(terminal)

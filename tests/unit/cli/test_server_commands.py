@@ -93,7 +93,10 @@ def test_version(run: Command) -> None:
 def test_help_names_every_command(run: Command) -> None:
     ran = run("--help")
     assert ran.code == 0
-    names = "serve submit watch get list logs results cancel files download health doctor demo version"
+    names = (
+        "serve submit retry watch wait get list update cancel delete logs results files download upload sessions "
+        "health doctor demo version"
+    )
     assert [name for name in names.split() if f" {name} " not in ran.out] == []
 
 

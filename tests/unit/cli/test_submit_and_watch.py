@@ -1,31 +1,16 @@
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
+from agent_runtime.cli.describe import outcome
 from agent_runtime.v1 import event_pb2, service_pb2, task_pb2, test_result_pb2
 from tests.unit.cli.conftest import Command
 from tests.unit.client.fake_service import FakeService, Turn, done_task, serving_in_thread
 
 SUBMIT = ("submit", "complete", "--app-url", "http://shop.test/")
-
-
-def make_failed(task: task_pb2.Task) -> None:
-    task.status = task_pb2.TASK_STATUS_FAILED
-    task.error.reason = task_pb2.FAILURE_REASON_APP_UNREACHABLE
-    task.error.status.message = "connection refused"
-
-
-def make_cancelled(task: task_pb2.Task) -> None:
-    task.status = task_pb2.TASK_STATUS_CANCELLED
-
-
-def make_tests_fail(task: task_pb2.Task) -> None:
-    task.result.verdict = task_pb2.TEST_VERDICT_FAILED
 
 
 def test_submit_prints_the_task(command: Command, service: FakeService) -> None:
@@ -47,18 +32,54 @@ def test_submit_sends_its_options(command: Command, service: FakeService, monkey
     assert "s3cret" not in ran.out + ran.err
 
 
-@pytest.mark.parametrize(("change", "code"), [(None, 0), (make_failed, 1), (make_tests_fail, 6), (make_cancelled, 7)])
-@pytest.mark.parametrize("how", [("watch", "task-1"), (*SUBMIT, "--watch"), (*SUBMIT, "--wait")])
-def test_the_exit_code_tells_how_the_task_went(
-    command: Command,
-    service: FakeService,
-    change: Callable[[task_pb2.Task], None] | None,
-    code: int,
-    how: tuple[str, ...],
-) -> None:
-    if change is not None:
-        change(service.tasks["task-1"])
-    assert command(*how).code == code
+def test_submit_sends_what_a_run_and_the_machinery_take(command: Command, service: FakeService) -> None:
+    ran = command(
+        *(
+            "submit",
+            "run",
+            "--app-url",
+            "http://shop.test/",
+            "--from-task",
+            "task-0",
+            "--on-session-conflict",
+            "reject",
+        ),
+        *("--label", "team=shop", "--label", "note=a=b", "--ttl", "1h30m", "--max-attempts", "2"),
+        *("--queue-timeout", "90", "--run-timeout", "2m", "--total-timeout", "1d"),
+        *("--test-path", "tests/a.spec.ts", "--test-path", "tests/b", "--grep", "cart", "--retries", "1"),
+        *("--workers", "2", "--project", "chromium"),
+    )
+    assert ran.code == 0
+    (request,) = service.asked(service_pb2.CreateTaskRequest)
+    task = request.task
+    assert request.on_session_conflict == service_pb2.SESSION_CONFLICT_POLICY_REJECT
+    assert (task.from_task_id, task.labels) == ("task-0", {"team": "shop", "note": "a=b"})
+    assert (task.ttl.seconds, task.retry_policy.max_attempts) == (5400, 2)
+    timeouts = task.timeouts
+    found = [timeouts.queue_timeout.seconds, timeouts.run_timeout.seconds, timeouts.total_timeout.seconds]
+    assert found == [90, 120, 86400]
+    assert task.configuration.run == task_pb2.TestRunOptions(
+        test_paths=["tests/a.spec.ts", "tests/b"], grep="cart", retries=1, workers=2, projects=["chromium"]
+    )
+
+
+def test_submit_leaves_unset_what_is_not_given(command: Command, service: FakeService) -> None:
+    command(*SUBMIT)
+    task = service.asked(service_pb2.CreateTaskRequest)[0].task
+    assert [task.HasField(name) for name in ("timeouts", "retry_policy", "ttl", "expire_time")] == [False] * 4
+    assert [task.configuration.HasField(name) for name in ("run", "sign_in")] == [False] * 2
+
+
+def test_retry(command: Command, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "s3cret")
+    assert command("retry", "task-1").out == "task task-2 is pending; follow it: agent-runtime watch task-2\n"
+    sign_in = ("--username", "u", "--password-env", "SHOP_PASSWORD")
+    assert command("retry", "task-1", "--from-phase", "running_tests", "--failed-only", "-q", *sign_in).code == 0
+    plain, partly = service.asked(service_pb2.RetryTaskRequest)
+    assert (plain.from_phase, plain.failed_tests_only, plain.HasField("sign_in")) == (0, False, False)
+    assert (partly.from_phase, partly.failed_tests_only) == (task_pb2.TASK_PHASE_RUNNING_TESTS, True)
+    assert (partly.sign_in.username, partly.sign_in.password) == ("u", "s3cret")
+    assert command("retry", "other").code == 5
 
 
 def test_watch_prints_one_line_an_event_into_a_pipe(command: Command, service: FakeService) -> None:
@@ -85,9 +106,23 @@ def test_submit_and_wait_print_the_end_only(command: Command, service: FakeServi
     assert command(*SUBMIT, "--wait").out.startswith("task      task-2\n")
 
 
+def made(number: int, error: str = "", *, retry: bool = False) -> task_pb2.TaskAttempt:
+    """An attempt that has begun, or ended with an error."""
+    attempt = task_pb2.TaskAttempt(number=number)
+    if error:
+        attempt.end_time.FromSeconds(1_800_000_000)
+        attempt.error.reason, attempt.error.status.message = task_pb2.FAILURE_REASON_WORKER_LOST, error
+    if retry:
+        attempt.retry_time.FromSeconds(1_800_000_010)
+    return attempt
+
+
 def every_kind_of_event() -> list[event_pb2.TaskEvent]:
     payloads = [
         {"status": event_pb2.StatusChange(new_status=task_pb2.TASK_STATUS_RUNNING)},
+        {"attempt_change": made(1)},
+        {"attempt_change": made(1, "browser died", retry=True)},
+        {"attempt_change": made(2, "browser died")},
         {"queue": task_pb2.QueueState(position=2, length=3, waiting_for="a slot")},
         {"phase_change": event_pb2.PhaseChange(new_phase=task_pb2.TASK_PHASE_PLANNING, activity="looks around")},
         {"progress": task_pb2.TaskProgress(completed=2, total=5, unit="pages")},
@@ -123,6 +158,9 @@ def test_every_kind_of_event_has_its_words(command: Command, service: FakeServic
     lines = [line.split("  ", 1)[1] for line in command("watch", "task-1").out.splitlines()]
     assert lines[:-1] == [
         "status    running",
+        "attempt   1 started",
+        "attempt   1 failed, worker_lost: browser died; next try in 10.0 s",
+        "attempt   2 failed, worker_lost: browser died",
         "queue     place 2 of 3, waiting for a slot",
         "phase     planning: looks around",
         "progress  2 of 5 pages",
@@ -136,21 +174,35 @@ def test_every_kind_of_event_has_its_words(command: Command, service: FakeServic
     ]
 
 
-def test_an_interrupt_leaves_the_task_and_says_so(service: FakeService) -> None:
-    service.turns.append(Turn(3, "stall"))
+def watch_all(service: FakeService, output: str) -> list[str]:
+    """The first two lines of a watch of all tasks."""
     with serving_in_thread(service) as address:
         watching = subprocess.Popen(
-            [sys.executable, "-m", "agent_runtime.cli.main", "--server", address, "watch", "task-1"],
+            [
+                *(sys.executable, "-m", "agent_runtime.cli.main", "--server", address),
+                *("watch", "--all", "--filter", 'labels.team = "shop"', "-o", output),
+            ],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         assert watching.stdout is not None
-        for _ in range(3):
-            assert "line" in watching.stdout.readline()
-        watching.send_signal(signal.SIGINT)
-        _, err = watching.communicate(timeout=20)
-    assert watching.returncode == 130
-    assert "the task goes on: agent-runtime watch task-1" in err
-    assert service.asked(service_pb2.CancelTaskRequest) == []
+        lines = [watching.stdout.readline().rstrip() for _ in range(2)]
+        watching.terminate()
+        watching.communicate(timeout=20)
+    return lines
+
+
+def test_watch_all_tells_of_every_task(service: FakeService) -> None:
+    failed = event_pb2.TaskEvent(task_id="task-2", sequence=4)
+    failed.status.new_status = task_pb2.TASK_STATUS_FAILED
+    failed.event_time.FromSeconds(1_800_000_000)
+    service.tasks["task-1"].update_time.FromSeconds(1_800_000_000)
+    service.feed = [service.tasks["task-1"], failed]
+    assert watch_all(service, "text") == [
+        f"08:00:00Z  task-1  task      complete http://shop.test/: {outcome(service.tasks['task-1'])}",
+        "08:00:00Z  task-2  status    failed",
+    ]
+    as_it_stands, event = map(json.loads, watch_all(service, "json"))
+    assert (as_it_stands["task"]["id"], event["task_id"]) == ("task-1", "task-2")
+    assert service.asked(service_pb2.WatchTasksRequest)[0].filter == 'labels.team = "shop"'

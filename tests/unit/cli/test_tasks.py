@@ -1,10 +1,12 @@
 import json
 
+import grpc
 import pytest
 
 from agent_runtime.v1 import service_pb2, task_pb2, test_result_pb2
 from tests.unit.cli.conftest import Command
-from tests.unit.client.fake_service import FakeService, done_task
+from tests.unit.cli.test_submit_and_watch import made
+from tests.unit.client.fake_service import FakeService, done_task, reason
 
 
 def test_get_shows_a_task(command: Command) -> None:
@@ -43,6 +45,18 @@ def test_no_server_is_exit_3(run: Command) -> None:
         ("submit", "plan"),
         ("submit", "plan", "--app-url", "http://shop.test", "--watch", "--wait"),
         ("submit", "plan", "--app-url", "http://shop.test", "--password-env", "NO_SUCH_VARIABLE"),
+        ("submit", "plan", "--app-url", "http://shop.test", "--label", "team"),
+        ("submit", "plan", "--app-url", "http://shop.test", "--label", "=shop"),
+        ("submit", "plan", "--app-url", "http://shop.test", "--ttl", "soon"),
+        ("submit", "plan", "--app-url", "http://shop.test", "--ttl", ""),
+        ("retry", "task-1", "--watch", "--wait"),
+        ("retry", "task-1", "--from-phase", "collecting"),
+        ("watch",),
+        ("watch", "task-1", "--all"),
+        ("watch", "task-1", "--filter", "done = true"),
+        ("update", "task-1"),
+        ("list", "--status", "sleeping"),
+        ("sessions", "fly"),
     ],
 )
 def test_wrong_usage_is_exit_2(run: Command, arguments: tuple[str, ...]) -> None:
@@ -63,6 +77,65 @@ def test_list_goes_through_all_pages_up_to_its_limit(command: Command, service: 
     assert [line.split()[0] for line in lines[1:]] == list(service.tasks)
     limited = json.loads(command("list", "--limit", "3", "-o", "json").out)
     assert [task["id"] for task in limited["tasks"]] == ["task-1", "task-2", "task-3"]
+
+
+def test_list_sends_what_it_is_asked(command: Command, service: FakeService) -> None:
+    command("list", "--status", "running", "--order", "create_time")
+    command("list", "--status", "running", "--status", "pending", "--label", 'team=sh"op', "--filter", "done = false")
+    command("list", "--filter", "done = true", "--label", "my.org/team=shop")
+    plain, combined, quoted = service.asked(service_pb2.ListTasksRequest)
+    assert (plain.filter, plain.order_by) == ("status = RUNNING", "create_time")
+    assert combined.filter == (
+        '(status = RUNNING OR status = PENDING) AND (labels.team = "sh\\"op") AND (done = false)'
+    )
+    assert quoted.filter == '(labels."my.org/team" = "shop") AND (done = true)'
+
+
+def test_update(command: Command, service: FakeService) -> None:
+    service.tasks["task-1"].labels.update({"team": "shop", "old": "1"})
+    shown = command("update", "task-1", "--label", "team=cart", "--label", "new=2", "--remove-label", "old").out
+    assert "labels    new=2, team=cart\n" in shown
+    assert command("update", "task-1", "--priority", "1", "--ttl", "30d").code == 0
+    first, second = service.asked(service_pb2.UpdateTaskRequest)
+    assert list(first.update_mask.paths) == ["labels"]
+    assert list(second.update_mask.paths) == ["priority", "ttl"]
+    assert (second.task.priority, second.task.ttl.seconds) == (1, 30 * 86400)
+
+
+def test_an_update_of_labels_that_another_overtakes_is_done_again(command: Command, service: FakeService) -> None:
+    service.tasks["task-1"].etag = "e"
+    clash = (grpc.StatusCode.ABORTED, "changed", (reason("ETAG_MISMATCH"),))
+    service.failures.extend([None, clash, None, clash])
+    assert command("update", "task-1", "--label", "team=cart").code == 0
+    assert [request.task.etag for request in service.asked(service_pb2.UpdateTaskRequest)] == ["e"] * 3
+
+
+def test_delete(command: Command, service: FakeService) -> None:
+    ran = command("delete", "task-1")
+    assert (ran.code, ran.out, service.deleted) == (0, "task task-1 is deleted\n", ["task-1"])
+    assert command("delete", "task-1").code == 5
+    assert command("delete", "task-1", "--allow-missing").code == 0
+
+
+def test_cancel_by_force(command: Command, service: FakeService) -> None:
+    command("cancel", "task-1")
+    command("cancel", "task-1", "--force")
+    command("cancel", "task-1", "--grace", "5s")
+    modes = [(request.mode, request.grace_period.seconds) for request in service.asked(service_pb2.CancelTaskRequest)]
+    graceful = task_pb2.CANCEL_MODE_GRACEFUL
+    assert modes == [(graceful, 0), (task_pb2.CANCEL_MODE_FORCE, 0), (graceful, 5)]
+
+
+def test_get_tells_of_attempts_and_of_what_is_next(command: Command, service: FakeService) -> None:
+    task = service.tasks["task-1"]
+    task.attempts.extend([made(1, "browser died", retry=True), made(2)])
+    task.retry_of_task_id = "task-0"
+    task.expire_time.FromSeconds(1_800_000_000)
+    lines = command("get", "task-1").out.splitlines()
+    assert "attempt   1 failed, worker_lost: browser died; next try in 10.0 s" in lines
+    assert "attempt   2 started" in lines
+    assert "retry of  task-0" in lines
+    assert "expires   2027-01-15T08:00:00Z" in lines
 
 
 def test_cancel(command: Command, service: FakeService) -> None:

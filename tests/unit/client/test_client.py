@@ -1,12 +1,12 @@
-import subprocess
-import sys
-from pathlib import Path
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 import agent_runtime
-from agent_runtime import AgentRuntimeClient, pages
+from agent_runtime import AgentRuntimeClient, channel, pages
 from agent_runtime.channel import parse_address
 from agent_runtime.v1 import service_pb2, service_pb2_grpc, task_pb2
 from tests.unit.client.fake_service import FakeService, done_task, log_events, reason, serving
@@ -21,6 +21,17 @@ async def test_a_lost_answer_to_create_is_asked_for_again_under_one_request_id()
     assert task.id == "task-1"
 
 
+async def test_so_is_a_lost_answer_to_retry_and_to_the_making_of_a_session() -> None:
+    service = FakeService({"task-1": done_task()}, lose_answers=2)
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        task = await client.retry_task("task-1")
+        service.lose_answers = 2
+        session = await client.create_session()
+    assert (task.id, task.retry_of_task_id, session.id) == ("task-2", "task-1", "session-1")
+    assert (len(service.requests), len(service.tasks), len(service.sessions)) == (6, 2, 1)
+    assert len({request.request_id for request in service.requests}) == 2  # type: ignore[attr-defined]
+
+
 async def test_two_creates_are_two_tasks() -> None:
     async with serving(FakeService()) as address, AgentRuntimeClient(address) as client:
         first = await client.create_task(task_pb2.TASK_TYPE_PLAN, "http://shop.test")
@@ -30,6 +41,8 @@ async def test_two_creates_are_two_tasks() -> None:
 
 async def test_create_sends_what_it_was_given() -> None:
     service = FakeService()
+    timeouts, policy = task_pb2.TaskTimeouts(), task_pb2.RetryPolicy(max_attempts=4)
+    timeouts.run_timeout.FromSeconds(60)
     async with serving(service) as address, AgentRuntimeClient(address) as client:
         await client.create_task(
             task_pb2.TASK_TYPE_RUN,
@@ -38,22 +51,64 @@ async def test_create_sends_what_it_was_given() -> None:
             username="u",
             password="p",
             session_id="s",
+            labels={"team": "shop"},
             priority=2,
             driver="explorer",
             run=task_pb2.TestRunOptions(grep="cart"),
+            timeouts=timeouts,
+            retry_policy=policy,
+            ttl=3600.5,
+            on_session_conflict=service_pb2.SESSION_CONFLICT_POLICY_REJECT,
         )
     sent = service.requests[0]
     assert isinstance(sent, service_pb2.CreateTaskRequest)
-    assert (sent.task.task_type, sent.task.session_id, sent.task.priority) == (task_pb2.TASK_TYPE_RUN, "s", 2)
-    configuration = sent.task.configuration
-    assert (configuration.app_url, configuration.instructions) == ("http://shop.test", "only the cart")
-    assert (configuration.agent.driver, configuration.run.grep) == ("explorer", "cart")
-    sign_in = configuration.sign_in
-    assert (sign_in.method, sign_in.username, sign_in.password) == (
-        task_pb2.SIGN_IN_METHOD_USERNAME_PASSWORD,
-        "u",
-        "p",
+    assert sent.on_session_conflict == service_pb2.SESSION_CONFLICT_POLICY_REJECT
+    expected = task_pb2.Task(
+        task_type=task_pb2.TASK_TYPE_RUN,
+        session_id="s",
+        labels={"team": "shop"},
+        priority=2,
+        timeouts=timeouts,
+        retry_policy=policy,
+        ttl=Duration(seconds=3600, nanos=500_000_000),
+        configuration=task_pb2.TaskConfiguration(
+            app_url="http://shop.test",
+            instructions="only the cart",
+            agent=task_pb2.AgentOptions(driver="explorer"),
+            run=task_pb2.TestRunOptions(grep="cart"),
+            sign_in=task_pb2.SignIn(method=task_pb2.SIGN_IN_METHOD_USERNAME_PASSWORD, username="u", password="p"),
+        ),
     )
+    assert sent.task == expected
+
+
+async def test_create_on_another_tasks_session_with_a_moment_to_expire() -> None:
+    service = FakeService()
+    moment = datetime(2027, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=2)))
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        task = await client.create_task(
+            task_pb2.TASK_TYPE_RUN, "http://shop.test", from_task_id="task-0", expire_time=moment, validate_only=True
+        )
+        with pytest.raises(ValueError, match="exclude each other"):
+            await client.create_task(task_pb2.TASK_TYPE_RUN, "http://shop.test", ttl=1, expire_time=moment)
+        with pytest.raises(ValueError, match="no time zone"):
+            await client.update_task("task-1", expire_time=datetime(2027, 1, 1))
+    assert (task.id, task.from_task_id, task.expire_time.ToJsonString()) == ("", "task-0", "2027-01-02T01:04:00Z")
+    assert service.tasks == {}
+
+
+async def test_an_update_sends_and_names_what_is_given_only() -> None:
+    service = FakeService({"task-1": done_task()})
+    service.tasks["task-1"].timeouts.run_timeout.FromSeconds(5)
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        task = await client.update_task("task-1", labels={}, priority=0, ttl=9, reset=["timeouts"])
+        assert not task.HasField("timeouts")
+        with pytest.raises(agent_runtime.EtagMismatch):
+            await client.update_task("task-1", priority=1, etag="old")
+        assert (await client.update_task("task-1", priority=1, etag=task.etag)).priority == 1
+    first, _, last = service.asked(service_pb2.UpdateTaskRequest)
+    assert list(first.update_mask.paths) == ["labels", "priority", "ttl", "timeouts"]
+    assert list(last.update_mask.paths) == ["priority"]
 
 
 async def test_a_refusal_is_not_tried_again() -> None:
@@ -90,10 +145,74 @@ async def test_unary_calls() -> None:
             await client.check_health("nothing")
 
 
+async def test_calls_that_end_a_task() -> None:
+    service = FakeService({"task-1": done_task(), "task-2": task_pb2.Task(id="task-2")})
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        with pytest.raises(agent_runtime.TaskNotDone):
+            await client.delete_task("task-2")
+        await client.delete_task("task-1")
+        await client.delete_task("task-1", allow_missing=True)
+        with pytest.raises(agent_runtime.TaskNotFound):
+            await client.delete_task("task-1")
+        await client.cancel_task("task-2", mode=task_pb2.CANCEL_MODE_FORCE, grace_period=0)
+        await client.cancel_task("task-2")
+    forced, plain = service.asked(service_pb2.CancelTaskRequest)
+    assert (forced.mode, forced.HasField("grace_period")) == (task_pb2.CANCEL_MODE_FORCE, True)
+    assert (plain.mode, plain.HasField("grace_period")) == (task_pb2.CANCEL_MODE_UNSPECIFIED, False)
+
+
+async def test_retry_sends_what_it_was_given() -> None:
+    service = FakeService({"task-1": done_task()})
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        await client.retry_task(
+            "task-1",
+            from_phase=task_pb2.TASK_PHASE_RUNNING_TESTS,
+            failed_tests_only=True,
+            username="u",
+            password="p",
+        )
+    (sent,) = service.asked(service_pb2.RetryTaskRequest)
+    assert (sent.from_phase, sent.failed_tests_only) == (task_pb2.TASK_PHASE_RUNNING_TESTS, True)
+    assert (sent.sign_in.username, sent.sign_in.password) == ("u", "p")
+
+
+async def test_lists_send_their_filters() -> None:
+    service = FakeService({"task-1": done_task()})
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        await client.list_tasks(filter="status = RUNNING", order_by="create_time")
+        await client.list_test_results("task-1", filter="outcome = FLAKY")
+        await client.list_artifacts("task-1", filter="kind = TRACE")
+    assert [request.filter for request in service.requests] == [  # type: ignore[attr-defined]
+        "status = RUNNING",
+        "outcome = FLAKY",
+        "kind = TRACE",
+    ]
+    assert service.asked(service_pb2.ListTasksRequest)[0].order_by == "create_time"
+
+
+async def test_a_sessions_life() -> None:
+    service = FakeService()
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        made = await client.create_session("mine")
+        with pytest.raises(agent_runtime.SessionExists):
+            await client.create_session("mine")
+        assert (await client.get_session("mine")) == made
+        assert [session.id for session in (await client.list_sessions()).sessions] == ["mine"]
+        service.sessions["mine"].active_task_id = "task-1"
+        with pytest.raises(agent_runtime.SessionBusy):
+            await client.delete_session("mine")
+        service.sessions["mine"].active_task_id = ""
+        await client.delete_session("mine")
+        await client.delete_session("mine", allow_missing=True)
+        with pytest.raises(agent_runtime.SessionNotFound):
+            await client.get_session("mine")
+
+
 def test_there_is_a_method_for_every_call() -> None:
     names = [method.name for service in service_pb2.DESCRIPTOR.services_by_name.values() for method in service.methods]
     snake = ["".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_") for name in names]
     snake[snake.index("watch_task")] = "watch"
+    snake[snake.index("write_session_file")] = "upload_session_file"
     assert [name for name in snake if not callable(getattr(AgentRuntimeClient, name, None))] == []
     assert service_pb2_grpc.AgentRuntimeStub is not None
 
@@ -135,12 +254,18 @@ def test_exports_are_those_that_are_meant() -> None:
     } <= set(agent_runtime.__all__)
 
 
-def test_importing_the_client_stays_light() -> None:
-    script = "import sys, agent_runtime; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    client = Path(agent_runtime.__file__).parents[1]
-    found = subprocess.run(
-        [sys.executable, "-c", script], env={"PYTHONPATH": str(client)}, capture_output=True, text=True, check=True
-    )
-    heavy = {"rich", "typer", "agent_runtime_server", "playwright", "protovalidate", "msgspec", "hypothesis"}
-    assert "agent_runtime" in found.stdout.split()
-    assert heavy & set(found.stdout.split()) == set()
+def test_no_stream_is_retried_behind_the_back_of_who_resumes_it() -> None:
+    config: Any = channel._SERVICE_CONFIG
+    plain = {
+        (name["service"], name["method"])
+        for entry in config["methodConfig"]
+        if "retryPolicy" not in entry
+        for name in entry["name"]
+    }
+    streams = {
+        (service.full_name, method.name)
+        for service in service_pb2.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        if method.client_streaming or method.server_streaming
+    }
+    assert plain == streams

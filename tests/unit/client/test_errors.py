@@ -44,6 +44,9 @@ def test_every_reason_of_the_contract_has_a_class() -> None:
     [
         (grpc.StatusCode.UNAVAILABLE, agent_runtime.Unreachable),
         (grpc.StatusCode.DEADLINE_EXCEEDED, agent_runtime.DeadlineExceeded),
+        (grpc.StatusCode.UNAUTHENTICATED, agent_runtime.Denied),
+        (grpc.StatusCode.PERMISSION_DENIED, agent_runtime.Denied),
+        (grpc.StatusCode.ABORTED, agent_runtime.Conflict),
         (grpc.StatusCode.NOT_FOUND, agent_runtime.NotFound),
         (grpc.StatusCode.UNIMPLEMENTED, agent_runtime.ServerFailed),
     ],

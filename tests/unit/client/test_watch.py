@@ -113,6 +113,13 @@ async def test_errors_of_the_request_are_raised_at_once() -> None:
             await anext(client.watch("task-1", after_sequence=99))
 
 
+async def test_a_task_that_is_deleted_is_not_found() -> None:
+    service = fake(9, Turn(4, "deleted"))
+    with pytest.raises(TaskNotFound, match="deleted"):
+        await watched(service)
+    assert len(service.asked(service_pb2.WatchTaskRequest)) == 1
+
+
 async def test_a_server_that_refuses_while_it_drains_is_asked_again() -> None:
     service = fake(3)
     service.failures.append((grpc.StatusCode.UNAVAILABLE, "going away", (reason("DRAINING"),)))

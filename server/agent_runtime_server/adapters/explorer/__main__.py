@@ -9,7 +9,15 @@ import traceback
 
 import msgspec
 
-from agent_runtime_server.adapters.explorer.protocol import Failed, Job, Line, decode_job, encode
+from agent_runtime_server.adapters.explorer.protocol import (
+    BEAT_SECONDS,
+    Beat,
+    Failed,
+    Job,
+    Line,
+    decode_job,
+    encode,
+)
 
 MAX_JOB_BYTES = 1 << 20
 
@@ -25,14 +33,24 @@ async def run(job: Job) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    if job.kind == "plan":
-        from agent_runtime_server.adapters.explorer import plan_job
+    beating = asyncio.create_task(_beat())
+    try:
+        if job.kind == "plan":
+            from agent_runtime_server.adapters.explorer import plan_job
 
-        await plan_job.run(job, emit)
-    else:
-        from agent_runtime_server.adapters.explorer import generate_job
+            await plan_job.run(job, emit)
+        else:
+            from agent_runtime_server.adapters.explorer import generate_job
 
-        await generate_job.run(job, emit)
+            await generate_job.run(job, emit)
+    finally:
+        beating.cancel()
+
+
+async def _beat() -> None:
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        emit(Beat())
 
 
 def main() -> int:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Error, async_playwright
 
+ANSWER_SECONDS = 10.0
+"""How long a browser may take to show that it is still there."""
+
 SYSTEM_BROWSERS = (
     "chromium-headless-shell",
     "chrome-headless-shell",
@@ -33,12 +36,18 @@ class BrowserMissingError(Exception):
     """No Chromium could be found or started; the message says what was tried."""
 
 
+class BrowserLostError(Exception):
+    """The browser, or what drives it, went away by itself while it was in use."""
+
+
 @asynccontextmanager
 async def open_browser() -> AsyncIterator[Browser]:
     """A headless Chromium: Playwright's own if it is installed, else one of the system.
 
     Raises:
         BrowserMissingError: None is there, or it does not start.
+        BrowserLostError: It was not there any more when the block ended, however that ended; the block is broken off
+            when that is noticed.
     """
     async with async_playwright() as playwright:
         managed = playwright.chromium.executable_path
@@ -52,13 +61,60 @@ async def open_browser() -> AsyncIterator[Browser]:
         try:
             browser = await playwright.chromium.launch(executable_path=executable, args=flags)
         except Error as error:
+            if _was_killed(error.message):
+                raise BrowserLostError("the browser ended while it started") from error
             raise BrowserMissingError(
                 f"{executable or managed} does not start: {error.message.splitlines()[0]}"
             ) from error
         try:
-            yield browser
+            async with _attended(browser):
+                yield browser
         finally:
             await browser.close()
+
+
+def _was_killed(message: str) -> bool:
+    """Whether a browser that did not start was ended by a signal, or what drives it was; one that cannot work says so
+    and exits."""
+    return "signal=SIG" in message or ("closed" in message and "exitCode=" not in message)
+
+
+@asynccontextmanager
+async def _attended(browser: Browser) -> AsyncIterator[None]:
+    """What a block makes of a browser that went away says nothing about the app: it is not believed."""
+    work = asyncio.current_task()
+    assert work is not None
+    lost = False
+
+    def lose(_browser: Browser) -> None:
+        nonlocal lost
+        lost = True
+        work.cancel()
+
+    browser.on("disconnected", lose)
+    end: BaseException | None = None
+    try:
+        yield
+    except (Exception, asyncio.CancelledError) as error:
+        end = error
+    browser.remove_listener("disconnected", lose)
+    if lost:
+        work.uncancel()
+    elif isinstance(end, asyncio.CancelledError):
+        raise end
+    if lost or not await _answers(browser):
+        raise BrowserLostError("the browser ended while it was in use") from end
+    if end is not None:
+        raise end
+
+
+async def _answers(browser: Browser) -> bool:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await (await browser.new_context()).close()
+    except (Error, TimeoutError):
+        return False
+    return True
 
 
 def _system_browser() -> str | None:

@@ -20,7 +20,7 @@ import msgspec
 from agent_runtime_server.adapters.environment import child_environment
 from agent_runtime_server.adapters.explorer import protocol
 from agent_runtime_server.adapters.explorer.flow import Seen
-from agent_runtime_server.adapters.processes import Exit, Limits, OutputLine, spawn
+from agent_runtime_server.adapters.processes import Exit, Limits, OutputLine, Owner, ProcessTree, spawn
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
@@ -37,6 +37,8 @@ TAIL_LINES = 20
 MAX_LOG_LINE = 4096
 MAX_QUOTED = 300
 """Characters of a strange line that a failure quotes."""
+SILENCE_SECONDS = 180.0
+"""How long an explorer may say nothing, not even that it lives, before it counts as stuck."""
 MAX_STDERR_LINES = 1000
 """Lines of standard error that are logged; the explorer's own log does not come that way."""
 
@@ -54,11 +56,16 @@ class ExplorerDriver:
         find_browser: Callable[[], object | None],
         environment: Mapping[str, str] = os.environ,
         command: Sequence[str] = COMMAND,
+        *,
+        owner: Owner | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        """``find_browser`` gives None while there is no browser to explore with."""
+        """``find_browser`` gives None while there is no browser to explore with. ``owner`` owns the processes."""
         self._find_browser = find_browser
         self._environment = environment
         self._command = command
+        self._owner = owner
+        self._silence_seconds = silence_seconds
         self._seen = Availability(False)
 
     def availability(self) -> Availability:
@@ -85,19 +92,30 @@ class ExplorerDriver:
         environment = child_environment(self._environment, PYTHONPATH=str(_PACKAGE_ROOT))
         limits = Limits(memory_bytes=MEMORY_BYTES, seconds=order.max_seconds + MARGIN_SECONDS)
         try:
-            async with spawn(self._command, cwd=job.workspace, env=environment, limits=limits) as tree:
+            async with spawn(
+                self._command, cwd=job.workspace, env=environment, limits=limits, owner=self._owner
+            ) as tree:
                 with suppress(ConnectionError):  # it ended before it read its job; how it ended says why
                     await tree.write(protocol.encode(order) + b"\n")
                     tree.close_stdin()
-                async for line in tree.lines():
-                    await work.take(line)
-                    if work.garbled:
-                        break
-                else:
-                    return work.report(await tree.wait())
+                return await self._listen(tree, work)
         except OSError as error:
             return _failed(FailureReason.AGENT_ERROR, f"the explorer could not be started: {error}")
-        return work.not_understood()
+
+    async def _listen(self, tree: ProcessTree, work: _Work) -> PhaseReport:
+        """Take in what it says, to the end, or until it makes no sense or says nothing any more."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._silence_seconds) as silence:
+                async for line in tree.lines():
+                    silence.reschedule(loop.time() + self._silence_seconds)
+                    await work.take(line)
+                    if work.garbled:
+                        return work.not_understood()
+                return work.report(await tree.wait())
+        except TimeoutError:
+            message = f"the explorer said nothing for {self._silence_seconds:g} seconds"
+            return _failed(FailureReason.AGENT_ERROR, message, retryable=True)
 
 
 def _job(job: PhaseJob) -> protocol.Job:
@@ -147,6 +165,8 @@ class _Work:
                     self._emit(FileChanged(path, size, digest))
                     if kept := _kept(path):
                         self._emit(kept)
+                case protocol.Beat():
+                    pass
                 case told:
                     self._emit(self._fact(told))
         except (msgspec.MsgspecError, ValueError, OSError) as error:
@@ -161,10 +181,10 @@ class _Work:
         match self._end:
             case protocol.Done(summary=summary, test_paths=paths) if ended.code == 0:
                 return PhaseReport(summary_markdown=summary, test_paths=paths)
-            case protocol.Failed(reason=reason, message=message) if ended.code == 0:
-                return _failed(FailureReason(reason), message)
-        how = f"signal {ended.signal}" if ended.signal else f"exit code {ended.code}"
-        return _failed(FailureReason.AGENT_ERROR, f"the explorer crashed ({how})", self._tail)
+            case protocol.Failed(reason=reason, message=message, retryable=retryable) if ended.code == 0:
+                return _failed(FailureReason(reason), message, retryable=retryable)
+        # What is killed may well live the next time; what crashes by itself would only crash again.
+        return _failed(FailureReason.AGENT_ERROR, f"the explorer crashed ({ended})", self._tail, retryable=ended.killed)
 
     def not_understood(self) -> PhaseReport:
         """The report of an explorer that was stopped, because it said something strange."""
@@ -213,9 +233,10 @@ def _measure(workspace: Path, path: str) -> tuple[int, str]:
         return file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _failed(reason: FailureReason, message: str, tail: Collection[str] = ()) -> PhaseReport:
+def _failed(reason: FailureReason, message: str, tail: Collection[str] = (), *, retryable: bool = False) -> PhaseReport:
     quoted = "\n".join(tail).strip()
-    return PhaseReport(failure=Failure(reason, f"{message}:\n{quoted}" if quoted else message))
+    whole = f"{message}:\n{quoted}" if quoted else message
+    return PhaseReport(failure=Failure(reason, whole, retryable=retryable))
 
 
 def _now() -> datetime:

@@ -21,7 +21,7 @@ from agent_runtime_server.adapters.explorer import (
     mine_pages,
     mine_search,
 )
-from agent_runtime_server.adapters.explorer.browser import BrowserMissingError, open_browser
+from agent_runtime_server.adapters.explorer.browser import BrowserLostError, BrowserMissingError, open_browser
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.flow import Flow, Model, Skipped
 from agent_runtime_server.adapters.explorer.hand import LostError
@@ -63,16 +63,19 @@ async def run(job: Job, emit: Emit) -> None:
     """Do the job; the last line is ``Done`` or ``Failed``."""
     try:
         async with open_browser() as browser:
-            await _plan(job, browser, emit)
+            done = await _plan(job, browser, emit)
+        emit(done)
     except BrowserMissingError as error:
         emit(Failed("browser_missing", str(error)))
+    except BrowserLostError as error:
+        emit(Failed("agent_error", str(error), retryable=True))
     except UnreachableError as error:
         emit(Failed("app_unreachable", str(error)))
     except mine_auth.SignInFailedError as error:
         emit(Failed("sign_in_failed", str(error)))
 
 
-async def _plan(job: Job, browser: Browser, emit: Emit) -> None:
+async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
     started = time.monotonic()
     wish = read_instructions(job.instructions)
     _tell_wish(wish, emit)
@@ -116,7 +119,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit) -> None:
     emit(Wrote("specs/plan.md"))
     seconds = time.monotonic() - started
     emit(Log("info", f"{len(proved)} flows from {len(site.visits)} pages in {seconds:.0f} s"))
-    emit(Done(f"{len(proved)} flows in {len({flow.suite for flow in proved})} suites, {len(site.findings)} findings."))
+    return Done(f"{len(proved)} flows in {len({flow.suite for flow in proved})} suites, {len(site.findings)} findings.")
 
 
 def _tell_wish(wish: Wish, emit: Emit) -> None:

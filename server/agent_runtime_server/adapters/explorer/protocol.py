@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from agent_runtime_server.adapters.explorer.flow import Seen
 
+BEAT_SECONDS = 5.0
+
 
 class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One phase of work for the explorer."""
@@ -65,6 +67,10 @@ class Wrote(Struct, frozen=True, tag_field="type", tag="wrote"):
     path: str
 
 
+class Beat(Struct, frozen=True, tag_field="type", tag="beat"):
+    """A sign of life; comes every ``BEAT_SECONDS``, whatever else is said."""
+
+
 class Done(Struct, frozen=True, tag_field="type", tag="done"):
     """The job is done."""
 
@@ -86,9 +92,11 @@ class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
         "disk_full",
     ]
     message: str
+    retryable: bool = False
+    """Whether the same job may well succeed when it is done again."""
 
 
-Line = Log | Activity | Progress | Found | Wrote | Done | Failed
+Line = Log | Activity | Progress | Found | Wrote | Beat | Done | Failed
 
 encode = msgspec.json.Encoder().encode
 decode_line = msgspec.json.Decoder(Line).decode

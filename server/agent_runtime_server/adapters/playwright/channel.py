@@ -12,6 +12,8 @@ MAX_LINE = 8 << 20
 """Bytes; the reporter's own bounds keep an attempt's line well below it."""
 MAX_PATH = 100
 """What fits into a socket address everywhere, in bytes."""
+TURN_LINES = 100
+"""Lines that are taken before others have their turn."""
 END_SECONDS = 10.0
 """How long the last lines may take to arrive after the runner has exited."""
 
@@ -25,6 +27,11 @@ class Channel:
         self._ended = asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._closed = False
+
+    @property
+    def folder(self) -> Path:
+        """A folder of the run's own, gone with the channel."""
+        return self.path.parent
 
     @property
     def connected(self) -> bool:
@@ -47,8 +54,12 @@ class Channel:
             # A reporter that was killed leaves half a line, or resets the connection; what came before it stands. After
             # a line that is too long (ValueError) nothing can be understood, and the run lacks its end.
             with suppress(ConnectionError, ValueError):
-                while (line := await reader.readline()).endswith(b"\n") and not self._closed:
-                    self._take(line)
+                while not self._closed:
+                    for _ in range(TURN_LINES):
+                        if not (line := await reader.readline()).endswith(b"\n") or self._closed:
+                            return
+                        self._take(line)
+                    await asyncio.sleep(0)
         finally:
             writer.close()
             self._ended.set()

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from agent_runtime_server.adapters.processes import Limits, spawn
+from agent_runtime_server.adapters.processes import Limits, Owner, spawn
 from agent_runtime_server.adapters.toolchain import Toolchain
 
 CHECK_LIMITS = Limits(memory_bytes=2 << 30, seconds=120.0)
@@ -36,21 +36,25 @@ class _File(Struct):
 _decode_lint = msgspec.json.Decoder(list[_File]).decode
 
 
-async def compiler_problems(toolchain: Toolchain, workspace: Path, environment: Mapping[str, str]) -> Sequence[str]:
+async def compiler_problems(
+    toolchain: Toolchain, workspace: Path, environment: Mapping[str, str], owner: Owner | None
+) -> Sequence[str]:
     """Errors of the TypeScript compiler; none in a workspace without ``tsconfig.json``."""
     if not _has(workspace, "tsconfig.json"):
         return []
-    code, output = await _output(toolchain.command_tsc("--noEmit", "--pretty", "false"), workspace, environment)
+    code, output = await _output(toolchain.command_tsc("--noEmit", "--pretty", "false"), workspace, environment, owner)
     found = [_problem(match["file"], match["line"], match["message"]) for match in _TSC_LINE.finditer(output)]
     return _bounded(found) if found or code == 0 else _broken("tsc", output)
 
 
-async def linter_problems(toolchain: Toolchain, workspace: Path, environment: Mapping[str, str]) -> Sequence[str]:
+async def linter_problems(
+    toolchain: Toolchain, workspace: Path, environment: Mapping[str, str], owner: Owner | None
+) -> Sequence[str]:
     """Errors of ESLint, without its warnings; none in a workspace that does not configure it."""
     if not _has(workspace, "eslint.config.*"):
         return []
     command = toolchain.command_eslint("--format", "json", "--quiet", "--no-error-on-unmatched-pattern", "tests")
-    code, output = await _output(command, workspace, environment)
+    code, output = await _output(command, workspace, environment, owner)
     try:
         files = _decode_lint(output)
     except msgspec.MsgspecError:
@@ -68,11 +72,13 @@ def _has(workspace: Path, pattern: str) -> bool:
     return any(workspace.glob(pattern))
 
 
-async def _output(command: Sequence[str], workspace: Path, environment: Mapping[str, str]) -> tuple[int | None, str]:
+async def _output(
+    command: Sequence[str], workspace: Path, environment: Mapping[str, str], owner: Owner | None
+) -> tuple[int | None, str]:
     """Exit code and output. Standard error counts only if nothing else was said."""
     said: dict[str, list[str]] = {"stdout": [], "stderr": []}
     room = MAX_OUTPUT
-    async with spawn(command, cwd=workspace, env=environment, limits=CHECK_LIMITS) as tree:
+    async with spawn(command, cwd=workspace, env=environment, limits=CHECK_LIMITS, owner=owner) as tree:
         async for line in tree.lines():
             room -= len(line.text)
             if room > 0:

@@ -144,6 +144,10 @@ class GlobalError(Struct, frozen=True, tag_field="type", tag="global_error"):
     error: Error
 
 
+class Beat(Struct, frozen=True, tag_field="type", tag="beat"):
+    """A sign of life."""
+
+
 class End(Struct, frozen=True, tag_field="type", tag="end"):
     """The run ended."""
 
@@ -151,7 +155,7 @@ class End(Struct, frozen=True, tag_field="type", tag="end"):
     duration_ms: float
 
 
-Line = Begin | TestBegin | StepBegin | AttemptEnd | NotRun | Output | GlobalError | End
+Line = Begin | TestBegin | StepBegin | AttemptEnd | NotRun | Output | GlobalError | Beat | End
 
 decode = msgspec.json.Decoder(Line).decode
 
@@ -227,6 +231,8 @@ class Translator:
                     yield self._done(line.test)
             case GlobalError():
                 yield from self._failed_outside(line.error, now)
+            case Beat():
+                pass
             case End():
                 self.end = line
 

@@ -9,8 +9,11 @@ const net = require('node:net');
 const path = require('node:path');
 const { stripVTControlCharacters } = require('node:util');
 
+const BEAT_MS = 5000; // a sign of life, whatever else is said
 const MAX_BACKLOG = 8 << 20; // bytes waiting for the server; above it, steps and output are left out
 const MAX_OUTPUT = 4096; // characters of one piece of test output
+const MAX_OUTPUT_RATE = 500; // pieces of test output told in a second; the others are counted
+const MAX_KEPT = 1 << 20; // bytes of an attempt's output that get into the reports
 const MAX_TITLE = 300;
 const MAX_MESSAGE = 16 << 10;
 const MAX_SNIPPET = 4096;
@@ -22,21 +25,29 @@ const MAX_TAGS = 20;
 const STEPS = new Set(['test.step', 'expect', 'pw:api']);
 
 const cut = (text, most) => {
-  const plain = stripVTControlCharacters(String(text ?? ''));
-  return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain;
+  const bounded = String(text ?? '').slice(0, 4 * most); // a line of many megabytes is not looked through
+  const plain = stripVTControlCharacters(bounded);
+  return (plain.length > most ? `${plain.slice(0, most - 1)}…` : plain).toWellFormed();
 };
 
 class StreamingReporter {
   #root;
   #socket;
+  #only;
   #suite;
   #setUp = new Set();
   #steps = new WeakMap();
+  #kept = new WeakMap(); // bytes of an attempt's output so far
+  #second = 0;
+  #told = 0; // pieces of output, in this second
+  #untold = 0;
 
-  constructor({ socket }) {
+  constructor({ socket, only }) {
     this.#root = process.cwd();
+    this.#only = only;
     this.#socket = net.connect(socket);
     this.#socket.on('error', () => this.#socket.destroy()); // nobody listens any more: the run itself goes on
+    setInterval(() => this.#send({ type: 'beat' }), BEAT_MS).unref();
   }
 
   // Otherwise Playwright adds a reporter of its own that prints.
@@ -44,10 +55,20 @@ class StreamingReporter {
     return true;
   }
 
+  // Leaves the tests that were asked for, and what sets up for them, which Playwright does not let go anyhow.
+  async preprocess({ config, suite, testRun }) {
+    this.#noteSetUp(config);
+    if (!this.#only) return;
+    const only = new Set(JSON.parse(fs.readFileSync(this.#only, 'utf8')).map((name) => JSON.stringify(name)));
+    for (const test of suite.allTests()) {
+      const { project, title_path: titles } = this.#identity(test);
+      if (!this.#setUp.has(project) && !only.has(JSON.stringify([project, ...titles]))) testRun.exclude(test);
+    }
+  }
+
   onBegin(config, suite) {
     this.#suite = suite;
-    for (const { dependencies, teardown } of config.projects)
-      for (const name of teardown ? [...dependencies, teardown] : dependencies) this.#setUp.add(name);
+    this.#noteSetUp(config);
     const tests = suite.allTests().filter((test) => !this.#isSetUp(test));
     this.#send({ type: 'begin', tests: tests.length, workers: config.workers, version: config.version });
   }
@@ -92,11 +113,13 @@ class StreamingReporter {
     });
   }
 
-  onStdOut(chunk, test) {
+  onStdOut(chunk, test, result) {
+    if (result) this.#bound(result.stdout);
     this.#output('stdout', chunk, test);
   }
 
-  onStdErr(chunk, test) {
+  onStdErr(chunk, test, result) {
+    if (result) this.#bound(result.stderr);
     this.#output('stderr', chunk, test);
   }
 
@@ -105,6 +128,7 @@ class StreamingReporter {
   }
 
   onEnd({ status, duration }) {
+    this.#tellUntold();
     for (const test of this.#suite?.allTests() ?? [])
       if (!test.results.length) this.#send({ type: 'not_run', test: this.#identity(test) });
     this.#send({ type: 'end', status, duration_ms: Math.max(0, duration) });
@@ -124,8 +148,41 @@ class StreamingReporter {
   }
 
   #output(stream, chunk, test) {
+    const second = Math.floor(Date.now() / 1000);
+    if (second !== this.#second) {
+      this.#tellUntold();
+      this.#second = second;
+      this.#told = 0;
+    }
+    if (this.#told >= MAX_OUTPUT_RATE) {
+      this.#untold += 1;
+      return;
+    }
     const text = cut(chunk, MAX_OUTPUT).trimEnd();
-    if (text) this.#sendIfRoom({ type: 'output', stream, text, test: test ? cut(test.title, MAX_TITLE) : '' });
+    if (!text) return;
+    this.#told += 1;
+    this.#sendIfRoom({ type: 'output', stream, text, test: test ? cut(test.title, MAX_TITLE) : '' });
+  }
+
+  // Playwright keeps all that an attempt has printed for its reports, and they break over too much of it.
+  #bound(chunks) {
+    const { length } = chunks.at(-1);
+    const room = MAX_KEPT - (this.#kept.get(chunks) ?? 0);
+    this.#kept.set(chunks, MAX_KEPT - room + length);
+    if (length <= room) return;
+    chunks.pop();
+    if (room > 0) chunks.push('… more output is left out\n');
+  }
+
+  #tellUntold() {
+    const text = `${this.#untold} more pieces of output within a second`;
+    if (this.#untold) this.#sendIfRoom({ type: 'output', stream: 'stderr', text, test: '' });
+    this.#untold = 0;
+  }
+
+  #noteSetUp(config) {
+    for (const { dependencies, teardown } of config.projects)
+      for (const name of teardown ? [...dependencies, teardown] : dependencies) this.#setUp.add(name);
   }
 
   #identity(test) {

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from agent_runtime_server.adapters.environment import child_environment
-from agent_runtime_server.adapters.playwright import events
-from agent_runtime_server.adapters.playwright.channel import listen
+from agent_runtime_server.adapters.playwright.channel import Channel, listen
 from agent_runtime_server.adapters.playwright.check import compiler_problems, linter_problems
-from agent_runtime_server.adapters.processes import Exit, Limits, spawn
+from agent_runtime_server.adapters.playwright.record import RunRecord
+from agent_runtime_server.adapters.processes import Limits, Owner, ProcessTree, spawn
 from agent_runtime_server.adapters.toolchain import Toolchain
-from agent_runtime_server.domain.event import LogEntry, LogLevel, LogSource
-from agent_runtime_server.domain.results import ArtifactKind, Produced
+from agent_runtime_server.domain.results import TestSummary
 from agent_runtime_server.domain.task import Failure, FailureReason
-from agent_runtime_server.ports import Availability, Emit, RunJob, TestReport
+from agent_runtime_server.patience import to_the_end
+from agent_runtime_server.ports import Availability, Emit, RunJob, StopSign, TestReport
 
 RUN_LIMITS = Limits(seconds=4 * 3600)
-TAIL_LINES = 40
-"""Lines of standard error that a failure quotes."""
-MAX_OUTPUT_LINE = 4096
-"""Characters of one line of the runner's own output that are logged."""
+SILENCE_SECONDS = 600.0
+"""How long a run may say nothing, not even that it lives, before it counts as stuck. A global set-up that works without
+a pause, as one that builds the app may do, says nothing either."""
 CONFIGS = tuple(f"playwright.config.{ending}" for ending in ("ts", "js", "mts", "mjs", "cts", "cjs"))
 """What a workspace's own configuration may be called, in Playwright's order."""
 OVERRIDE = ".agent-runtime.config"
 """Stands beside it, with the same ending, while a run lasts."""
 
 _HERE = Path(__file__).parent
-_NO_BROWSER = re.compile(r"(Error: )?browserType\.\w+: Executable doesn't exist")
-_NO_PROJECT = re.compile(r"^Error: (Project\(s\) .* not found|No projects matched)", re.MULTILINE)
-_DISK_FULL = re.compile(r"(Error: )?ENOSPC: no space left")
 
 
 class PlaywrightRunner:
@@ -48,12 +41,21 @@ class PlaywrightRunner:
     """
 
     def __init__(
-        self, toolchain: Toolchain, environment: Mapping[str, str] = os.environ, limits: Limits = RUN_LIMITS
+        self,
+        toolchain: Toolchain,
+        environment: Mapping[str, str] = os.environ,
+        limits: Limits = RUN_LIMITS,
+        *,
+        owner: Owner | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        """``environment`` is the server's; its allowed part is the suites'. ``limits`` bound one run."""
+        """``environment`` is the server's; its allowed part is the suites'. ``limits`` bound one run; ``owner`` owns
+        its processes."""
         self._toolchain = toolchain
         self._environment = environment
         self._limits = limits
+        self._owner = owner
+        self._silence_seconds = silence_seconds
 
     def availability(self) -> Availability:
         """Whether suites can run here; without ffmpeg they can, but have no videos."""
@@ -67,72 +69,109 @@ class PlaywrightRunner:
             return await self._run(job, emit)
         except OSError as error:
             reason = FailureReason.DISK_FULL if error.errno == errno.ENOSPC else FailureReason.RUNNER_CRASHED
-            return TestReport(events.Translator(job.round).summary(), Failure(reason, str(error)))
+            return TestReport(TestSummary(), Failure(reason, str(error)))
 
     async def check(self, workspace: Path) -> Sequence[str]:
         """Compiler and linter errors as ``file:line message``. Raises OSError if they cannot be started."""
         environment = child_environment(self._environment)
-        compiler = await compiler_problems(self._toolchain, workspace, environment)
-        return [*compiler, *await linter_problems(self._toolchain, workspace, environment)]
+        compiler = await compiler_problems(self._toolchain, workspace, environment, self._owner)
+        return [*compiler, *await linter_problems(self._toolchain, workspace, environment, self._owner)]
 
     async def _run(self, job: RunJob, emit: Emit) -> TestReport:
-        translator = events.Translator(job.round)
-        garbled: list[str] = []
-
-        def take(line: bytes) -> None:
-            try:
-                told = events.decode(line)
-            except msgspec.MsgspecError as error:
-                garbled.append(str(error))
-                return
-            for fact in translator.facts(told, _now()):
-                emit(fact)
-
-        folder = f"artifacts/run-{job.round}"
-        output = job.workspace / folder
+        record = RunRecord(job, emit)
+        output = job.workspace / record.folder
         output.mkdir(parents=True, exist_ok=True)
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
-        async with listen(take) as channel:
+        async with listen(record.take) as channel:
             with _override_config(job.workspace) as config:
                 command = self._toolchain.command_playwright("test", *_arguments(job, config, output))
-                environment = self._suite_environment(job, output, channel.path)
-                async with spawn(command, cwd=job.workspace, env=environment, limits=self._limits) as tree:
-                    async for line in tree.lines():
-                        text = line.text[:MAX_OUTPUT_LINE]
-                        if line.stream == "stderr":
-                            tail.append(text)
-                        if text.strip():
-                            emit(LogEntry(_now(), LogLevel.DEBUG, LogSource.TEST_RUNNER, text))
-                    ended = await tree.wait()
-            await channel.drained()
-        report_path = _keep(job, folder, emit)
-        failure = _failure(translator, ended, [*garbled[:1], *tail])
-        return TestReport(translator.summary(), failure, translator.tests, report_path)
+                environment = self._suite_environment(job, output, channel)
+                async with spawn(
+                    command, cwd=job.workspace, env=environment, limits=self._limits, owner=self._owner
+                ) as tree:
+                    try:
+                        await self._while_alive(tree, record)
+                    except asyncio.CancelledError:
+                        if job.stop.grace > 0:
+                            await to_the_end(_wind_down(tree, record, channel, job.stop))
+                        raise
+            await to_the_end(_bring_home(record, channel))
+            return record.report(browser_lost=_lost_note(channel).exists())
 
-    def _suite_environment(self, job: RunJob, output: Path, socket: Path) -> dict[str, str]:
+    async def _while_alive(self, tree: ProcessTree, record: RunRecord) -> None:
+        """Follow a run to its end, or until it says nothing any more."""
+        loop = asyncio.get_running_loop()
+
+        def hear() -> None:
+            if not silence.expired():
+                silence.reschedule(loop.time() + self._silence_seconds)
+
+        try:
+            async with asyncio.timeout(self._silence_seconds) as silence:
+                with record.heard_by(hear):
+                    await record.follow(tree)
+        except TimeoutError:
+            record.silence = self._silence_seconds
+
+    def _suite_environment(self, job: RunJob, output: Path, channel: Channel) -> dict[str, str]:
         """The suite's variables. ``CI`` is not among them: a suite behaves as it does for a person."""
         more = dict(job.environment)
         if job.app_url:
             more["BASE_URL"] = job.app_url
-        override = _override(job, output, socket, videos=self._toolchain.ffmpeg() is not None)
+        override = _override(job, output, channel, videos=self._toolchain.ffmpeg() is not None)
         more["AGENT_RUNTIME_RUN"] = json.dumps(override)
         return child_environment(self._environment, **more)
 
 
-def _override(job: RunJob, output: Path, socket: Path, *, videos: bool) -> dict[str, object]:
+async def _wind_down(tree: ProcessTree, record: RunRecord, channel: Channel, stop: StopSign) -> None:
+    """Give a run that is to end its time to do so in good order. What it writes at its end is kept if it got there."""
+    await tree.interrupt()
+    ending = asyncio.ensure_future(record.follow(tree))
+    forced = asyncio.ensure_future(stop.forced())
+    await asyncio.wait({ending, forced}, timeout=stop.grace, return_when=asyncio.FIRST_COMPLETED)
+    if ending.done():
+        await _bring_home(record, channel)
+    else:
+        await tree.stop(0)
+    for task in (ending, forced):
+        task.cancel()
+    await asyncio.wait({ending, forced})
+
+
+async def _bring_home(record: RunRecord, channel: Channel) -> None:
+    """Hear what the reporter has said last, and tell of the files."""
+    await channel.drained()
+    record.keep()
+
+
+def _lost_note(channel: Channel) -> Path:
+    """What ``override.mjs`` leaves when a browser has gone away by itself."""
+    return channel.folder / "browser-lost"
+
+
+def _override(job: RunJob, output: Path, channel: Channel, *, videos: bool) -> dict[str, object]:
     """What ``override.mjs`` lays over the workspace's configuration."""
     recorded = "on" if job.record else "off"
     use = {"trace": recorded, "screenshot": recorded, "video": recorded if videos else "off"}
     if job.app_url:
         use["baseURL"] = job.app_url
-    reporters: list[object] = [[str(_HERE / "reporter.cjs"), {"socket": str(socket)}]]
+    reporters: list[object] = [[str(_HERE / "reporter.cjs"), _reporter_options(job, channel)]]
     if job.record:
         reporters += [
             ["html", {"outputFolder": str(output / "report"), "open": "never"}],
             ["junit", {"outputFile": str(output / "junit.xml")}],
             ["json", {"outputFile": str(output / "results.json")}],
         ]
-    return {"use": use, "reporter": reporters}
+    return {"use": use, "reporter": reporters, "lost": str(_lost_note(channel))}
+
+
+def _reporter_options(job: RunJob, channel: Channel) -> dict[str, str]:
+    """Where the reporter is heard, and the file that names the tests to leave, if not all are wanted."""
+    options = {"socket": str(channel.path)}
+    if job.options.only:
+        only = channel.folder / "only.json"
+        only.write_text(json.dumps([[name.project, *name.title_path] for name in job.options.only]))
+        options["only"] = str(only)
+    return options
 
 
 def _arguments(job: RunJob, config: Path, output: Path) -> Iterator[str]:
@@ -163,45 +202,3 @@ def _override_config(workspace: Path) -> Iterator[Path]:
         yield config
     finally:
         config.unlink(missing_ok=True)
-
-
-def _keep(job: RunJob, folder: str, emit: Emit) -> str:
-    """Tell of the run's own files, those that came about; returns the report's folder, if there is one."""
-    files = {
-        "junit.xml": (ArtifactKind.JUNIT, "application/xml"),
-        "results.json": (ArtifactKind.LOG, "application/json"),
-        "report": (ArtifactKind.REPORT, "application/zip"),
-    }
-    there = [name for name in files if job.record and (job.workspace / folder / name).exists()]
-    for name in there:
-        kind, media_type = files[name]
-        emit(Produced(kind, f"{folder}/{name}", media_type, round=job.round))
-    return f"{folder}/report" if "report" in there else ""
-
-
-def _failure(translator: events.Translator, ended: Exit, tail: Sequence[str]) -> Failure | None:
-    """Why the machinery failed, if it did. The exit code says nothing: tests that fail have one, too."""
-    quoted = "\n".join(tail).strip()
-    told = [error.message for test in translator.tests for done in test.attempts for error in done.errors]
-    if ended.reason in ("memory", "time"):
-        return Failure(FailureReason.OUT_OF_RESOURCES, f"the run was stopped at its limit of {ended.reason}")
-    for message in told:
-        if _NO_BROWSER.match(message):
-            return Failure(FailureReason.BROWSER_MISSING, message.strip().splitlines()[0])
-    if any(map(_DISK_FULL.match, (*told, *tail))):
-        return Failure(FailureReason.DISK_FULL, "no space is left on the disk")
-    if translator.end is None:
-        if _NO_PROJECT.search(quoted):
-            return None  # selects nothing, as a filter does that no test matches
-        how = f"signal {ended.signal}" if ended.signal else f"exit code {ended.code}"
-        message = f"the runner ended early ({how})"
-        return Failure(FailureReason.RUNNER_CRASHED, f"{message}:\n{quoted}" if quoted else message)
-    if translator.end.status == "interrupted":
-        return Failure(FailureReason.RUNNER_CRASHED, "the run was interrupted")
-    if translator.errors and not translator.begun:
-        return Failure(FailureReason.RUNNER_CRASHED, translator.errors[0])
-    return None
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

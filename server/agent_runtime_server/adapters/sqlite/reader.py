@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from agent_runtime_server.adapters.sqlite.records import Records
+from agent_runtime_server.adapters.sqlite.conditions import ARTIFACTS, TASKS, TESTS, Columns, sql_of
+from agent_runtime_server.adapters.sqlite.pages import Place, page_of, place_in, scope_of
+from agent_runtime_server.adapters.sqlite.records import Records, micros
 from agent_runtime_server.adapters.sqlite.schema import open_reader
 from agent_runtime_server.adapters.sqlite.segments import Segment, take
+from agent_runtime_server.adapters.sqlite.sessions import Sessions
 from agent_runtime_server.adapters.sqlite.tail import batch_of
-from agent_runtime_server.domain.faults import ArtifactNotFound, BadPageToken, SessionNotFound, TaskNotFound
+from agent_runtime_server.domain.faults import ArtifactNotFound, TaskNotFound
+from agent_runtime_server.domain.filters import Filter
 from agent_runtime_server.domain.results import Artifact, TestCase
+from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
-from agent_runtime_server.ports import Batch, Page, TaskQuery
+from agent_runtime_server.ports import Aging, Batch, Page, TaskOrder, TaskQuery
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 4
+
+_TASK = "number, record, last_seq, generation, phase"
+_ORDERS = {
+    TaskOrder.CREATED: ("create_time", "ASC"),
+    TaskOrder.CREATED_DESC: ("create_time", "DESC"),
+    TaskOrder.ENDED: ("end_time", "ASC"),
+    TaskOrder.ENDED_DESC: ("end_time", "DESC"),
+}
+_KEPT = {
+    Aging.EVENTS: "kept_from <= last_seq",
+    Aging.ARTIFACTS: "EXISTS (SELECT 1 FROM output WHERE task = task.number AND kind = 'artifact')",
+}
 
 
 class Readers:
@@ -64,6 +81,7 @@ class Reader:
     def __init__(self, path: Path, records: Records) -> None:
         self._connection = open_reader(path)
         self._records = records
+        self._sessions = Sessions(self._connection)
 
     def close(self) -> None:
         """Close the connection."""
@@ -74,26 +92,65 @@ class Reader:
         tasks = self._tasks("WHERE id = ?", task_id)
         if not tasks:
             raise TaskNotFound(f"no task {task_id}", task_id=task_id)
-        return tasks[0][1]
+        return tasks[0]
 
     def page(self, query: TaskQuery) -> Page[Task]:
-        """Tasks, newest first."""
-        below = _position("task", query.page_token) if query.page_token else 2**62
+        """Tasks that match, in the order asked for."""
+        scope = scope_of("tasks", query.where, query.order)
+        place = place_in(query.page_token, scope) or ()
+        where, values = sql_of(query.where, TASKS)
+        key, direction = _ORDERS[query.order]
+        where = f"{key} IS NOT NULL AND {where}"
+        beyond = f"({key}, number) {'>' if direction == 'ASC' else '<'} (?, ?)" if place else "TRUE"
         with self._snapshot():
-            found = self._tasks("WHERE number < ? ORDER BY number DESC LIMIT ?", below, query.limit + 1)
-            total = self._count("SELECT count(*) FROM task")
-        return _page("task", found, query.limit, total)
+            found = self._connection.execute(
+                f"SELECT {key}, {_TASK} FROM task WHERE {where} AND {beyond}"  # noqa: S608
+                f" ORDER BY {key} {direction}, number {direction} LIMIT ?",
+                (*values, *place, query.limit + 1),
+            ).fetchall()
+            total = self._count(f"SELECT count(*) FROM task WHERE {where}", *values)  # noqa: S608
+        tasks = [((key, number), self._task(number, *rest)) for key, number, *rest in found]
+        return page_of(tasks, query.limit, total, scope)
+
+    def expired(self, now: datetime, limit: int) -> Sequence[str]:
+        """Tasks that are done and whose time to be removed has come."""
+        return self._ids("SELECT id FROM task WHERE expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+
+    def aged(self, what: Aging, before: datetime, limit: int) -> Sequence[str]:
+        """Tasks that ended before a moment and still have such data."""
+        sql = f"SELECT id FROM task WHERE end_time < ? AND {_KEPT[what]} ORDER BY end_time LIMIT ?"  # noqa: S608
+        return self._ids(sql, micros(before), limit)
+
+    def blobs_in_use(self) -> set[str]:
+        """Digests of artifacts, and of snapshots that may be restored."""
+        with self._snapshot():
+            artifacts = self._ids(
+                "SELECT json_extract(CAST(record AS TEXT), '$.sha256') FROM output WHERE kind = 'artifact'"
+            )
+            return {*artifacts, *(task.checkpoint.snapshot for task in self.unfinished() if task.checkpoint.snapshot)}
+
+    def session(self, session_id: str) -> Session:
+        """One session."""
+        return self._sessions.get(session_id)
+
+    def sessions(self, limit: int, page_token: str) -> Page[Session]:
+        """Sessions, newest first."""
+        with self._snapshot():
+            return self._sessions.page(limit, page_token)
+
+    def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
+        """Sessions that nothing has changed since a moment, or will."""
+        return self._sessions.idle(before, limit)
 
     def unfinished(self) -> Sequence[Task]:
         """Tasks that are not done, oldest first."""
-        return [task for _, task in self._tasks("WHERE done = 0 ORDER BY number")]
+        return self._tasks("WHERE done = 0 ORDER BY number")
 
     def session_tasks(self, session_id: str) -> Sequence[Task]:
         """Tasks of a session that are not done, oldest first."""
         with self._snapshot():
-            if not self._connection.execute("SELECT 1 FROM session WHERE id = ?", (session_id,)).fetchone():
-                raise SessionNotFound(f"no session {session_id}", session_id=session_id)
-            return [task for _, task in self._tasks("WHERE session = ? AND done = 0 ORDER BY number", session_id)]
+            self._sessions.get(session_id)
+            return self._tasks("WHERE session = ? AND done = 0 ORDER BY number", session_id)
 
     def read(self, task_id: str, after: int, limit: int) -> Batch:
         """Events after a sequence."""
@@ -128,35 +185,47 @@ class Reader:
             raise ArtifactNotFound(f"task {task_id} has no artifact {artifact_id}", artifact_id=artifact_id)
         return self._records.artifact(found[0])
 
-    def artifacts(self, task_id: str, limit: int, page_token: str) -> Page[Artifact]:
-        """Artifacts, in the order they came."""
-        return self._outputs("artifact", self._records.artifact, task_id, limit, page_token)
+    def artifacts(self, task_id: str, limit: int, page_token: str, where: Filter | None) -> Page[Artifact]:
+        """Artifacts that match, in the order they came."""
+        return self._outputs("artifact", self._records.artifact, task_id, limit, page_token, where, ARTIFACTS)
 
-    def tests(self, task_id: str, limit: int, page_token: str) -> Page[TestCase]:
-        """Test cases, in the order they first came."""
-        return self._outputs("test", self._records.test, task_id, limit, page_token)
+    def tests(self, task_id: str, limit: int, page_token: str, where: Filter | None) -> Page[TestCase]:
+        """Test cases that match, in the order they first came."""
+        return self._outputs("test", self._records.test, task_id, limit, page_token, where, TESTS)
 
-    def _outputs(self, kind: str, decode: Callable[[bytes], T], task_id: str, limit: int, page_token: str) -> Page[T]:
-        after = _position(kind, page_token) if page_token else 0
+    def _outputs(
+        self,
+        kind: str,
+        decode: Callable[[bytes], T],
+        task_id: str,
+        limit: int,
+        page_token: str,
+        where: Filter | None,
+        columns: Columns,
+    ) -> Page[T]:
+        scope = scope_of(kind, task_id, where)
+        after, _ = place_in(page_token, scope) or (0, 0)
+        condition, values = sql_of(where, columns)
+        of_task = f"FROM output WHERE task = ? AND kind = ? AND {condition}"
         with self._snapshot():
             number = self._number(task_id)
             found = self._connection.execute(
-                "SELECT position, record FROM output WHERE task = ? AND kind = ? AND position > ?"
-                " ORDER BY position LIMIT ?",
-                (number, kind, after, limit + 1),
+                f"SELECT position, record {of_task} AND position > ? ORDER BY position LIMIT ?",
+                (number, kind, *values, after, limit + 1),
             ).fetchall()
-            total = self._count("SELECT count(*) FROM output WHERE task = ? AND kind = ?", number, kind)
-        return _page(kind, [(position, decode(record)) for position, record in found], limit, total)
+            total = self._count(f"SELECT count(*) {of_task}", number, kind, *values)
+        items: list[tuple[Place, T]] = [((position, 0), decode(record)) for position, record in found]
+        return page_of(items, limit, total, scope)
 
-    def _tasks(self, where: str, *values: object) -> list[tuple[int, Task]]:
-        found = self._connection.execute(
-            f"SELECT number, record, last_seq, generation, phase FROM task {where}",  # noqa: S608
-            values,
-        )
-        return [
-            (number, self._records.task(record, sequence, Token(generation, phase)))
-            for number, record, sequence, generation, phase in found
-        ]
+    def _tasks(self, where: str, *values: object) -> list[Task]:
+        found = self._connection.execute(f"SELECT {_TASK} FROM task {where}", values)  # noqa: S608
+        return [self._task(*row) for row in found]
+
+    def _task(self, _: int, record: bytes, sequence: int, generation: int, phase: int) -> Task:
+        return self._records.task(record, sequence, Token(generation, phase))
+
+    def _ids(self, sql: str, *values: object) -> list[str]:
+        return [found for (found,) in self._connection.execute(sql, values)]
 
     def _number(self, task_id: str) -> int:
         found = self._connection.execute("SELECT number FROM task WHERE id = ?", (task_id,)).fetchone()
@@ -175,17 +244,3 @@ class Reader:
             yield
         finally:
             self._connection.execute("COMMIT")
-
-
-def _page(kind: str, found: Sequence[tuple[int, T]], limit: int, total: int) -> Page[T]:
-    """A page from positions and items, of which one more than the limit was asked for."""
-    next_token = f"{kind}-{found[limit - 1][0]}" if len(found) > limit else ""
-    return Page(tuple(item for _, item in found[:limit]), next_token, total)
-
-
-def _position(kind: str, page_token: str) -> int:
-    """The position that a page token names."""
-    token = re.fullmatch(rf"{kind}-([0-9]{{1,18}})", page_token)
-    if token is None:
-        raise BadPageToken
-    return int(token[1])

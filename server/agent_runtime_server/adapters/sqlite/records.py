@@ -1,13 +1,17 @@
-"""Records: domain values as JSON bytes and back."""
+"""Records: domain values as JSON bytes and back, times as numbers and back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.task import Task, Token
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,13 @@ class Records:
     def test(self, record: bytes) -> TestCase:
         """A test case."""
         return self._test.decode(record)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970: what times are stored and compared as."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(number: int) -> datetime:
+    """The time that a number of microseconds stands for."""
+    return _EPOCH + number * _MICROSECOND

@@ -15,6 +15,16 @@ WAL_BYTES = 64 * 1024 * 1024
 Migration = Sequence[str]
 """Statements that lead from one version to the next, in one transaction."""
 
+_RECORD = "CAST(record AS TEXT)"
+
+
+def _micros(field: str) -> str:
+    """SQL of the microseconds since 1970 of a time in a task's record: RFC 3339, in UTC."""
+    text = f"rtrim(json_extract({_RECORD}, '$.{field}'), 'Z')"
+    fraction = f"substr(substr({text}, 21) || '000000', 1, 6)"
+    return f"(unixepoch(substr({text}, 1, 19)) * 1000000 + CAST({fraction} AS INTEGER))"
+
+
 MIGRATIONS: Sequence[Migration] = (
     (
         # One row a task. `record` is the whole task but for its token and sequence, which change more often than it.
@@ -62,6 +72,41 @@ MIGRATIONS: Sequence[Migration] = (
             task INTEGER NOT NULL
         ) WITHOUT ROWID""",
         "CREATE TABLE sealed (task INTEGER PRIMARY KEY, secrets BLOB NOT NULL)",
+    ),
+    (
+        # Times are microseconds since 1970. `end_time` and `expires` are those of tasks that are done. `request` and
+        # `digest` are the idempotency key that made the task or session.
+        "ALTER TABLE task ADD COLUMN create_time INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE task ADD COLUMN end_time INTEGER",
+        "ALTER TABLE task ADD COLUMN expires INTEGER",
+        "ALTER TABLE task ADD COLUMN request TEXT",
+        "ALTER TABLE task ADD COLUMN digest BLOB",
+        # The priority has moved, out of what never changes. A task that was put back into the queue held its session
+        # no longer; now one that was claimed does, so it is as if it had not been.
+        f"""UPDATE task SET
+            create_time = {_micros("create_time")},
+            end_time = CASE WHEN done THEN {_micros("end_time")} END,
+            generation = CASE status WHEN 'pending' THEN 0 ELSE generation END,
+            record = CAST(json_set(
+                json_remove({_RECORD}, '$.spec.priority'),
+                '$.priority', coalesce(json_extract({_RECORD}, '$.spec.priority'), 3)
+            ) AS BLOB)""",  # noqa: S608
+        """UPDATE task SET request = 'CreateTask/' || made.id, digest = made.digest
+            FROM request AS made WHERE made.task = task.number""",
+        "DROP TABLE request",
+        "CREATE INDEX task_created ON task (create_time)",
+        "CREATE INDEX task_ended ON task (end_time) WHERE end_time IS NOT NULL",
+        "CREATE INDEX task_expires ON task (expires) WHERE expires IS NOT NULL",
+        "CREATE UNIQUE INDEX task_request ON task (request) WHERE request IS NOT NULL",
+        "ALTER TABLE session ADD COLUMN create_time INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE session ADD COLUMN update_time INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE session ADD COLUMN request TEXT",
+        "ALTER TABLE session ADD COLUMN digest BLOB",
+        """UPDATE session SET create_time = work.first, update_time = work.last FROM (
+            SELECT session AS id, min(create_time) AS first, max(coalesce(end_time, create_time)) AS last
+            FROM task GROUP BY session
+        ) AS work WHERE work.id = session.id""",
+        "CREATE UNIQUE INDEX session_request ON session (request) WHERE request IS NOT NULL",
     ),
 )
 

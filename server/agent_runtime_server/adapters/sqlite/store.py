@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from agent_runtime_server.adapters.sqlite.changes import Changes
-from agent_runtime_server.adapters.sqlite.ledger import Ledger, Publication
+from agent_runtime_server.adapters.sqlite.ledger import Deletion, Ledger, Told
 from agent_runtime_server.adapters.sqlite.reader import Reader, Readers
 from agent_runtime_server.adapters.sqlite.records import Records
 from agent_runtime_server.adapters.sqlite.schema import open_writer
 from agent_runtime_server.adapters.sqlite.tail import Tail
 from agent_runtime_server.adapters.sqlite.writer import Writer
 from agent_runtime_server.domain.event import Event
+from agent_runtime_server.domain.filters import Filter
 from agent_runtime_server.domain.results import Artifact, TestCase
+from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
-from agent_runtime_server.ports import Batch, Change, EventCodec, IdempotencyKey, Page, TaskQuery
+from agent_runtime_server.ports import Aging, Batch, Change, EventCodec, IdempotencyKey, Page, TaskQuery
 
 MAX_LOG_BYTES = 256 * 1024 * 1024
 
@@ -69,7 +72,7 @@ class SqliteStore:
         return held if held is not None else await self._readers.run(Reader.task, task_id)
 
     async def list(self, query: TaskQuery) -> Page[Task]:
-        """Tasks, newest first."""
+        """Tasks that match, in the order asked for."""
         return await self._readers.run(Reader.page, query)
 
     async def unfinished(self) -> Sequence[Task]:
@@ -88,13 +91,9 @@ class SqliteStore:
         """Move a task's token on to a later phase."""
         await self._writer.run(lambda ledger: ledger.advance(task_id, token))
 
-    async def transition(
-        self, task_id: str, change: Change, *, token: Token | None = None, wipe_secrets: bool = False
-    ) -> Task:
+    async def transition(self, task_id: str, change: Change, *, token: Token | None = None) -> Task:
         """Apply a change to a task."""
-        return await self._writer.run(
-            lambda ledger: ledger.transition(task_id, change, token, wipe_secrets=wipe_secrets)
-        )
+        return await self._writer.run(lambda ledger: ledger.transition(task_id, change, token))
 
     async def append(self, task_id: str, token: Token, batch: int, events: Sequence[Event]) -> int:
         """Append events to a task's log."""
@@ -109,6 +108,50 @@ class SqliteStore:
         """Forget old events."""
         await self._writer.run(lambda ledger: ledger.trim(task_id, before))
 
+    async def delete(self, task_id: str) -> None:
+        """Remove a task that is done."""
+        await self._writer.run(lambda ledger: ledger.delete(task_id))
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[str]:
+        """Tasks that are done and whose time to be removed has come."""
+        return await self._readers.run(Reader.expired, now, limit)
+
+    async def aged(self, what: Aging, before: datetime, limit: int) -> Sequence[str]:
+        """Tasks that ended before a moment and still have such data."""
+        return await self._readers.run(Reader.aged, what, before, limit)
+
+    async def drop_artifacts(self, task_id: str) -> None:
+        """Forget a task's artifacts."""
+        await self._writer.run(lambda ledger: ledger.drop_artifacts(task_id))
+
+    async def blobs_in_use(self) -> set[str]:
+        """Digests of artifacts, and of snapshots that may be restored."""
+        return await self._readers.run(Reader.blobs_in_use)
+
+    async def create_session(self, session: Session, *, key: IdempotencyKey | None = None) -> tuple[Session, bool]:
+        """Store a new session, unless its key made one before."""
+        return await self._writer.run(lambda ledger: ledger.sessions.create(session, key))
+
+    async def session(self, session_id: str) -> Session:
+        """One session."""
+        return await self._readers.run(Reader.session, session_id)
+
+    async def sessions(self, limit: int, page_token: str) -> Page[Session]:
+        """Sessions, newest first."""
+        return await self._readers.run(Reader.sessions, limit, page_token)
+
+    async def touch_session(self, session_id: str, now: datetime) -> None:
+        """Note that a session has changed."""
+        await self._writer.run(lambda ledger: ledger.sessions.touch(session_id, now))
+
+    async def delete_session(self, session_id: str) -> None:
+        """Forget a session."""
+        await self._writer.run(lambda ledger: ledger.sessions.delete(session_id))
+
+    async def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
+        """Sessions that nothing has changed since a moment, or will."""
+        return await self._readers.run(Reader.idle_sessions, before, limit)
+
     def changes(self) -> AsyncIterator[set[str]]:
         """Ids of tasks that change from now on."""
         return self._changes.reader()
@@ -117,21 +160,28 @@ class SqliteStore:
         """A task's sealed secrets."""
         return await self._readers.run(Reader.secrets, task_id)
 
-    async def artifacts(self, task_id: str, limit: int, page_token: str) -> Page[Artifact]:
-        """A task's artifacts."""
-        return await self._readers.run(Reader.artifacts, task_id, limit, page_token)
+    async def artifacts(
+        self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None
+    ) -> Page[Artifact]:
+        """A task's artifacts that match."""
+        return await self._readers.run(Reader.artifacts, task_id, limit, page_token, where)
 
     async def artifact(self, task_id: str, artifact_id: str) -> Artifact:
         """One artifact of a task."""
         return await self._readers.run(Reader.artifact, task_id, artifact_id)
 
-    async def tests(self, task_id: str, limit: int, page_token: str) -> Page[TestCase]:
-        """A task's test cases."""
-        return await self._readers.run(Reader.tests, task_id, limit, page_token)
+    async def tests(self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None) -> Page[TestCase]:
+        """A task's test cases that match."""
+        return await self._readers.run(Reader.tests, task_id, limit, page_token, where)
 
-    def _announce(self, publications: Sequence[Publication]) -> None:
-        for publication in publications:
-            self._tail.publish(publication)
-        changed = {publication.task.id for publication in publications}
+    def _announce(self, told: Sequence[Told]) -> None:
+        changed = set[str]()
+        for item in told:
+            if isinstance(item, Deletion):
+                self._tail.forget(item.task_id)
+                changed.add(item.task_id)
+            else:
+                self._tail.publish(item)
+                changed.add(item.task.id)
         if changed:
             self._changes.tell(changed)

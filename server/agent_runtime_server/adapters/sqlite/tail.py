@@ -41,6 +41,12 @@ class Tail:
             _, oldest = self._held.popitem(last=False)
             self._bytes -= oldest.bytes
 
+    def forget(self, task_id: str) -> None:
+        """Let go of a task that was deleted."""
+        gone = self._held.pop(task_id, None)
+        if gone:
+            self._bytes -= gone.bytes
+
     def task(self, task_id: str) -> Task | None:
         """A task; None if it is not held."""
         held = self._touch(task_id)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from agent_runtime_server.adapters.sqlite.ledger import Ledger, Publication
+from agent_runtime_server.adapters.sqlite.full_disk import explained
+from agent_runtime_server.adapters.sqlite.ledger import Ledger, Told
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class StoreClosed(Exception):
 class Writer:
     """Owns the thread and its ledger. The queue holds one entry for each caller that waits, and no more."""
 
-    def __init__(self, announce: Callable[[Sequence[Publication]], None]) -> None:
+    def __init__(self, announce: Callable[[Sequence[Told]], None]) -> None:
         """``announce`` is told on the event loop of what was committed, before the callers are answered."""
         self._announce = announce
         self._loop = asyncio.get_running_loop()
@@ -61,7 +62,8 @@ class Writer:
         await opened
 
     async def run(self, operation: Operation[T]) -> T:
-        """Carry out an operation; its result is on the disk when this returns. Raises StoreClosed, sqlite3.Error.
+        """Carry out an operation; its result is on the disk when this returns. Raises StoreClosed, DiskFull,
+        sqlite3.Error.
 
         Cancelling the call does not undo an operation that was queued.
         """
@@ -98,15 +100,15 @@ class Writer:
             except Empty:
                 calls = [call for call in waiting if call is not None]
             working = len(calls) == len(waiting)
-            publications: list[Publication] = []
-            outcomes = self._commit(ledger, calls, publications)
+            told: list[Told] = []
+            outcomes = self._commit(ledger, calls, told)
             with suppress(sqlite3.Error):  # what was committed stays so
                 ledger.scrub()
-            self._loop.call_soon_threadsafe(self._answer, calls, outcomes, publications)
+            self._loop.call_soon_threadsafe(self._answer, calls, outcomes, told)
         ledger.connection.close()
         self._loop.call_soon_threadsafe(self._ended.set)
 
-    def _commit(self, ledger: Ledger, calls: Sequence[_Call], publications: list[Publication]) -> list[_Outcome]:
+    def _commit(self, ledger: Ledger, calls: Sequence[_Call], told: list[Told]) -> list[_Outcome]:
         """Do calls in one transaction; if it fails as a whole, each in one of its own, so that one spoils no other."""
         connection = ledger.connection
         try:
@@ -118,16 +120,14 @@ class Writer:
                 connection.execute("ROLLBACK")
             ledger.forget()
             if len(calls) == 1:
-                return [_Outcome(error=error)]
-            return [outcome for call in calls for outcome in self._commit(ledger, [call], publications)]
+                return [_Outcome(error=explained(error, connection))]
+            return [outcome for call in calls for outcome in self._commit(ledger, [call], told)]
         self.commits += 1
-        publications += ledger.publications()
+        told += ledger.told()
         return outcomes
 
-    def _answer(
-        self, calls: Sequence[_Call], outcomes: Sequence[_Outcome], publications: Sequence[Publication]
-    ) -> None:
-        self._announce(publications)
+    def _answer(self, calls: Sequence[_Call], outcomes: Sequence[_Outcome], told: Sequence[Told]) -> None:
+        self._announce(told)
         for call, outcome in zip(calls, outcomes, strict=True):
             if call.future.done():
                 continue
@@ -138,11 +138,12 @@ class Writer:
 
 
 def _apply(ledger: Ledger, operation: Operation[Any]) -> _Outcome:
-    """Do one operation. Its exception is its own if it had written nothing, and fails the transaction otherwise."""
+    """Do one operation. Its exception is its own if it had written nothing, and fails the transaction otherwise; so
+    does any of the database, which may have rolled the transaction back."""
     written = ledger.connection.total_changes
     try:
         return _Outcome(value=operation(ledger))
     except Exception as error:
-        if ledger.connection.total_changes != written:
+        if ledger.connection.total_changes != written or isinstance(error, sqlite3.Error):
             raise
         return _Outcome(error=error)

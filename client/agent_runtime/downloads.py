@@ -1,4 +1,4 @@
-"""Downloads: a byte stream into a file, resumed after a break and checked against its digest."""
+"""Downloads: a byte stream into a file, taken up again after a break and checked against its digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from agent_runtime.backoff import Backoff
 from agent_runtime.errors import AgentRuntimeError, InvalidRequest, TransferCorrupt
 from agent_runtime.v1 import artifact_pb2
 
-ReadFrom = Callable[[int], AsyncGenerator[artifact_pb2.FileChunk, None]]
+Chunks = AsyncGenerator[artifact_pb2.FileChunk, None]
+ReadFrom = Callable[[int], Chunks]
 """Reads a byte stream from an offset to its end."""
 
 _TRIES_WITHOUT_PROGRESS = 5
@@ -34,6 +35,38 @@ async def download(read: ReadFrom, target: Path, *, backoff: Backoff) -> Path:
         raise TransferCorrupt(f"{target.name}: the bytes received do not match the size or sha256 that was announced")
     await asyncio.to_thread(part.replace, target)
     return target
+
+
+async def download_unsized(read: Callable[[], Chunks], target: Path, *, backoff: Backoff) -> Path:
+    """Write a byte stream that has neither size nor digest, nor can be read from an offset, to ``target``.
+
+    A break begins it anew; ``target`` appears only when the stream has ended in order.
+    """
+    part = target.with_name(target.name + ".part")
+    await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+    failures = 0
+    try:
+        while True:
+            try:
+                await _fetch_unsized(read(), part)
+                break
+            except AgentRuntimeError as error:
+                failures += 1
+                if not error.broken or failures >= _TRIES_WITHOUT_PROGRESS:
+                    raise
+            await asyncio.sleep(backoff.delay(failures))
+        await asyncio.to_thread(part.replace, target)
+    finally:
+        await asyncio.to_thread(part.unlink, missing_ok=True)
+    return target
+
+
+async def _fetch_unsized(stream: Chunks, part: Path) -> None:
+    offset = 0
+    async with contextlib.aclosing(stream) as chunks:
+        with await asyncio.to_thread(_open_at, part, 0) as file:
+            async for chunk in chunks:
+                offset = await _write(file, chunk, offset, part.stem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +102,21 @@ async def _fetch(read: ReadFrom, part: Path, offset: int, backoff: Backoff) -> _
                     async for chunk in chunks:
                         if chunk.size_bytes or chunk.sha256:
                             whole = _same(whole, _Whole(chunk.size_bytes, chunk.sha256), part.stem)
-                        if chunk.offset != offset:
-                            raise TransferCorrupt(f"{part.stem}: got offset {chunk.offset} where {offset} was due")
-                        await asyncio.to_thread(file.write, chunk.data)
-                        offset += len(chunk.data)
+                        offset = await _write(file, chunk, offset, part.stem)
             return whole or _Whole(0, "")
         except AgentRuntimeError as error:
             failures = failures + 1 if offset == before else 1
             if not error.broken or failures >= _TRIES_WITHOUT_PROGRESS:
                 raise
             await asyncio.sleep(backoff.delay(failures))
+
+
+async def _write(file: BinaryIO, chunk: artifact_pb2.FileChunk, offset: int, name: str) -> int:
+    """Write the chunk that is due at an offset; the next offset."""
+    if chunk.offset != offset:
+        raise TransferCorrupt(f"{name}: got offset {chunk.offset} where {offset} was due")
+    await asyncio.to_thread(file.write, chunk.data)
+    return offset + len(chunk.data)
 
 
 def _same(known: _Whole | None, said: _Whole, name: str) -> _Whole:

@@ -1,9 +1,10 @@
 """The process that stands over one process tree: starts the command, keeps its limits, and leaves nothing of it behind.
 
-A program of its own, standard library only: ``python -I -S supervisor.py CONTROL_FD PARENT_PID``. Standard input,
+A program of its own, standard library only: ``python -I -S supervisor.py CONTROL_FD PARENT_PID MARK``. Standard input,
 output and error are the command's. Everything else goes over the control socket as JSON lines:
 
     in   {"argv", "cwd", "env", "memory_bytes", "open_files", "file_bytes", "seconds"}   first, once
+         {"interrupt": true}                                                             SIGINT for the command alone
          {"stop": grace in seconds}                                                      at any time, also again
     out  {"started": pid}  or  {"errno", "filename"}                                     the answer to the first line
          {"exit": {"code", "signal", "reason"}}                                          when the command has ended
@@ -11,7 +12,8 @@ output and error are the command's. Everything else goes over the control socket
 
 It is the child subreaper of all that the command starts, so whatever detaches from the command (a new session, a double
 fork, a cleared environment) becomes its child. As long as it has no child, it has no descendant: that is its proof.
-When the control socket closes, the server has died, and the tree goes too.
+When the control socket closes, the server has died, and the tree goes too. MARK is for the case that server and
+supervisor die in the same moment: see ``leftovers``.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from typing import Any, Literal
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+RLIMIT_LOCKS = 10
+"""A limit without effect since Linux 2.4.25: it carries the mark, as whatever a process starts inherits it."""
 
 SAMPLE_SECONDS = 1.0
 """How often the tree's memory is measured."""
@@ -245,9 +249,15 @@ class Supervisor:
             return self._lose_server()
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
-            until = time.monotonic() + json.loads(line)["stop"]
-            self._stop_at = until if self._stop_at is None else min(until, self._stop_at)
+            self._obey(json.loads(line))
         return None
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if "stop" in message:
+            until = time.monotonic() + message["stop"]
+            self._stop_at = until if self._stop_at is None else min(until, self._stop_at)
+        elif not self._ended:
+            os.kill(self._command, signal.SIGINT)
 
     def _lose_server(self) -> None:
         self._control = None
@@ -276,6 +286,8 @@ def main() -> None:
     """Supervise one command."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
+    if mark := int(sys.argv[3]):
+        limit(RLIMIT_LOCKS, mark)
     supervisor = Supervisor(control)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

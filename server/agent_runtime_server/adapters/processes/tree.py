@@ -1,19 +1,10 @@
-"""Process trees: start, limit, stream, stop and reap them, each under a supervisor process of its own.
-
-    async with spawn(["npx", "playwright", "test"], cwd=workspace, env=env, limits=Limits(seconds=600)) as tree:
-        async for line in tree.lines():
-            ...
-        exit = await tree.wait()
-
-Leaving the block, also by cancellation, stops and reaps everything that the command has started, before anything else
-goes on. See ``supervisor`` for how nothing escapes.
-"""
+"""One process tree: its life, seen from the server."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,21 +12,25 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from signal import SIGKILL
-from typing import Any, Literal
+from typing import Literal
 
-from agent_runtime_server.adapters import supervisor
+from agent_runtime_server.adapters.processes import supervisor
+from agent_runtime_server.adapters.processes.leftovers import Owner, SurvivingProcesses, kill_marked
+from agent_runtime_server.adapters.processes.pipes import (
+    CHUNK,
+    Control,
+    OutputLine,
+    Splitter,
+    Stream,
+    input_pipe,
+    output_pipe,
+)
 from agent_runtime_server.patience import to_the_end
 
-MAX_LINE = 1 << 20
-"""Longest line in bytes; the rest of it is dropped."""
-CHUNK = 1 << 16
-"""Most bytes read from a pipe at once."""
-CHUNKS_AHEAD = 4
+CHUNKS_AHEAD = 16
 """Chunks read before somebody takes their lines; then the command waits on its pipe."""
 REAP_SECONDS = supervisor.SWEEP_SECONDS + 5
 """How long a supervisor may take after the grace before it counts as lost."""
-
-Stream = Literal["stdout", "stderr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +46,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputLine:
-    """A line without its end; bytes that are not UTF-8 are replaced."""
-
-    stream: Stream
-    text: str
-    truncated: bool = False
-    """Whether it was longer than MAX_LINE and was cut."""
-
-
-@dataclass(frozen=True, slots=True)
 class Exit:
     """How the command ended: its exit code or the signal that ended it, and why."""
 
@@ -69,13 +54,15 @@ class Exit:
     reason: Literal["exited", "killed", "memory", "time", "lost"]
     """``killed`` by ``stop``; ``memory`` and ``time`` by a limit; ``lost`` when the supervisor itself was killed."""
 
+    @property
+    def killed(self) -> bool:
+        """Whether it did not end by itself: a signal ended it, or its supervisor's end."""
+        return self.code is None
 
-class SurvivingProcesses(Exception):
-    """Some processes of a tree could not be killed."""
-
-    def __init__(self, pids: Sequence[int]) -> None:
-        super().__init__(f"processes that could not be killed: {', '.join(map(str, pids))}")
-        self.pids = tuple(pids)
+    def __str__(self) -> str:
+        if self.code is not None:
+            return f"exit code {self.code}"
+        return f"signal {self.signal}" if self.signal else "its supervisor was killed"
 
 
 class ProcessTree:
@@ -84,13 +71,15 @@ class ProcessTree:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        control: _Control,
+        mark: int,
+        control: Control,
         stdin: asyncio.StreamWriter,
         stdout: asyncio.StreamReader,
         stderr: asyncio.StreamReader,
         owned: ExitStack,
     ) -> None:
         self._process = process
+        self._mark = mark
         self._control = control
         self._stdin = stdin
         self._owned = owned
@@ -123,8 +112,12 @@ class ProcessTree:
         self._stdin.close()
 
     async def lines(self) -> AsyncIterator[OutputLine]:
-        """Lines of both output streams as they come, until both end. While nobody reads, the command has to wait."""
+        """Lines of both output streams as they come, until both end. While nobody reads, the command has to wait.
+
+        A call that was cancelled can be followed by another one: it goes on where the last one was.
+        """
         while self._open_streams:
+            await asyncio.sleep(0)  # a flood leaves its turn to others
             chunk = await self._chunks.get()
             if chunk is None:
                 self._open_streams -= 1
@@ -135,6 +128,10 @@ class ProcessTree:
     async def wait(self) -> Exit:
         """How the command ended. Read ``lines`` too, or a command that writes much does not end."""
         return await asyncio.shield(self._exit)
+
+    async def interrupt(self) -> None:
+        """Send SIGINT to the command alone, for one that ends in good order, and what it has started with it."""
+        await self._control.send({"interrupt": True})
 
     async def stop(self, grace: float = 2.0) -> None:
         """Ask the tree to end (SIGTERM), kill what is left after ``grace`` seconds, return when nothing is left.
@@ -180,6 +177,7 @@ class ProcessTree:
     async def _listen(self) -> None:
         """Take in what the supervisor tells, and settle what it did not when it has ended."""
         command = 0
+        survivors: Sequence[int] = ()
         try:
             async for message in self._control.messages():
                 match message:
@@ -191,21 +189,30 @@ class ProcessTree:
                         self._exit.set_result(Exit(code, signal, reason))
                     case {"gone": list(survivors)}:
                         self._gone.set_result(survivors)
+            if command and not self._gone.done():
+                survivors = await self._sweep(command)
         finally:
             if not self._gone.done():
-                # The command dies with its supervisor; its process group is what else of the tree is still known.
-                if command:
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.killpg(command, SIGKILL)
-                self._gone.set_result(())
+                self._gone.set_result(survivors)
             if not self._exit.done():
                 self._exit.set_result(Exit(None, None, "lost"))
             if not self._started.done():
                 self._started.set_result(ChildProcessError("the supervisor of a process tree ended at its start"))
 
+    async def _sweep(self, command: int) -> Sequence[int]:
+        """Kill the tree in place of its supervisor; those that would not die.
+
+        The command itself dies with its supervisor. Without a mark only its process group is known of the rest.
+        """
+        if self._mark:
+            return (await asyncio.to_thread(kill_marked, range(self._mark, self._mark + 1)))[1]
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(command, SIGKILL)
+        return ()
+
     async def _pump(self, stream: Stream, reader: asyncio.StreamReader) -> None:
         """Move a pipe's lines to whoever reads them, a chunk at a time."""
-        splitter = _Splitter(stream)
+        splitter = Splitter(stream)
         while data := await reader.read(CHUNK):
             if lines := splitter.feed(data):
                 await self._chunks.put(lines)
@@ -215,34 +222,47 @@ class ProcessTree:
 
 @asynccontextmanager
 async def spawn(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: Limits = Limits()
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], limits: Limits = Limits(), owner: Owner | None = None
 ) -> AsyncIterator[ProcessTree]:
     """Start a command with exactly this environment; it runs until it ends by itself or the block is left.
 
-    Leaving the block stops and reaps the whole tree first, even if cancelled meanwhile. Raises the OSError of a command
-    that cannot be executed, SurvivingProcesses when something could not be killed.
+    A tree with an owner can be found if both the server and the supervisor are killed, and has a folder of its own for
+    temporary files, in TMPDIR, that goes with it. Leaving the block stops and reaps the whole tree first, even if
+    cancelled meanwhile. Raises the OSError of a command that cannot be executed, SurvivingProcesses when something
+    could not be killed.
     """
-    job = {"argv": list(argv), "cwd": str(cwd), "env": dict(env), **asdict(limits)}
-    tree = await _open()
+    tree = await _open(owner.mark() if owner else 0)
+    temporary = None
     try:
-        await tree._start(job)
+        if owner:
+            temporary = owner.folder()
+            env = {**env, "TMPDIR": str(temporary)}
+        await tree._start({"argv": list(argv), "cwd": str(cwd), "env": dict(env), **asdict(limits)})
         yield tree
     finally:
-        await to_the_end(tree._close())
+        await to_the_end(_leave(tree, temporary))
 
 
-async def _open() -> ProcessTree:
+async def _leave(tree: ProcessTree, temporary: Path | None) -> None:
+    try:
+        await tree._close()
+    finally:
+        if temporary:
+            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+
+
+async def _open(mark: int) -> ProcessTree:
     """A supervisor that waits for its job."""
     with ExitStack() as owned, ExitStack() as handed_over:
-        our_stdin, stdin = await _input_pipe(owned, handed_over)
-        our_stdout, stdout = await _output_pipe(owned, handed_over)
-        our_stderr, stderr = await _output_pipe(owned, handed_over)
+        our_stdin, stdin = await input_pipe(owned, handed_over)
+        our_stdout, stdout = await output_pipe(owned, handed_over)
+        our_stderr, stderr = await output_pipe(owned, handed_over)
         ours, theirs = socket.socketpair()
         handed_over.enter_context(theirs)
-        control = _Control(*await asyncio.open_connection(sock=ours))
+        control = Control(*await asyncio.open_connection(sock=ours))
         owned.callback(control.close)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", supervisor.__file__, str(theirs.fileno()), str(os.getpid())),
+            *(sys.executable, "-I", "-S", supervisor.__file__, str(theirs.fileno()), str(os.getpid()), str(mark)),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -250,85 +270,4 @@ async def _open() -> ProcessTree:
             env={},
             start_new_session=True,
         )
-        return ProcessTree(process, control, our_stdin, our_stdout, our_stderr, owned.pop_all())
-
-
-async def _input_pipe(owned: ExitStack, handed_over: ExitStack) -> tuple[asyncio.StreamWriter, int]:
-    loop = asyncio.get_running_loop()
-    theirs, ours = os.pipe()
-    handed_over.callback(os.close, theirs)
-    transport, protocol = await loop.connect_write_pipe(
-        lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(ours, "wb", 0)
-    )
-    owned.callback(transport.close)
-    return asyncio.StreamWriter(transport, protocol, None, loop), theirs
-
-
-async def _output_pipe(owned: ExitStack, handed_over: ExitStack) -> tuple[asyncio.StreamReader, int]:
-    ours, theirs = os.pipe()
-    handed_over.callback(os.close, theirs)
-    reader = asyncio.StreamReader(limit=CHUNK)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", 0)
-    )
-    owned.callback(transport.close)
-    return reader, theirs
-
-
-class _Control:
-    """The server's end of the control socket: JSON lines both ways."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, message: Mapping[str, object]) -> None:
-        """Tell the supervisor; one that has ended misses nothing."""
-        if not self._writer.is_closing():
-            self._writer.write(json.dumps(message).encode() + b"\n")
-            with suppress(ConnectionError):
-                await self._writer.drain()
-
-    async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """What the supervisor tells, until it ends."""
-        with suppress(ConnectionError):
-            while (line := await self._reader.readline()).endswith(b"\n"):
-                yield json.loads(line)
-
-    def close(self) -> None:
-        """Let go of the supervisor; it kills what it still has."""
-        self._writer.close()
-
-
-class _Splitter:
-    """Cuts one stream into lines of a bounded length."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._held = bytearray()
-        self._cut = False
-
-    def feed(self, data: bytes) -> list[OutputLine]:
-        """The lines that this piece of the stream completes."""
-        *ends, start = data.split(b"\n")
-        lines = []
-        for end in ends:
-            self._hold(end)
-            lines.append(self._take())
-        self._hold(start)
-        return lines
-
-    def rest(self) -> list[OutputLine]:
-        """The last line, if the stream did not end with a line's end."""
-        return [self._take()] if self._held else []
-
-    def _hold(self, piece: bytes) -> None:
-        room = MAX_LINE - len(self._held)
-        self._cut |= len(piece) > room
-        self._held += piece[:room]
-
-    def _take(self) -> OutputLine:
-        line = OutputLine(self._stream, self._held.decode(errors="replace").removesuffix("\r"), self._cut)
-        self._held.clear()
-        self._cut = False
-        return line
+        return ProcessTree(process, mark, control, our_stdin, our_stdout, our_stderr, owned.pop_all())

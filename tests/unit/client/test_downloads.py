@@ -5,9 +5,10 @@ from random import Random
 
 import pytest
 
-from agent_runtime import AgentRuntimeClient, Backoff, FileNotFound, TransferCorrupt, Unreachable
-from agent_runtime.v1 import service_pb2
+from agent_runtime import AgentRuntimeClient, Backoff, FileNotFound, SessionNotFound, TransferCorrupt, Unreachable
+from agent_runtime.v1 import service_pb2, session_pb2
 from tests.unit.client.fake_service import FakeService, serving
+from tests.unit.client.fake_sessions import ARCHIVE
 
 DATA = Random(1).randbytes(10_500)
 
@@ -77,3 +78,30 @@ async def test_a_session_file_has_no_digest_and_is_never_joined_to_an_old_part(t
             await client.download_session_file("s", "other", tmp_path / "other")
     assert target.read_bytes() == DATA
     assert empty.read_bytes() == b""
+
+
+def with_session() -> FakeService:
+    return FakeService(sessions={"s": session_pb2.Session(id="s")})
+
+
+async def test_an_archive_that_breaks_is_begun_anew(tmp_path: Path) -> None:
+    service = with_session()
+    service.read_breaks.extend([2000, 1000])
+    async with client_of(service) as client:
+        target = await client.archive_session("s", tmp_path / "new" / "s.zip", service_pb2.ARCHIVE_FORMAT_TAR_ZSTD)
+    assert target.read_bytes() == ARCHIVE
+    assert [path.name for path in target.parent.iterdir()] == ["s.zip"]
+    asked = service.asked(service_pb2.ArchiveSessionRequest)
+    assert [request.format for request in asked] == [service_pb2.ARCHIVE_FORMAT_TAR_ZSTD] * 3
+
+
+async def test_an_archive_that_never_comes_leaves_nothing(tmp_path: Path) -> None:
+    service = with_session()
+    service.read_breaks.extend([1000] * 40)
+    async with client_of(service) as client:
+        with pytest.raises(Unreachable):
+            await client.archive_session("s", tmp_path / "s.zip")
+        with pytest.raises(SessionNotFound):
+            await client.archive_session("other", tmp_path / "s.zip")
+    assert list(tmp_path.iterdir()) == []
+    assert len(service.asked(service_pb2.ArchiveSessionRequest)) == 6

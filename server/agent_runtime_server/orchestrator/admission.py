@@ -1,0 +1,127 @@
+"""Admission: what is asked becomes a task with every default filled in, or is refused at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from agent_runtime_server.domain.faults import (
+    DriverUnavailable,
+    FieldViolation,
+    InvalidField,
+    NothingToWorkOn,
+)
+from agent_runtime_server.domain.pipeline import PhaseKind, work_of
+from agent_runtime_server.domain.task import NewTask, RetryPolicy, Task, TaskSpec, Timeouts
+from agent_runtime_server.orchestrator.ids import new_id
+from agent_runtime_server.ports import AgentDriver, Clock, Store, Workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a task gets that does not ask for anything else."""
+
+    driver: str
+    timeouts: Timeouts = Timeouts(timedelta(days=1), timedelta(hours=2), timedelta(days=2))
+    retry_policy: RetryPolicy = RetryPolicy(3, timedelta(seconds=5), timedelta(minutes=5), 2.0)
+    ttl: timedelta = timedelta(days=30)
+
+
+def timeouts_in_force(asked: Timeouts, default: Timeouts) -> Timeouts:
+    """Timeouts with the defaults filled in."""
+    return Timeouts(asked.queue or default.queue, asked.run or default.run, asked.total or default.total)
+
+
+def policy_in_force(asked: RetryPolicy, default: RetryPolicy) -> RetryPolicy:
+    """A retry policy with the defaults filled in. Raises InvalidField."""
+    initial = asked.initial_backoff or default.initial_backoff
+    if asked.max_backoff and asked.max_backoff < initial:
+        raise _invalid("task.retry_policy.max_backoff", f"is shorter than the initial backoff of {initial}")
+    return RetryPolicy(
+        asked.max_attempts or default.max_attempts,
+        initial,
+        asked.max_backoff or max(default.max_backoff, initial),
+        asked.multiplier or default.multiplier,
+    )
+
+
+def expiry_in_force(asked: datetime | None, now: datetime) -> datetime | None:
+    """A moment of expiration that is not over yet. Raises InvalidField."""
+    if asked is not None and asked <= now:
+        raise _invalid("task.expire_time", "is in the past")
+    return asked
+
+
+class Admission:
+    """Makes tasks of what callers ask for."""
+
+    def __init__(
+        self,
+        store: Store,
+        workspaces: Workspaces,
+        drivers: Mapping[str, AgentDriver],
+        clock: Clock,
+        defaults: Defaults,
+    ) -> None:
+        self._store = store
+        self._workspaces = workspaces
+        self._drivers = drivers
+        self._clock = clock
+        self.defaults = defaults
+
+    async def admit(self, new: NewTask) -> Task:
+        """The task that is asked for, not stored yet. Raises what is wrong with it."""
+        now = self._clock.now()
+        task_id = new_id(now)
+        asked = new.spec.session_id
+        if new.spec.from_task_id:
+            asked = (await self._store.get(new.spec.from_task_id)).spec.session_id
+        spec = replace(new.spec, driver=new.spec.driver or self.defaults.driver, session_id=asked or task_id)
+        self._require_driver(spec)
+        await self._require_material(spec, new_session=not asked)
+        return Task(
+            task_id,
+            spec,
+            create_time=now,
+            update_time=now,
+            priority=new.priority,
+            labels=new.labels,
+            timeouts=timeouts_in_force(new.timeouts, self.defaults.timeouts),
+            retry_policy=policy_in_force(new.retry_policy, self.defaults.retry_policy),
+            expire_time=expiry_in_force(new.expire_time, now),
+            ttl=new.ttl or self.defaults.ttl,
+        )
+
+    def _require_driver(self, spec: TaskSpec) -> None:
+        driver = self._drivers.get(spec.driver)
+        if driver is None:
+            known = ", ".join(sorted(self._drivers))
+            raise _invalid("task.configuration.agent.driver", f"no driver is named {spec.driver!r}; there is: {known}")
+        if work_of(spec)[0] is PhaseKind.RUN:
+            return
+        state = driver.availability()
+        if not state.available:
+            raise DriverUnavailable(f"driver {spec.driver} cannot be used here: {state.message}", driver=spec.driver)
+
+    async def _require_material(self, spec: TaskSpec, *, new_session: bool) -> None:
+        """Refuse at once what cannot work; while an earlier task of the session is unfinished, the start decides."""
+        if not new_session and await self._store.session_tasks(spec.session_id):
+            return
+        what = await missing_material(self._workspaces, spec)
+        if what:
+            raise NothingToWorkOn(f"{'a new session' if new_session else f'session {spec.session_id}'} has {what}")
+
+
+async def missing_material(workspaces: Workspaces, spec: TaskSpec) -> str:
+    """What a task would miss in its session; empty when it can work."""
+    first = work_of(spec)[0]
+    if first is PhaseKind.GENERATE and not await workspaces.has_plan(spec.session_id):
+        return "no plan to generate tests from"
+    if first is PhaseKind.RUN and not await workspaces.has_tests(spec.session_id):
+        return "no tests to run"
+    return ""
+
+
+def _invalid(field: str, description: str) -> InvalidField:
+    return InvalidField(f"{field} {description}", violations=[FieldViolation(field, description)])

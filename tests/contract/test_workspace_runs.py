@@ -1,0 +1,119 @@
+"""The folders of runs: numbered, hidden while they may hold secrets, and gone when nobody wants them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent_runtime_server.domain.faults import FileNotFound
+from agent_runtime_server.ports import ArchiveFormat, Workspaces
+from tests.contract.workspace_fixtures import KINDS, gather, listed, names, put, untouched, workspaces_of
+
+
+@pytest.fixture(params=KINDS)
+def workspaces(request: pytest.FixtureRequest, tmp_path: Path) -> Workspaces:
+    return workspaces_of(request.param, tmp_path)
+
+
+async def test_runs_count_on_from_the_highest(workspaces: Workspaces) -> None:
+    assert await workspaces.begin_run("s1") == 1
+    workspace = await workspaces.prepare("s1")
+    assert (workspace / "artifacts" / "run-1").is_dir()
+    for name in ("run-2", "run-10", "run-x", "run-", "other-99"):
+        (workspace / "artifacts" / name).mkdir()
+    assert await workspaces.begin_run("s1") == 11
+    assert await workspaces.begin_run("s1") == 12
+
+
+async def test_a_run_is_hidden_until_it_is_ended(workspaces: Workspaces, tmp_path: Path) -> None:
+    number = await workspaces.begin_run("s1")
+    workspace = await workspaces.prepare("s1")
+    put(workspace, "artifacts/run-1/trace.zip", "password")
+    put(workspace, "artifacts/run-0/trace.zip", "password")
+    (workspace / "latest.zip").symlink_to("artifacts/run-1/trace.zip")
+    for each in (workspaces, workspaces_of("plain", tmp_path)):
+        assert await listed(each) == ["artifacts", "specs", "tests"]
+        assert await listed(each, "artifacts") == []
+        assert await each.size("s1") == (0, 0)
+        assert b"password" not in await gather(await each.archive("s1", ArchiveFormat.ZIP))
+        for path in ("artifacts/run-1", "artifacts/run-0"):
+            with pytest.raises(FileNotFound):
+                await each.files("s1", path, recursive=True)
+        for path in (
+            "artifacts/run-1/trace.zip",
+            "artifacts/run-0/trace.zip",
+            "latest.zip",
+            "artifacts//run-1/trace.zip",
+        ):
+            with pytest.raises(FileNotFound):
+                await each.read("s1", path, 0, 0)
+    await workspaces.end_run("s1", number)
+    await workspaces.end_run("s1", number)
+    assert await listed(workspaces, "artifacts") == ["artifacts/run-1", "artifacts/run-1/trace.zip"]
+    _, pieces = await workspaces.read("s1", "latest.zip", 0, 0)
+    assert await gather(pieces) == b"password"
+    assert await workspaces.begin_run("s1") == 2
+
+
+async def test_runs_that_nobody_ends_are_abandoned(workspaces: Workspaces, tmp_path: Path) -> None:
+    """Also by another server than the one that began them."""
+    await workspaces.abandon_runs("s1")
+    await workspaces.end_run("s1", await workspaces.begin_run("s1"))
+    await workspaces.begin_run("s1")
+    workspace = await workspaces.prepare("s1")
+    put(workspace, "artifacts/run-1/junit.xml")
+    put(workspace, "artifacts/run-2/deep/trace.zip")
+    put(workspace, "artifacts/run-0/deep/trace.zip")
+    put(workspace, "artifacts/notes.txt")
+    (workspace / "artifacts" / "run-2" / "out").symlink_to(tmp_path / "outside")
+    await workspaces_of("plain", tmp_path).abandon_runs("s1")
+    assert names(workspace / "artifacts") == ["notes.txt", "run-1"]
+    assert untouched(tmp_path)
+    assert await workspaces.begin_run("s1") == 2
+    await workspaces.end_run("s1", 2)
+    assert "artifacts/run-2" in await listed(workspaces)
+
+
+async def test_a_link_in_the_place_of_runs_leads_nobody_out(workspaces: Workspaces, tmp_path: Path) -> None:
+    await workspaces.begin_run("s1")
+    workspace = await workspaces.prepare("s1")
+    (workspace / "artifacts").rename(tmp_path / "old")
+    (workspace / "artifacts").symlink_to(tmp_path / "outside")
+    for call in (workspaces.abandon_runs, workspaces.begin_run, workspaces.tidy):
+        with pytest.raises(OSError, match="Not a directory"):
+            await call("s1")
+    assert untouched(tmp_path)
+
+
+async def test_old_runs_are_forgotten(workspaces: Workspaces) -> None:
+    now = datetime.now(UTC)
+    await workspaces.forget_runs("s1", now)
+    workspace = await workspaces.prepare("s1")
+    for number in (1, 2, 3):
+        assert await workspaces.begin_run("s1") == number
+        put(workspace, f"artifacts/run-{number}/report/index.html")
+    for number in (1, 2):
+        await workspaces.end_run("s1", number)
+    other = put(workspace, "artifacts/notes.txt")
+    for path in (other, *(workspace / "artifacts").rglob("*")):
+        os.utime(path, (0, 0))
+    os.utime(workspace / "artifacts/run-2/report/index.html")
+    await workspaces.forget_runs("s1", now - timedelta(hours=1))
+    assert names(workspace / "artifacts") == ["notes.txt", "run-2", "run-3"], "2 was changed, 3 runs on"
+    await workspaces.forget_runs("s1", now + timedelta(hours=1))
+    assert names(workspace / "artifacts") == ["notes.txt", "run-3"]
+
+
+async def test_tidying_removes_cookies_and_what_the_filter_has_written(workspaces: Workspaces) -> None:
+    await workspaces.tidy("s1")
+    workspace = await workspaces.prepare("s1")
+    for path in (".auth/user.json", "artifacts/run-0/test-results/error-context.md", "artifacts/run-1/junit.xml"):
+        put(workspace, path)
+    await workspaces.tidy("s1")
+    await workspaces.tidy("s1")
+    assert not (workspace / ".auth").exists()
+    assert not (workspace / "artifacts" / "run-0").exists()
+    assert await listed(workspaces, "artifacts") == ["artifacts/run-1", "artifacts/run-1/junit.xml"]
