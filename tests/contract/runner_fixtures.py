@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,9 +10,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
+
+from agent_runtime_server.adapters.playwright import PlaywrightRunner
 from agent_runtime_server.adapters.toolchain import Toolchain
+from agent_runtime_server.domain.event import Fact, LogEntry
+from agent_runtime_server.domain.results import TestCase, TestOutcome
 from agent_runtime_server.domain.task import RunOptions
-from agent_runtime_server.ports import RunJob, StopSign
+from agent_runtime_server.ports import RunJob, StopSign, TestReport
 from agent_runtime_server.testing.script import STRAY
 
 IMPORT = "import { test, expect } from '@playwright/test';\n"
@@ -96,6 +102,9 @@ test('hangs', async ({ page }) => {
 """A test that prints ``blocked`` and never ends; stopped, it prints ``ending`` and does not end either."""
 
 
+PASSING = {"tests/a/page.spec.ts": IMPORT + "test('opens', () => {});"}
+
+
 def toolchain() -> Toolchain:
     """The toolchain of this clone, or the one that the environment names."""
     return Toolchain(Path(os.environ.get("AGENT_RUNTIME_TOOLCHAIN_DIR") or Path(__file__).parents[2] / ".toolchain"))
@@ -124,6 +133,54 @@ def run_job(
         stop=StopSign(),
         record=record,
     )
+
+
+def real() -> PlaywrightRunner:
+    """The runner of the toolchain, in a server whose environment has a secret."""
+    return PlaywrightRunner(toolchain(), {**os.environ, "SERVER_KEY": "secret"})
+
+
+async def run(
+    folder: Path, app_url: str = "", options: RunOptions | None = None, *, record: bool = False
+) -> tuple[TestReport, list[Fact]]:
+    """Run the suite in a folder: the report, and the facts that were told."""
+    facts: list[Fact] = []
+    return await real().run(run_job(folder, app_url, options, record=record), facts.append), facts
+
+
+def outcomes(report: TestReport) -> dict[tuple[str, str], TestOutcome]:
+    """Outcomes by project and title."""
+    return {(case.project, case.title_path[-1]): case.outcome for case in report.tests}
+
+
+class Heard:
+    """Facts that a run tells, and the moments in which it says something."""
+
+    def __init__(self, *texts: str) -> None:
+        self.facts: list[Fact] = []
+        self._said = {text: asyncio.Event() for text in texts}
+
+    def emit(self, fact: Fact) -> None:
+        """Take a fact."""
+        self.facts.append(fact)
+        for text, said in self._said.items():
+            if isinstance(fact, LogEntry) and fact.message.endswith(text):
+                said.set()
+
+    async def until(self, text: str) -> None:
+        """Wait until a log line ends with one of the texts."""
+        await asyncio.wait_for(self._said[text].wait(), 60)
+
+    @property
+    def cases(self) -> dict[str, TestCase]:
+        """Test cases by title, in their latest state."""
+        return {fact.title_path[-1]: fact for fact in self.facts if isinstance(fact, TestCase)}
+
+
+def assert_nothing_runs_in(folder: Path) -> None:
+    """Neither a process nor what a run puts there for itself is left."""
+    assert not [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
+    assert not (folder / ".agent-runtime.config.mjs").exists()
 
 
 class _Page(BaseHTTPRequestHandler):

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from agent_runtime_server.adapters.playwright import PlaywrightRunner
-from agent_runtime_server.adapters.processes import Owner
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.domain import results
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource
@@ -34,16 +33,26 @@ from agent_runtime_server.domain.task import Failure, FailureReason, Progress, R
 from agent_runtime_server.ports import TestReport, TestRunner
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
-from tests.contract.runner_fixtures import ENDLESS, HANGING, IMPORT, SUITE, run_job, served_page, toolchain, workspace
+from tests.contract.runner_fixtures import (
+    ENDLESS,
+    HANGING,
+    IMPORT,
+    PASSING,
+    SUITE,
+    Heard,
+    assert_nothing_runs_in,
+    outcomes,
+    real,
+    run,
+    run_job,
+    served_page,
+    toolchain,
+    workspace,
+)
 
 SIMPLE = {"tests/page.spec.ts": IMPORT + "test('opens', async ({ page }) => { await page.goto('/'); });"}
-PASSING = {"tests/a/page.spec.ts": IMPORT + "test('opens', () => {});"}
 ONE_BY_ONE = RunOptions(workers=1)
 BROKEN_CONFIG = {"playwright.config.ts": "export default {", "tests/page.spec.ts": IMPORT + "test('x', () => {});"}
-
-
-def real() -> PlaywrightRunner:
-    return PlaywrightRunner(toolchain(), {**os.environ, "SERVER_KEY": "secret"})
 
 
 def _now() -> datetime:
@@ -133,33 +142,6 @@ async def test_failure_is_a_report(runners: Runners, tmp_path: Path) -> None:
     assert report.failure is not None
     assert report.failure.reason is FailureReason.RUNNER_CRASHED
     assert "playwright.config.ts" in report.failure.message
-
-
-class Heard:
-    """Facts that a run tells, and the moments in which it says something."""
-
-    def __init__(self, *texts: str) -> None:
-        self.facts: list[Fact] = []
-        self._said = {text: asyncio.Event() for text in texts}
-
-    def emit(self, fact: Fact) -> None:
-        self.facts.append(fact)
-        for text, said in self._said.items():
-            if isinstance(fact, LogEntry) and fact.message.endswith(text):
-                said.set()
-
-    async def until(self, text: str) -> None:
-        await asyncio.wait_for(self._said[text].wait(), 60)
-
-    @property
-    def cases(self) -> dict[str, TestCase]:
-        """Test cases by title, in their latest state."""
-        return {fact.title_path[-1]: fact for fact in self.facts if isinstance(fact, TestCase)}
-
-
-def assert_nothing_runs_in(folder: Path) -> None:
-    assert not [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
-    assert not (folder / ".agent-runtime.config.mjs").exists()
 
 
 async def test_cancelling_leaves_no_process_and_no_later_fact(runners: Runners, page: str, tmp_path: Path) -> None:
@@ -333,10 +315,6 @@ def test_output_of_tests_is_logged_and_is_never_a_result(ran: Ran) -> None:
     assert ran.report.summary.duration > timedelta(milliseconds=100)
 
 
-async def run(folder: Path, app_url: str = "", options: RunOptions | None = None) -> TestReport:
-    return await real().run(run_job(folder, app_url, options), lambda _: None)
-
-
 async def test_without_recording_only_results_are_kept(page: str, tmp_path: Path) -> None:
     facts: list[Fact] = []
     config = "export default { use: { video: 'on', trace: 'on', screenshot: 'on' } };"
@@ -367,7 +345,7 @@ async def test_selections(options: RunOptions, titles: set[str], tmp_path: Path)
         "tests/aa.spec.ts": IMPORT + "test('three', () => {});",
         "tests/sub/b.spec.ts": IMPORT + "test('four', () => {});",
     }
-    report = await run(workspace(tmp_path, files), options=options)
+    report, _ = await run(workspace(tmp_path, files), options=options)
     assert report.failure is None
     assert {case.title_path[-1] for case in report.tests} == titles
     assert report.summary.verdict is (Verdict.PASSED if titles else Verdict.NO_TESTS)
@@ -376,13 +354,13 @@ async def test_selections(options: RunOptions, titles: set[str], tmp_path: Path)
 async def test_retries_and_timeout_go_before_the_configuration(tmp_path: Path) -> None:
     files = {"tests/slow.spec.ts": IMPORT + "test('slow', () => new Promise(() => {}));"}
     options = RunOptions(retries=1, workers=1, test_timeout=timedelta(milliseconds=200))
-    report = await run(workspace(tmp_path, files), options=options)
+    report, _ = await run(workspace(tmp_path, files), options=options)
     assert [attempt.status for attempt in report.tests[0].attempts] == [AttemptStatus.TIMED_OUT] * 2
 
 
 async def test_a_file_that_does_not_compile_is_a_failed_test(tmp_path: Path) -> None:
     files = {"tests/bad.spec.ts": "test('x' {", "tests/good.spec.ts": IMPORT + "test('good', () => {});"}
-    report = await run(workspace(tmp_path, files))
+    report, _ = await run(workspace(tmp_path, files))
     assert (report.failure, report.summary.verdict) == (None, Verdict.FAILED)
     (case,) = report.tests
     assert case.title_path == ("tests/bad.spec.ts",)
@@ -396,10 +374,10 @@ async def test_failed_set_up_fails_the_run_visibly(tmp_path: Path) -> None:
         "sign-in.setup.ts": IMPORT + "test('sign in', () => { throw new Error('refused'); });",
         "tests/page.spec.ts": IMPORT + "test('page', () => {});",
     }
-    report = await run(workspace(tmp_path, files))
+    report, _ = await run(workspace(tmp_path, files))
     assert report.failure is None
-    outcomes = {case.title_path[-1]: case.outcome for case in report.tests}
-    assert outcomes == {"sign in": TestOutcome.UNEXPECTED, "page": TestOutcome.SKIPPED}
+    expected = {("up", "sign in"): TestOutcome.UNEXPECTED, ("main", "page"): TestOutcome.SKIPPED}
+    assert outcomes(report) == expected
     assert report.summary.verdict is Verdict.FAILED
 
 
@@ -409,58 +387,6 @@ async def test_a_browser_that_is_not_there_is_a_failure_of_the_machinery(tmp_pat
     report = await runner.run(run_job(folder), lambda _: None)
     assert report.failure is not None
     assert report.failure.reason is FailureReason.BROWSER_MISSING
-
-
-@pytest.mark.parametrize(
-    ("signal", "said"),
-    [
-        ("SIGKILL", "signal 9"),
-        ("SIGSTOP", "said nothing for 8 seconds"),
-        ("SIGINT", "interrupted"),
-    ],
-)
-async def test_a_runner_that_is_hit_may_well_live_the_next_time(signal: str, said: str, tmp_path: Path) -> None:
-    body = f"process.kill(process.ppid, '{signal}'); return new Promise(() => {{}});"
-    files = {"tests/hits.spec.ts": IMPORT + f"test('hits', () => {{ {body} }});"}
-    runner = PlaywrightRunner(toolchain(), silence_seconds=8.0)
-    report = await runner.run(run_job(workspace(tmp_path, files)), lambda _: None)
-    assert report.failure is not None
-    assert (report.failure.reason, report.failure.retryable) == (FailureReason.RUNNER_CRASHED, True)
-    assert said in report.failure.message
-    assert_nothing_runs_in(tmp_path)
-
-
-async def test_a_runner_that_ends_by_itself_would_do_so_again(tmp_path: Path) -> None:
-    files = {
-        "playwright.config.mjs": "export default { globalSetup: './up.mjs' };",
-        "up.mjs": "export default () => { console.error('enough'); process.exit(7); };",
-        **PASSING,
-    }
-    report = await run(workspace(tmp_path, files))
-    assert report.failure is not None
-    assert (report.failure.reason, report.failure.retryable) == (FailureReason.RUNNER_CRASHED, False)
-    assert "exit code 7" in report.failure.message
-    assert "enough" in report.failure.message
-
-
-async def test_a_long_test_is_no_silence(tmp_path: Path) -> None:
-    """The reporter says that it lives."""
-    files = {"a.spec.ts": IMPORT + "test('long', () => new Promise((done) => setTimeout(done, 9000)));"}
-    runner = PlaywrightRunner(toolchain(), silence_seconds=7.0)
-    report = await runner.run(run_job(workspace(tmp_path, files)), lambda _: None)
-    assert (report.failure, report.summary.verdict) == (None, Verdict.PASSED)
-
-
-async def test_temporary_files_are_the_runs_own(tmp_path: Path) -> None:
-    owner = Owner.of(tmp_path / "owner", tmp_path)
-    head = "import fs from 'node:fs'; import os from 'node:os';\n"
-    text = "test('writes', () => { fs.writeFileSync(os.tmpdir() + '/left', ''); console.log(os.tmpdir()); });"
-    heard = Heard()
-    folder = workspace(tmp_path / "workspace", {"a.spec.ts": IMPORT + head + text})
-    report = await PlaywrightRunner(toolchain(), owner=owner).run(run_job(folder), heard.emit)
-    assert report.summary.verdict is Verdict.PASSED
-    assert any(isinstance(fact, LogEntry) and f": {tmp_path}/agent-runtime-" in fact.message for fact in heard.facts)
-    assert list(owner.folders()) == []
 
 
 async def test_check_tells_file_and_line(tmp_path: Path) -> None:

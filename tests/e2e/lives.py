@@ -134,8 +134,15 @@ class GatedPage:
     def __init__(self, html: str = "<!doctype html><title>Page</title><h1>Hello</h1>", status: int = 200) -> None:
         self.gate = threading.Event()
         self.gate.set()
+        self.knocked = threading.Event()
+        """Somebody waits at the gate, or has."""
         self.html = html
         self.status = status
+
+    def shut(self) -> None:
+        """Let nobody in from now on."""
+        self.knocked.clear()
+        self.gate.clear()
 
     @contextlib.contextmanager
     def served(self) -> Iterator[str]:
@@ -144,6 +151,8 @@ class GatedPage:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if not page.gate.is_set():
+                    page.knocked.set()
                 page.gate.wait(REACH_SECONDS)
                 with contextlib.suppress(ConnectionError):
                     self.send_response(page.status)

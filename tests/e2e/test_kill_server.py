@@ -78,7 +78,7 @@ async def test_in_every_phase_of_one_task(tmp_path: Path, tables: Tables) -> Non
     """Nine times, one task: each attempt goes on from what the ones before it have finished."""
     rows = []
     page = GatedPage()
-    page.gate.clear()
+    page.shut()
     with Lives(tmp_path) as lives, page.served() as url:
         async with lives.client() as client:
             task = await client.create_task(COMPLETE, url, retry_policy=attempts(len(KILLS) + 1))
@@ -113,7 +113,7 @@ async def test_in_every_phase_of_one_task(tmp_path: Path, tables: Tables) -> Non
 async def test_while_queued(tmp_path: Path, tables: Tables) -> None:
     """Tasks that wait keep their order; the one before them is ended by its caller after the restart."""
     page = GatedPage()
-    page.gate.clear()
+    page.shut()
     with Lives(tmp_path) as lives, page.served() as url:
         async with lives.client() as client, asyncio.timeout(END_SECONDS):
             session = await upload(client, SUITE, tmp_path / "suite")

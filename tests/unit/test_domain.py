@@ -71,7 +71,7 @@ class Recording:
 async def test_complete_plans_generates_runs_and_collects() -> None:
     summary = TestSummary(total=2, expected=1, unexpected=1, duration=timedelta(seconds=3))
     context = Recording({PhaseKind.RUN: PhaseResult(summary=summary, summary_markdown="ran")})
-    outcome = await pipeline(context, SPEC)
+    outcome = await pipeline(context, SPEC, Checkpoint())
     assert [kind for _, kind in context.seen] == [
         PhaseKind.PREPARE,
         PhaseKind.PLAN,
@@ -87,13 +87,13 @@ async def test_complete_plans_generates_runs_and_collects() -> None:
 async def test_a_failed_phase_skips_the_rest_but_collects() -> None:
     failure = Failure(FailureReason.NOTHING_GENERATED, "none")
     context = Recording({PhaseKind.GENERATE: PhaseResult(failure=failure, summary_markdown="why")})
-    outcome = await pipeline(context, SPEC)
+    outcome = await pipeline(context, SPEC, Checkpoint())
     assert [kind for _, kind in context.seen][-2:] == [PhaseKind.GENERATE, PhaseKind.COLLECT]
     assert (outcome.failure, outcome.result.summary_markdown, outcome.result.verdict) == (failure, "why", None)
 
 
 async def test_a_task_that_runs_no_tests_says_so() -> None:
-    outcome = await pipeline(Recording({}), replace(SPEC, task_type=TaskType.PLAN))
+    outcome = await pipeline(Recording({}), replace(SPEC, task_type=TaskType.PLAN), Checkpoint())
     assert outcome.result.verdict is Verdict.NO_TESTS
 
 

@@ -70,7 +70,7 @@ def work_of(spec: TaskSpec) -> tuple[PhaseKind, ...]:
     return work[start:]
 
 
-async def pipeline(ctx: PipelineContext, spec: TaskSpec, begun: Checkpoint = Checkpoint()) -> TaskOutcome:
+async def pipeline(ctx: PipelineContext, spec: TaskSpec, begun: Checkpoint) -> TaskOutcome:
     """Carry out a task: prepare, work, and collect what there is, also after a failure.
 
     Phases that an earlier attempt has finished are not done again, but for the preparation.
