@@ -9,6 +9,7 @@ from agent_runtime_server.domain.results import Finding, FindingKind, Severity, 
 from agent_runtime_server.domain.status import MOVES, IllegalMove, move
 from agent_runtime_server.domain.task import (
     FINAL,
+    Checkpoint,
     Failure,
     FailureReason,
     Phase,

@@ -29,7 +29,7 @@ for (const type of [chromium, firefox, webkit]) {
       closing = true;
       return close.apply(browser, reason);
     };
-    browser.on('disconnected', () => undefined);
+    browser.on('disconnected', () => closing || writeFileSync(lost, ''));
     return browser;
   };
 }
