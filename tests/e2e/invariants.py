@@ -143,7 +143,7 @@ def _check_attempts(read: Read) -> None:
     assert list(task.attempts) == [told[number] for number in sorted(told)]
     finished: set[int] = set()
     for life in read.lives:
-        assert not finished & set(life.phases), "a finished phase is not done again"
+        assert not finished & set(life.phases), f"a finished phase is done again: {read.lives}"
         finished |= life.finished
 
 

@@ -150,20 +150,25 @@ class GatedPage:
         page = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 if not page.gate.is_set():
                     page.knocked.set()
                 page.gate.wait(REACH_SECONDS)
+                content = page.html.encode()
                 with contextlib.suppress(ConnectionError):
                     self.send_response(page.status)
                     self.send_header("content-type", "text/html; charset=utf-8")
+                    self.send_header("content-length", str(len(content)))
                     self.end_headers()
-                    self.wfile.write(page.html.encode())
+                    self.wfile.write(content)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is given
                 pass
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            server.daemon_threads = True
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:

@@ -124,7 +124,7 @@ class PlaywrightRunner:
 
 async def _wind_down(tree: ProcessTree, record: RunRecord, channel: Channel, stop: StopSign) -> None:
     """Give a run that is to end its time to do so in good order. What it writes at its end is kept if it got there."""
-    pass
+    await tree.interrupt()
     ending = asyncio.ensure_future(record.follow(tree))
     forced = asyncio.ensure_future(stop.forced())
     await asyncio.wait({ending, forced}, timeout=stop.grace, return_when=asyncio.FIRST_COMPLETED)
