@@ -89,8 +89,9 @@ class Parts:
 def real_parts(settings: Settings, owner: Owner | None = None) -> Parts:
     """The parts of a real server, whose processes are the owner's."""
     toolchain = Toolchain(Path(settings.toolchain_dir))
-    explorer = ExplorerDriver(toolchain.browser, owner=owner)
-    return Parts({explorer.name: explorer}, PlaywrightRunner(toolchain, owner=owner))
+    explorer = ExplorerDriver(toolchain.browser, owner=owner, silence_seconds=settings.driver_silence_seconds)
+    runner = PlaywrightRunner(toolchain, owner=owner, silence_seconds=settings.runner_silence_seconds)
+    return Parts({explorer.name: explorer}, runner)
 
 
 class App:

@@ -45,6 +45,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retry_backoff_seconds: float = 5.0
     """Wait before the second attempt; it doubles with each more."""
     max_retry_backoff_seconds: float = 300.0
+    driver_silence_seconds: float = 180.0
+    """A driver that says nothing for so long is killed; the attempt counts as failed."""
+    runner_silence_seconds: float = 600.0
+    """The same for Playwright Test."""
     cancel_grace_seconds: float = 10.0
     """How long a task that is stopped gracefully may take."""
     task_retention_days: float = 30.0
@@ -115,6 +119,8 @@ def _check(settings: Settings) -> None:
         "max_attempts": 1,
         "retry_backoff_seconds": 0,
         "max_retry_backoff_seconds": 0,
+        "driver_silence_seconds": 1,
+        "runner_silence_seconds": 1,
         "cancel_grace_seconds": 0,
         "task_retention_days": 0,
         "event_retention_days": 0,
