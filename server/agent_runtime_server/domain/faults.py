@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Code(Enum):
@@ -83,6 +83,11 @@ class InvalidField(RuntimeFault):
     """A field of the request is not valid."""
 
     code, reason = Code.INVALID_ARGUMENT, "INVALID_FIELD"
+
+    @classmethod
+    def of(cls, field: str, description: str) -> Self:
+        """What is wrong with one field: ``task.priority``, "is too high"."""
+        return cls(f"{field} {description}", violations=[FieldViolation(field, description)])
 
 
 class BadPageToken(RuntimeFault):

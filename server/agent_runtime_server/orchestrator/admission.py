@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from agent_runtime_server.domain.faults import (
     DriverUnavailable,
-    FieldViolation,
     InvalidField,
     NothingToWorkOn,
 )
@@ -37,7 +36,7 @@ def policy_in_force(asked: RetryPolicy, default: RetryPolicy) -> RetryPolicy:
     """A retry policy with the defaults filled in. Raises InvalidField."""
     initial = asked.initial_backoff or default.initial_backoff
     if asked.max_backoff and asked.max_backoff < initial:
-        raise _invalid("task.retry_policy.max_backoff", f"is shorter than the initial backoff of {initial}")
+        raise InvalidField.of("task.retry_policy.max_backoff", f"is shorter than the initial backoff of {initial}")
     return RetryPolicy(
         asked.max_attempts or default.max_attempts,
         initial,
@@ -49,7 +48,7 @@ def policy_in_force(asked: RetryPolicy, default: RetryPolicy) -> RetryPolicy:
 def expiry_in_force(asked: datetime | None, now: datetime) -> datetime | None:
     """A moment of expiration that is not over yet. Raises InvalidField."""
     if asked is not None and asked <= now:
-        raise _invalid("task.expire_time", "is in the past")
+        raise InvalidField.of("task.expire_time", "is in the past")
     return asked
 
 
@@ -97,7 +96,9 @@ class Admission:
         driver = self._drivers.get(spec.driver)
         if driver is None:
             known = ", ".join(sorted(self._drivers))
-            raise _invalid("task.configuration.agent.driver", f"no driver is named {spec.driver!r}; there is: {known}")
+            raise InvalidField.of(
+                "task.configuration.agent.driver", f"no driver is named {spec.driver!r}; there is: {known}"
+            )
         if work_of(spec)[0] is PhaseKind.RUN:
             return
         state = driver.availability()
@@ -121,7 +122,3 @@ async def missing_material(workspaces: Workspaces, spec: TaskSpec) -> str:
     if first is PhaseKind.RUN and not await workspaces.has_tests(spec.session_id):
         return "no tests to run"
     return ""
-
-
-def _invalid(field: str, description: str) -> InvalidField:
-    return InvalidField(f"{field} {description}", violations=[FieldViolation(field, description)])

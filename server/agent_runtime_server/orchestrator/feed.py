@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from struct import Struct, error
 
-from agent_runtime_server.domain.faults import FieldViolation, InvalidField, ResumeTokenExpired, TaskNotFound
+from agent_runtime_server.domain.faults import InvalidField, ResumeTokenExpired, TaskNotFound
 from agent_runtime_server.domain.filters import TASK_FIELDS, task_value
 from agent_runtime_server.domain.task import Task
 from agent_runtime_server.orchestrator.signals import Signals, Topic, Waiter
@@ -129,13 +129,13 @@ class Feed:
         try:
             life, digest, position, within = _TOKEN.unpack(b64decode(token, altchars=b"-_", validate=True))
         except (ValueError, error):
-            raise _bad_token("is not one that WatchTasks gave") from None
+            raise InvalidField.of("resume_token", "is not one that WatchTasks gave") from None
         if life != self._life:
             raise ResumeTokenExpired("the token is of an earlier life of the server: start over without it")
         if digest != _digest(text):
-            raise _bad_token("is of a watch with another filter")
+            raise InvalidField.of("resume_token", "is of a watch with another filter")
         if position > self.position or within < -1:
-            raise _bad_token("is not one that WatchTasks gave")
+            raise InvalidField.of("resume_token", "is not one that WatchTasks gave")
         place = Place(position, within)
         self.after(place.position, 1)
         return place
@@ -198,8 +198,3 @@ def _values_of(task: Task) -> Values:
 
 def _digest(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=8).digest()
-
-
-def _bad_token(description: str) -> InvalidField:
-    violation = FieldViolation("resume_token", description)
-    return InvalidField(f"resume_token {description}", violations=[violation])

@@ -65,9 +65,9 @@ def _require_phase(spec: TaskSpec, phase: Phase | None, *, failed_tests_only: bo
     phases = [kind.value for kind in WORK[spec.task_type]]
     if phase is not None and phase not in phases:
         known = ", ".join(known.name for known in phases)
-        raise _invalid("from_phase", f"a {spec.task_type.value} task has the phases {known}")
+        raise InvalidField.of("from_phase", f"a {spec.task_type.value} task has the phases {known}")
     if failed_tests_only and phase is not PhaseKind.RUN.value:
-        raise _invalid("from_phase", "failed_tests_only starts with RUNNING_TESTS")
+        raise InvalidField.of("from_phase", "failed_tests_only starts with RUNNING_TESTS")
 
 
 async def _failed_tests(store: Store, task: Task) -> tuple[TestName, ...]:
@@ -84,7 +84,3 @@ async def _failed_tests(store: Store, task: Task) -> tuple[TestName, ...]:
     if not failed:
         raise NothingToWorkOn(f"task {task.id} has no test that did not end as expected")
     return tuple(TestName(case.project, case.title_path) for case in failed)
-
-
-def _invalid(field: str, description: str) -> InvalidField:
-    return InvalidField(f"{field}: {description}", violations=[FieldViolation(field, description)])

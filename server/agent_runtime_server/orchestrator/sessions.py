@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
-from agent_runtime_server.domain.faults import DiskFull, FieldViolation, InvalidField, SessionBusy, SessionNotFound
+from agent_runtime_server.domain.faults import DiskFull, InvalidField, SessionBusy, SessionNotFound
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.ids import new_id
@@ -128,8 +128,7 @@ class Sessions:
         async for piece in pieces:
             size += len(piece)
             if size > self.limits.max_file_bytes:
-                beyond = FieldViolation("chunk", f"is beyond the {self.limits.max_file_bytes} bytes of a file")
-                raise InvalidField(f"chunk {beyond.description}", violations=[beyond])
+                raise InvalidField.of("chunk", f"is beyond the {self.limits.max_file_bytes} bytes of a file")
             yield piece
         # A task may have begun to work in the session since the first of them.
         await self._store.touch_session(session_id, self._clock.now())

@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import replace
 
 from agent_runtime.v1 import service_pb2, task_pb2
+from agent_runtime_server.domain.faults import InvalidField
 from agent_runtime_server.domain.task import Task, Timeouts
 from agent_runtime_server.orchestrator.retries import Retry
 from agent_runtime_server.orchestrator.tasks import Expiration, TaskChange
@@ -17,7 +18,7 @@ from agent_runtime_server.rpc.task_codec import (
     sign_in_in,
     timeouts_in,
 )
-from agent_runtime_server.rpc.validation import Requests, invalid
+from agent_runtime_server.rpc.validation import Requests
 
 _TIMEOUTS = {"timeouts.queue_timeout": "queue", "timeouts.run_timeout": "run", "timeouts.total_timeout": "total"}
 _EXPIRATION = {"expire_time", "ttl"}
@@ -27,12 +28,12 @@ _MUTABLE = ("labels", "priority", "timeouts", *_TIMEOUTS, "retry_policy", "expir
 def mask_of(request: service_pb2.UpdateTaskRequest, requests: Requests) -> Set[str]:
     """The paths that are to be changed, once their values are found to be valid. Raises InvalidField."""
     if not request.task.id:
-        raise invalid("task.id", "is required")
+        raise InvalidField.of("task.id", "is required")
     mask = set(request.update_mask.paths)
     unknown = ", ".join(sorted(mask.difference(_MUTABLE)))
     if unknown or not mask:
         what = f"has {unknown}, which cannot be changed" if unknown else "is empty"
-        raise invalid("update_mask", f"{what}: of a task can be changed {', '.join(_MUTABLE)}")
+        raise InvalidField.of("update_mask", f"{what}: of a task can be changed {', '.join(_MUTABLE)}")
     requests.check(_valid_but_for_changes(request.task), "task")
     return mask
 

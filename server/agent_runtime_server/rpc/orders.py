@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.domain.faults import InvalidField
 from agent_runtime_server.domain.filters import AllOf, Comparison, Filter
 from agent_runtime_server.ports import TaskOrder
-from agent_runtime_server.rpc.validation import invalid
 
 _BY_END = (TaskOrder.ENDED, TaskOrder.ENDED_DESC)
 
@@ -16,9 +16,9 @@ def order_of(text: str, where: Filter | None) -> TaskOrder:
         order = TaskOrder(words) if words else TaskOrder.CREATED_DESC
     except ValueError:
         known = ", ".join(order.value for order in TaskOrder)
-        raise invalid("order_by", f"is none of: {known}") from None
+        raise InvalidField.of("order_by", f"is none of: {known}") from None
     if order in _BY_END and not _says_done(where):
-        raise invalid("order_by", "is end_time, which only tasks that are done have: filter by done = true")
+        raise InvalidField.of("order_by", "is end_time, which only tasks that are done have: filter by done = true")
     return order
 
 

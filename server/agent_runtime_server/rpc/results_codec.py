@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from agent_runtime.v1 import artifact_pb2, test_result_pb2
 from agent_runtime_server.domain import results
+from agent_runtime_server.domain.faults import InvalidField
 from agent_runtime_server.rpc import enums
-from agent_runtime_server.rpc.validation import invalid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def moment(message: Timestamp, field: str) -> datetime:
     try:
         return message.ToDatetime(UTC)
     except (ValueError, OverflowError) as bad:
-        raise invalid(field, "is no moment between the years 1 and 9999") from bad
+        raise InvalidField.of(field, "is no moment between the years 1 and 9999") from bad
 
 
 def duration(span: timedelta) -> Duration:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from functools import partial
 
 from agent_runtime.v1 import artifact_pb2, service_pb2, task_pb2
+from agent_runtime_server.domain.faults import InvalidField
 from agent_runtime_server.domain.filters import ARTIFACT_FIELDS, TASK_FIELDS, TEST_FIELDS, parse
 from agent_runtime_server.domain.task import CancelMode, Task
 from agent_runtime_server.orchestrator.filtered_watch import FilteredWatches
@@ -22,7 +23,7 @@ from agent_runtime_server.rpc.orders import order_of
 from agent_runtime_server.rpc.pages import filled, page_limit
 from agent_runtime_server.rpc.results_codec import artifact_out, summary_out, test_case_out
 from agent_runtime_server.rpc.task_codec import task_in, task_out
-from agent_runtime_server.rpc.validation import Requests, invalid
+from agent_runtime_server.rpc.validation import Requests
 from agent_runtime_server.rpc.watching import watch_request, watch_response, watch_tasks_request, watch_tasks_response
 
 _TESTS_AT_ONCE = 10
@@ -65,7 +66,7 @@ class RuntimeService:
     async def CreateTask(self, request: service_pb2.CreateTaskRequest) -> service_pb2.CreateTaskResponse:  # noqa: N802
         """Admit a task."""
         if request.task.session_id and request.task.from_task_id:
-            raise invalid("task.from_task_id", "excludes session_id: give one of them")
+            raise InvalidField.of("task.from_task_id", "excludes session_id: give one of them")
         new = task_in(request.task)
         if request.validate_only:
             return service_pb2.CreateTaskResponse(task=task_out(await self._tasks.check(new)))
@@ -197,7 +198,7 @@ class RuntimeService:
         artifact = await self._store.artifact(request.task_id, request.artifact_id)
         offset = request.read_offset
         if offset > artifact.size_bytes:
-            raise invalid("read_offset", f"is behind the artifact's {artifact.size_bytes} bytes")
+            raise InvalidField.of("read_offset", f"is behind the artifact's {artifact.size_bytes} bytes")
         first = artifact_pb2.FileChunk(
             offset=offset, size_bytes=artifact.size_bytes, sha256=artifact.sha256, media_type=artifact.media_type
         )

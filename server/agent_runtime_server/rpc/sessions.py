@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from agent_runtime.v1 import artifact_pb2, service_pb2, session_pb2
+from agent_runtime_server.domain.faults import InvalidField
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.orchestrator.sessions import Sessions
 from agent_runtime_server.orchestrator.tasks import Tasks
@@ -14,7 +15,6 @@ from agent_runtime_server.ports import ArchiveFormat, SessionFile
 from agent_runtime_server.rpc.idempotency import key_of
 from agent_runtime_server.rpc.pages import page_limit, position_of, token_of
 from agent_runtime_server.rpc.results_codec import timestamp
-from agent_runtime_server.rpc.validation import invalid
 
 _TYPES = {".ts": "text/x-typescript", ".md": "text/markdown", ".webm": "video/webm", ".jsonl": "application/jsonl"}
 _ARCHIVES = {
@@ -106,7 +106,7 @@ class SessionsService:
         """Put one file into a session."""
         first = await anext(requests, service_pb2.WriteSessionFileRequest())
         if not first.HasField("header"):
-            raise invalid("header", "is what the first message must have")
+            raise InvalidField.of("header", "is what the first message must have")
         header = first.header
         async with aclosing(_data_of(requests)) as pieces:
             file = await self._sessions.write(
@@ -143,9 +143,9 @@ async def _data_of(
     offset = 0
     async for request in requests:
         if not request.HasField("chunk"):
-            raise invalid("header", "comes once, in the first message")
+            raise InvalidField.of("header", "comes once, in the first message")
         if request.chunk.offset != offset:
-            raise invalid("chunk.offset", f"is {request.chunk.offset} where {offset} comes next")
+            raise InvalidField.of("chunk.offset", f"is {request.chunk.offset} where {offset} comes next")
         offset += len(request.chunk.data)
         yield request.chunk.data
 

@@ -60,11 +60,6 @@ class Requests:
             raise InvalidField(f"invalid request: {what}", violations=violations)
 
 
-def invalid(field: str, description: str) -> InvalidField:
-    """One bad field, found by no rule of the contract."""
-    return InvalidField(f"{field} {description}", violations=[FieldViolation(field, description)])
-
-
 def _path(field: object) -> str:
     """A FieldPath in words: ``task.configuration.app_url``, ``kinds[2]``."""
     parts = []

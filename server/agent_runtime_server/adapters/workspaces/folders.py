@@ -26,7 +26,6 @@ from agent_runtime_server.adapters.workspaces.uploads import place, target_of
 from agent_runtime_server.domain import quarantine
 from agent_runtime_server.domain.faults import (
     DigestMismatch,
-    FieldViolation,
     FileNotFound,
     InvalidField,
     PathOutsideSession,
@@ -245,8 +244,7 @@ class FolderWorkspaces:
         described = await in_thread(look)
         left = described.size_bytes - offset
         if left < 0:
-            behind = FieldViolation("read_offset", f"is behind the file's {described.size_bytes} bytes")
-            raise InvalidField(f"read_offset {behind.description}", violations=[behind])
+            raise InvalidField.of("read_offset", f"is behind the file's {described.size_bytes} bytes")
         return described, pulled(content(min(limit, left) if limit else left))
 
     def _workspace(self, session_id: str) -> Path:
