@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,7 @@ from agent_runtime_server.adapters.state_dir import StateDir, StateDirInUse
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.adapters.workspaces import FolderWorkspaces
 from agent_runtime_server.domain.event import QueueState
+from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.domain.task import Task
 from agent_runtime_server.observability import set_up_logging
 from agent_runtime_server.orchestrator.admission import Admission
@@ -125,22 +127,27 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
     """A server that answers inside the block. Raises StateDirInUse, and OSError when the address is taken."""
     async with AsyncExitStack() as stack:
         state = StateDir(Path(settings.state_dir))
+        workspace_root = Path(settings.workspace_root)
         stack.enter_context(state.lock())
         owner = Owner.of(state.owner_file)
         if killed := await reap_leftovers(owner):
             _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
         parts = parts or real_parts(settings, owner)
+        disk = DiskGuard(
+            FolderDisk([state.path, workspace_root], state.reserve, RESERVE_BYTES), settings.min_free_bytes
+        )
+        await disk.look()  # on a full disk, what is to be written now takes the reserve
+        if settings.default_driver not in parts.drivers:
+            known = ", ".join(sorted(parts.drivers))
+            raise BadSettings(f"settings: default_driver {settings.default_driver!r} is none of {known}")
         store = await SqliteStore.open(state.database, ProtoEventCodec(), max_log_bytes=settings.max_log_bytes)
         stack.push_async_callback(store.close)
         clock = SystemClock()
         sealing = FileKeySecrets(state.key_file)
         blobs = DirectoryBlobs(state.blobs)
-        workspace_root = Path(settings.workspace_root)
         workspaces = FolderWorkspaces(workspace_root, Toolchain(Path(settings.toolchain_dir)))
         signals = Signals(store, clock)
         feed = Feed(store, clock, signals)
-        folders = [state.path, workspace_root]
-        disk = DiskGuard(FolderDisk(folders, state.reserve, RESERVE_BYTES), settings.min_free_bytes)
 
         async def tell_place(task_id: str, place: QueueState) -> None:
             await tasks.tell_place(task_id, place)
@@ -180,6 +187,13 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             RuntimeService(tasks, watches, filtered_watches, store, blobs, logs, info, requests),
             SessionsService(sessions, tasks),
         )
+        server = create_server()
+        for service in services:
+            add_service(server, service, requests)
+        names = [service.descriptor.full_name for service in services]
+        health = Health(server, names)
+        _enable_reflection(server, names)
+        port = server.add_insecure_port(settings.grpc_address)
         await recover(store, dispatcher, workspaces, clock)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         background = [
@@ -189,13 +203,6 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             group.create_task(retention.run()),
             group.create_task(dispatcher.run_worker(executor, slots=settings.slots or slots_of_this_machine())),
         ]
-        server = create_server()
-        for service in services:
-            add_service(server, service, requests)
-        names = [service.descriptor.full_name for service in services]
-        health = Health(server, names)
-        _enable_reflection(server, names)
-        port = server.add_insecure_port(settings.grpc_address)
         app = App(settings, tasks, signals, dispatcher, port)
         app.health = health
         await server.start()
@@ -271,8 +278,12 @@ def serve(flags: Mapping[str, Any]) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
-    except (StateDirInUse, DatabaseTooNew) as refused:
+    except (StateDirInUse, DatabaseTooNew, BadSettings) as refused:
         print(f"agent-runtime: {refused}", file=sys.stderr)
+        return 1
+    except (OSError, sqlite3.Error, DiskFull) as problem:
+        _log.exception("the server cannot start")
+        print(f"agent-runtime: cannot start: {problem}", file=sys.stderr)
         return 1
     except RuntimeError as problem:
         if "bind" not in str(problem).lower():

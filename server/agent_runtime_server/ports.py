@@ -90,6 +90,8 @@ class TaskQuery:
     where: Filter | None = None
     """Over ``filters.TASK_FIELDS``."""
     order: TaskOrder = TaskOrder.CREATED_DESC
+    total: bool = True
+    """Whether to count the matches over all pages, which may take far longer than the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Page(Generic[T]):
     next_token: str
     """Empty at the end."""
     total: int
-    """Matches over all pages."""
+    """Matches over all pages; 0 when they were not to be counted."""
 
 
 Change = Callable[[Task], tuple[Task, Sequence[Event]]]
@@ -192,13 +194,14 @@ class Store(Protocol):
         """Forget events below a sequence; whole segments only, so some may stay. ``head + 1`` forgets them all."""
         ...
 
-    async def delete(self, task_id: str) -> None:
+    async def delete(self, task_id: str, *, expired_by: datetime | None = None) -> None:
         """Remove a task that is done, with all that is kept of it: events, outputs, keys. Its session stays. Readers
-        of ``changes`` are told. Raises TaskNotFound, TaskNotDone."""
+        of ``changes`` are told. One that does not expire by a moment that is given stays. Raises TaskNotFound,
+        TaskNotDone."""
         ...
 
     async def expired(self, now: datetime, limit: int) -> Sequence[str]:
-        """Some tasks whose ``expires`` has passed, oldest first."""
+        """Some tasks that are done and whose ``expires`` has passed, oldest first."""
         ...
 
     async def aged(self, what: Aging, before: datetime, limit: int) -> Sequence[str]:
@@ -231,9 +234,9 @@ class Store(Protocol):
         not done."""
         ...
 
-    async def delete_session(self, session_id: str) -> None:
-        """Forget a session and its keys; its tasks that are done stay. Raises SessionNotFound, SessionBusy while it
-        has tasks that are not done."""
+    async def delete_session(self, session_id: str, *, idle_since: datetime | None = None) -> None:
+        """Forget a session and its keys; its tasks that are done stay. Raises SessionNotFound, and SessionBusy while it
+        has tasks that are not done or if it was used after a moment that is given."""
         ...
 
     async def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
@@ -415,12 +418,24 @@ class Workspaces(Protocol):
         ...
 
     async def begin_run(self, session_id: str) -> int:
-        """Make the folder of the next run and return its number: one more than the highest ``artifacts/run-<n>``. Until
+        """Make the folder of the next run and return its number, which is never given again in this session. Until
         ``end_run`` it is neither listed, read nor archived: it may hold secrets."""
         ...
 
     async def end_run(self, session_id: str, number: int) -> None:
         """Show the folder of a run whose files hold no secrets any more."""
+        ...
+
+    async def changed(self, session_id: str, since: datetime) -> Sequence[Path]:
+        """Files of the session that were changed since a moment, but for those of runs."""
+        ...
+
+    async def sessions(self) -> Sequence[str]:
+        """Ids of the sessions that have a folder; other folders beside theirs are not among them."""
+        ...
+
+    async def has_folder(self, session_id: str) -> bool:
+        """Whether there is a folder, or anything else, where that of the session would be."""
         ...
 
     async def abandon_runs(self, session_id: str) -> None:
@@ -454,7 +469,8 @@ class Workspaces(Protocol):
         ...
 
     async def tidy(self, session_id: str) -> None:
-        """Remove what runs leave behind for nobody: cookies of signed-in browsers, files of the flake filter's runs."""
+        """Remove what runs leave behind for nobody: cookies of signed-in browsers, files of the flake filter's runs,
+        and what a runner that was killed had put beside the suite (names that begin with ``.agent-runtime.``)."""
         ...
 
     async def files(self, session_id: str, path: str, *, recursive: bool) -> Sequence[SessionFile]:
@@ -562,8 +578,7 @@ class PhaseExecutor(Protocol):
     """Carries out claimed tasks phase by phase; what a dispatcher's workers call."""
 
     async def start(self, task_id: str) -> Task:
-        """Claim a task and begin its next attempt, its workspace as its checkpoint left it. Raises SessionTaken,
-        IllegalMove."""
+        """Claim a task and begin its next attempt. Raises SessionTaken, IllegalMove, DiskFull."""
         ...
 
     async def run_phase(
@@ -592,8 +607,8 @@ class Dispatcher(Protocol):
         ...
 
     def cancel(self, task_id: str, grace: timedelta) -> bool:
-        """Stop a task if it is queued or running here, with so much time to stop in good order; called again, with
-        less. Whether it was running."""
+        """Stop a task if it is queued or running here, with so much time to stop in good order; called again with no
+        time, at once. Whether it was running."""
         ...
 
     def queue_state(self, task_id: str) -> QueueState | None:

@@ -108,35 +108,46 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
+_YEAR = 31_557_600
+_DAYS = (0, 36_500)
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "slots": (0, 1000),
+    "max_queue": (1, 10**9),
+    "max_watchers": (1, 10**9),
+    "queue_timeout_seconds": (0.001, _YEAR),
+    "run_timeout_seconds": (0.001, _YEAR),
+    "total_timeout_seconds": (0.001, _YEAR),
+    "max_attempts": (1, 10),
+    "retry_backoff_seconds": (0, 86_400),
+    "max_retry_backoff_seconds": (0, 86_400),
+    "driver_silence_seconds": (1, _YEAR),
+    "runner_silence_seconds": (1, _YEAR),
+    "cancel_grace_seconds": (0, 3600),
+    "task_retention_days": _DAYS,
+    "event_retention_days": _DAYS,
+    "artifact_retention_days": _DAYS,
+    "session_retention_days": _DAYS,
+    "retention_interval_seconds": (0.05, _YEAR),
+    "min_free_bytes": (0, 2**62),
+    "drain_grace_seconds": (0, _YEAR),
+    "max_wait_seconds": (1, _YEAR),
+    "default_heartbeat_seconds": (1, _YEAR),
+    "max_watch_age_seconds": (1, _YEAR),
+    "max_log_bytes": (1024 * 1024, 2**62),
+}
+
+
 def _check(settings: Settings) -> None:
-    least = {
-        "slots": 0,
-        "max_queue": 1,
-        "max_watchers": 1,
-        "queue_timeout_seconds": 0.001,
-        "run_timeout_seconds": 0.001,
-        "total_timeout_seconds": 0.001,
-        "max_attempts": 1,
-        "retry_backoff_seconds": 0,
-        "max_retry_backoff_seconds": 0,
-        "driver_silence_seconds": 1,
-        "runner_silence_seconds": 1,
-        "cancel_grace_seconds": 0,
-        "task_retention_days": 0,
-        "event_retention_days": 0,
-        "artifact_retention_days": 0,
-        "session_retention_days": 0,
-        "retention_interval_seconds": 0.05,
-        "min_free_bytes": 0,
-        "drain_grace_seconds": 0,
-        "max_wait_seconds": 1,
-        "default_heartbeat_seconds": 1,
-        "max_watch_age_seconds": 1,
-        "max_log_bytes": 1024 * 1024,
-    }
-    for name, minimum in least.items():
-        if getattr(settings, name) < minimum:
-            raise BadSettings(f"settings: {name} is {getattr(settings, name)}, less than {minimum}")
+    for name, (least, most) in _BOUNDS.items():
+        value = getattr(settings, name)
+        if not least <= value <= most:  # nor is NaN
+            raise BadSettings(f"settings: {name} is {value}, not between {least:g} and {most:g}")
+    state, workspaces = Path(settings.state_dir).resolve(), Path(settings.workspace_root).resolve()
+    if state.is_relative_to(workspaces) or workspaces.is_relative_to(state):
+        raise BadSettings(
+            f"settings: of state_dir {settings.state_dir} and workspace_root {settings.workspace_root} one lies in the "
+            "other: sessions must not reach the server's own files"
+        )
     if not settings.insecure and not _is_local(settings.grpc_address):
         raise BadSettings(
             f"settings: grpc_address {settings.grpc_address} can be reached from other machines, and there is no "

@@ -10,7 +10,7 @@ import pytest
 
 from agent_runtime_server.adapters.playwright import PlaywrightRunner
 from agent_runtime_server.adapters.processes import Owner
-from agent_runtime_server.domain.event import LogEntry
+from agent_runtime_server.domain.event import LinesLost, LogEntry
 from agent_runtime_server.domain.results import TestOutcome, Verdict
 from agent_runtime_server.domain.task import FailureReason, RunOptions
 from tests.contract.runner_fixtures import (
@@ -185,7 +185,7 @@ async def test_floods_are_counted_and_cost_no_memory(flood: str, where: str, tmp
     assert max(map(len, logs)) < 10_000
     assert len(logs) < 20_000
     if flood.startswith("many"):
-        assert any("within a second" in message for message in logs)
+        assert sum(fact.count for fact in facts if isinstance(fact, LinesLost)) > 1000
     assert (tmp_path / "artifacts/run-1/results.json").stat().st_size < 20 << 20
 
 

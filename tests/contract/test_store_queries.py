@@ -45,6 +45,15 @@ async def listed(store: Store, text: str = "", order: TaskOrder = TaskOrder.CREA
         assert len(page.items) == limit
 
 
+async def test_total_is_counted_only_when_asked_for(store: Store) -> None:
+    for name in ("t1", "t2", "t3"):
+        await create(store, name)
+    page = await store.list(TaskQuery(2, total=False))
+    assert ([task.id for task in page.items], page.total) == (["t3", "t2"], 0)
+    page = await store.list(TaskQuery(2, page.next_token))
+    assert ([task.id for task in page.items], page.total) == (["t1"], 3)
+
+
 # --- filters ---
 async def test_filters_of_status_type_session_and_done(store: Store) -> None:
     await done(store, "t1")

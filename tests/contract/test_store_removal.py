@@ -94,6 +94,26 @@ async def test_delete_refuses_a_task_that_is_not_done(store: Store) -> None:
         await store.delete("nope")
 
 
+async def test_delete_of_what_has_expired_leaves_alone_what_has_not(store: Store) -> None:
+    for name in ("t1", "t2"):
+        await done(store, name)
+    await store.transition("t1", becomes(expire_time=at(5)))
+    assert await store.expired(at(5), 9) == ["t1"]
+    await store.transition("t1", becomes(expire_time=at(50)))
+    before = await store.get("t1")
+    for name in ("t1", "t2"):  # t2 is kept for ever
+        await store.delete(name, expired_by=at(49))
+    assert (await store.get("t1"), await whole_log(store, "t1")) == (before, [1, 2, 3])
+    assert (await store.get("t2")).id == "t2"
+    await store.delete("t1", expired_by=at(50))
+    with pytest.raises(TaskNotFound):
+        await store.delete("t1", expired_by=at(50))
+    await store.delete("t2")
+    await running(store, "t3")
+    with pytest.raises(TaskNotDone):
+        await store.delete("t3", expired_by=at(50))
+
+
 async def test_delete_is_told_to_readers_of_changes(store: Store) -> None:
     await done(store, "t1")
     changes = store.changes()

@@ -72,9 +72,9 @@ async def test_runs_that_nobody_ends_are_abandoned(workspaces: Workspaces, tmp_p
     await workspaces_of("plain", tmp_path).abandon_runs("s1")
     assert names(workspace / "artifacts") == ["notes.txt", "run-1"]
     assert untouched(tmp_path)
-    assert await workspaces.begin_run("s1") == 2
-    await workspaces.end_run("s1", 2)
-    assert "artifacts/run-2" in await listed(workspaces)
+    assert await workspaces.begin_run("s1") == 3, "a number is never given again"
+    await workspaces.end_run("s1", 3)
+    assert "artifacts/run-3" in await listed(workspaces)
 
 
 async def test_a_link_in_the_place_of_runs_leads_nobody_out(workspaces: Workspaces, tmp_path: Path) -> None:
@@ -110,10 +110,33 @@ async def test_old_runs_are_forgotten(workspaces: Workspaces) -> None:
 async def test_tidying_removes_cookies_and_what_the_filter_has_written(workspaces: Workspaces) -> None:
     await workspaces.tidy("s1")
     workspace = await workspaces.prepare("s1")
-    for path in (".auth/user.json", "artifacts/run-0/test-results/error-context.md", "artifacts/run-1/junit.xml"):
+    ours = (".auth/user.json", "playwright/.auth/user.json", ".agent-runtime.config.ts")
+    for path in (*ours, "artifacts/run-0/test-results/error-context.md", "artifacts/run-1/junit.xml"):
         put(workspace, path)
     await workspaces.tidy("s1")
     await workspaces.tidy("s1")
-    assert not (workspace / ".auth").exists()
+    assert not [path for path in ours if (workspace / path).exists()]
+    assert (workspace / "playwright").is_dir()
     assert not (workspace / "artifacts" / "run-0").exists()
     assert await listed(workspaces, "artifacts") == ["artifacts/run-1", "artifacts/run-1/junit.xml"]
+
+
+async def test_what_changed_since_is_found_beside_runs(workspaces: Workspaces) -> None:
+    workspace = await workspaces.prepare("s1")
+    old = put(workspace, "tests/old.ts")
+    os.utime(old, (1, 1))
+    paths = ("state.json", "specs/plan.md", "artifacts/run-1/junit.xml", ".auth/user.json", "node_modules/x.js")
+    for path in paths[:4]:
+        put(workspace, path)
+    (workspace / "link").symlink_to("state.json")
+    found = await workspaces.changed("s1", datetime.fromtimestamp(2, UTC))
+    assert sorted(path.relative_to(workspace).as_posix() for path in found) == ["specs/plan.md", "state.json"]
+    assert await workspaces.changed("s1", datetime.fromtimestamp(2**33, UTC)) == []
+
+
+async def test_sessions_are_told_from_other_folders(workspaces: Workspaces) -> None:
+    assert await workspaces.sessions() == []
+    workspace = await workspaces.prepare("s1")
+    (workspace.parent / "other").mkdir()
+    assert await workspaces.sessions() == ["s1"]
+    assert [await workspaces.has_folder(name) for name in ("s1", "other", "none")] == [True, True, False]

@@ -34,7 +34,13 @@ def workspaces(request: pytest.FixtureRequest, tmp_path: Path) -> Workspaces:
 async def test_a_session_has_its_folders_and_keeps_them(workspaces: Workspaces) -> None:
     workspace = await workspaces.prepare("s1")
     assert workspace.is_absolute()
-    assert sorted(path.name for path in workspace.iterdir()) == ["artifacts", "node_modules", "specs", "tests"]
+    assert sorted(path.name for path in workspace.iterdir()) == [
+        ".agent-runtime",
+        "artifacts",
+        "node_modules",
+        "specs",
+        "tests",
+    ]
     put(workspace, "tests/a.spec.ts")
     assert await workspaces.prepare("s1") == workspace
     assert (workspace / "tests/a.spec.ts").exists()

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from agent_runtime.client import AgentRuntimeClient
 from agent_runtime.v1 import event_pb2, task_pb2
+from tests.contract.runner_fixtures import IMPORT
 from tests.e2e.invariants import database
 from tests.line.support import Followed, Server, follow
 
@@ -25,6 +26,19 @@ REACH_SECONDS = 180.0
 GONE_SECONDS = 15.0
 """How long the processes of a server that was killed may live on."""
 _STEP_SECONDS = 0.001
+
+PAGE = "<!doctype html><html lang='en'><title>Page</title><h1>Hello</h1><a href='/'>Start</a></html>"
+
+SUITE = {
+    "tests/page.spec.ts": IMPORT
+    + """
+test('opens', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.getByRole('heading')).toHaveText('Hello');
+});
+""",
+}
+"""One test that passes on the gated page."""
 
 Seen = Callable[[event_pb2.TaskEvent], bool]
 
@@ -131,7 +145,7 @@ async def upload(client: AgentRuntimeClient, files: Mapping[str, str], folder: P
 class GatedPage:
     """A small web page that answers nobody while its gate is shut."""
 
-    def __init__(self, html: str = "<!doctype html><title>Page</title><h1>Hello</h1>", status: int = 200) -> None:
+    def __init__(self, html: str = PAGE, status: int = 200) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.knocked = threading.Event()
@@ -167,8 +181,13 @@ class GatedPage:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is given
                 pass
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            server.daemon_threads = True
+        class Site(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A browser that was killed has hung up: that is no error here."""
+
+        with Site(("127.0.0.1", 0), Handler) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:

@@ -1,4 +1,4 @@
-"""Explorer, runner, compiler, browser and their supervisors, killed or stopped: the attempt fails, and the next one
+"""Explorer, runner, browser and their supervisors, killed or stopped: the attempt fails, and the next one
 goes on. None of it is ever told as a failed test, or as a fault of the app."""
 
 from __future__ import annotations
@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,11 @@ import psutil
 import pytest
 
 from agent_runtime.v1 import event_pb2, task_pb2
-from agent_runtime_server.adapters.explorer.driver import SILENCE_SECONDS
-from tests.contract.runner_fixtures import IMPORT
 from tests.e2e.conftest import Tables
 from tests.e2e.invariants import assert_settled, read_whole
 from tests.e2e.lives import (
     REACH_SECONDS,
+    SUITE,
     GatedPage,
     Lives,
     Seen,
@@ -33,6 +33,8 @@ from tests.e2e.lives import (
 from tests.line.support import COMPLETE, RUN, Server
 
 END_SECONDS = 420.0
+SILENCE_SECONDS = 15.0
+"""How long those that are stopped may say nothing here; signs of life come every five seconds."""
 Find = Callable[[list[str]], bool]
 
 pytestmark = pytest.mark.timeout(600)
@@ -43,15 +45,18 @@ def explorer(command: list[str]) -> bool:
 
 
 def browser(command: list[str]) -> bool:
-    return "--headless" in command and not any(part.startswith("--type=") for part in command)
+    """The browser itself: neither one of its own processes, nor the script that some systems start it with."""
+    is_part = any(part.startswith("--type=") for part in command)
+    return "--headless" in command and not is_part and not command[0].endswith("/sh")
 
 
 def runner(command: list[str]) -> bool:
     return any(part.endswith("@playwright/test/cli.js") for part in command)
 
 
-def compiler(command: list[str]) -> bool:
-    return any(part.endswith("typescript/bin/tsc") for part in command)
+def worker(command: list[str]) -> bool:
+    """The process in which the tests are: the kernel's choice when memory runs out."""
+    return any(part.endswith("worker/workerProcessEntry.js") for part in command)
 
 
 def supervisor(command: list[str]) -> bool:
@@ -81,6 +86,7 @@ class Kill:
 
 
 OPENING, TRYING = says("Opening "), says("Checking that the tests are steady")
+PLANNING = begins(task_pb2.TASK_PHASE_PLANNING)
 GENERATING = begins(task_pb2.TASK_PHASE_GENERATING_TESTS)
 RUNNING = begins(task_pb2.TASK_PHASE_RUNNING_TESTS)
 KILLS = (
@@ -88,10 +94,10 @@ KILLS = (
     Kill("its browser, planning", OPENING, browser, "AGENT_ERROR", in_use=True),
     Kill("its supervisor, planning", OPENING, supervisor, "AGENT_ERROR", in_use=True),
     Kill("the explorer, generating", GENERATING, explorer, "AGENT_ERROR"),
-    Kill("the compiler, generating", GENERATING, compiler, "RUNNER_CRASHED"),
     Kill("the runner, generating", TRYING, runner, "RUNNER_CRASHED", in_use=True),
     Kill("its browser, generating", TRYING, browser, "RUNNER_CRASHED", in_use=True),
     Kill("the runner, running", RUNNING, runner, "RUNNER_CRASHED", in_use=True),
+    Kill("its worker, running", RUNNING, worker, "RUNNER_CRASHED", in_use=True),
     Kill("its browser, running", RUNNING, browser, "RUNNER_CRASHED", in_use=True),
 )
 
@@ -112,8 +118,9 @@ async def test_in_every_phase_of_one_task(tmp_path: Path, tables: Tables) -> Non
                     victim.kill()
                     page.gate.set()
                     ended = await reach(client, task.id, _end_of_attempt, number)
-                    rows.append((kill.name, ended.attempt_change.error.status.message.splitlines()[0]))
-                    assert ended.attempt_change.error.retryable, rows[-1]
+                    error = ended.attempt_change.error
+                    assert error.retryable, f"{kill.name}: {error}"
+                    rows.append((kill.name, error.status.message.splitlines()[0]))
                 followed = await watcher
             read = await read_whole(lives.server, client, task.id)
             assert_settled(lives.server)
@@ -123,72 +130,63 @@ async def test_in_every_phase_of_one_task(tmp_path: Path, tables: Tables) -> Non
     assert read.failures == [*(kill.failure for kill in KILLS), ""]
 
 
-@pytest.mark.parametrize("phase", ["generating", "running"])
-async def test_a_browser_as_it_starts(phase: str, tmp_path: Path, tables: Tables) -> None:
-    """Nothing has been asked of it yet; the test that waits for it says nothing about the app."""
+async def test_browsers_as_they_start(tmp_path: Path, tables: Tables) -> None:
+    """Nothing has been asked of them yet; a test that waits for its browser says nothing about the app."""
+    phases = {"planning": PLANNING, "generating": TRYING, "running": RUNNING}
     with Lives(tmp_path) as lives, GatedPage().served() as url:
         async with lives.client() as client, asyncio.timeout(END_SECONDS):
-            task = await client.create_task(COMPLETE, url, retry_policy=attempts(2))
-            await reach(client, task.id, {"generating": TRYING, "running": RUNNING}[phase])
-            (await _found(lives.server, browser)).kill()
+            task = await client.create_task(COMPLETE, url, retry_policy=attempts(len(phases) + 1))
             async with watched(client, task.id) as watcher:
+                for number, seen in enumerate(phases.values(), 1):
+                    await reach(client, task.id, seen, number)
+                    (await _found(lives.server, browser)).kill()
+                    await reach(client, task.id, _end_of_attempt, number)
                 followed = await watcher
             read = await read_whole(lives.server, client, task.id)
             assert_settled(lives.server)
+    told = [attempt.error.status.message.splitlines()[0] for attempt in read.task.attempts if attempt.HasField("error")]
+    assert read.failures == ["AGENT_ERROR", "RUNNER_CRASHED", "RUNNER_CRASHED", ""]
     assert followed.verdict == "COMPLETED PASSED", followed.trouble()
-    assert read.failures == ["RUNNER_CRASHED", ""]
-    tables.add(f"kill -9 of a browser as it starts, {phase}", ["then"], [(followed.verdict,)])
+    tables.add("kill -9 of a browser as it starts", ["phase", "told as"], list(zip(phases, told, strict=True)))
 
 
-@pytest.mark.timeout(SILENCE_SECONDS + END_SECONDS)
-async def test_a_stopped_explorer(tmp_path: Path, tables: Tables) -> None:
+@pytest.mark.parametrize(
+    ("kind", "seen", "victim", "reason"),
+    [
+        (task_pb2.TASK_TYPE_PLAN, OPENING, explorer, "AGENT_ERROR"),
+        (RUN, RUNNING, runner, "RUNNER_CRASHED"),
+    ],
+    ids=["explorer", "runner"],
+)
+async def test_stopped(
+    kind: task_pb2.TaskType.ValueType, seen: Seen, victim: Find, reason: str, tmp_path: Path, tables: Tables
+) -> None:
     """SIGSTOP: it lives and says nothing. It counts as stuck after a while, and is killed."""
     page = GatedPage()
-    with Lives(tmp_path) as lives, page.served() as url:
-        async with lives.client() as client, asyncio.timeout(SILENCE_SECONDS + 200):
-            task = await client.create_task(task_pb2.TASK_TYPE_PLAN, url, retry_policy=attempts(2))
+    quick = {"driver_silence_seconds": SILENCE_SECONDS, "runner_silence_seconds": SILENCE_SECONDS}
+    with Lives(tmp_path, **quick) as lives, page.served() as url:
+        async with lives.client() as client, asyncio.timeout(END_SECONDS):
+            session = await upload(client, SUITE, tmp_path / "suite")
+            task = await client.create_task(kind, url, session_id=session, retry_policy=attempts(2))
             async with watched(client, task.id) as watcher:
-                await reach(client, task.id, OPENING)
+                await reach(client, task.id, seen)
                 page.shut()
                 await asyncio.to_thread(page.knocked.wait, REACH_SECONDS)
-                victim = await _found(lives.server, explorer)
-                victim.send_signal(signal.SIGSTOP)
+                stopped = await _found(lives.server, victim)
+                stopped.send_signal(signal.SIGSTOP)
                 page.gate.set()
+                began = time.monotonic()
+                await reach(client, task.id, _end_of_attempt)
+                seconds = time.monotonic() - began
                 followed = await watcher
             read = await read_whole(lives.server, client, task.id)
             assert_settled(lives.server)
-            assert not victim.is_running()
-    assert followed.verdict == "COMPLETED NO_TESTS", followed.trouble()
-    assert read.failures == ["AGENT_ERROR", ""]
+            assert not stopped.is_running()
+    assert followed.task.status == task_pb2.TASK_STATUS_COMPLETED, followed.trouble()
+    assert read.failures == [reason, ""]
     assert "said nothing for" in read.task.attempts[0].error.status.message
-    tables.add("SIGSTOP of the explorer", ["killed after seconds of silence"], [(f"{SILENCE_SECONDS:.0f}",)])
-
-
-async def test_a_worker_of_the_runner(tmp_path: Path, tables: Tables) -> None:
-    """The process in which the tests are: the kernel's choice when memory runs out."""
-    suite = {
-        "tests/a.spec.ts": IMPORT + "test('a', async ({ page }) => { await page.goto('/'); });",
-        "tests/b.spec.ts": IMPORT + "test('b', async ({ page }) => { await page.goto('/'); });",
-    }
-    page = GatedPage()
-    with Lives(tmp_path) as lives, page.served() as url:
-        async with lives.client() as client, asyncio.timeout(END_SECONDS):
-            session = await upload(client, suite, tmp_path / "suite")
-            task = await client.create_task(RUN, url, session_id=session, retry_policy=attempts(2))
-            await reach(client, task.id, RUNNING)
-            page.shut()
-            await asyncio.to_thread(page.knocked.wait, REACH_SECONDS)
-            parent = (await _found(lives.server, browser)).parent()
-            assert parent is not None
-            parent.kill()
-            page.gate.set()
-            async with watched(client, task.id) as watcher:
-                followed = await watcher
-            read = await read_whole(lives.server, client, task.id)
-            assert_settled(lives.server)
-    assert followed.verdict == "COMPLETED PASSED", followed.trouble()
-    assert read.failures == ["RUNNER_CRASHED", ""]
-    tables.add("kill -9 of the runner's worker", ["then"], [(followed.verdict,)])
+    header = ["allowed silence, seconds", "given up after seconds"]
+    tables.add(f"SIGSTOP of the {victim.__name__}", header, [(SILENCE_SECONDS, f"{seconds:.0f}")])
 
 
 def _end_of_attempt(event: event_pb2.TaskEvent) -> bool:

@@ -58,7 +58,8 @@ async def test_from_upload_to_deletion(running: Server, tmp_path: Path, tables: 
 
     async def run(*arguments: str, code: int = 0) -> str:
         said = await command(running.address, *arguments, folder=tmp_path)
-        rows.append((f"`agent-runtime {' '.join(arguments[:2])} …`", said.code))
+        named = arguments[:2] if arguments[0] == "sessions" else arguments[:1]
+        rows.append((f"`agent-runtime {' '.join(named)}`", said.code))
         assert said.code == code, said.err
         assert "Traceback" not in said.err
         return said.out

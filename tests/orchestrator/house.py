@@ -20,7 +20,7 @@ from agent_runtime_server.orchestrator.recovery import recover
 from agent_runtime_server.orchestrator.sessions import SessionLimits, Sessions
 from agent_runtime_server.orchestrator.tasks import TaskLimits, Tasks
 from agent_runtime_server.orchestrator.work import Work
-from agent_runtime_server.ports import AgentDriver, Blobs, Clock, PhaseReport, Store, TestRunner, Workspaces
+from agent_runtime_server.ports import AgentDriver, Blobs, Clock, PhaseReport, Scrub, Store, TestRunner, Workspaces
 from agent_runtime_server.testing.blobs import MemoryBlobs
 from agent_runtime_server.testing.clock import ManualClock
 from agent_runtime_server.testing.codec import JsonCodec, decode
@@ -61,6 +61,7 @@ class House:
         runner: TestRunner | None = None,
         clock: Clock | None = None,
         max_queue: int = 100,
+        scrub: Scrub | None = None,
     ) -> None:
         self.store = store or MemoryStore(JsonCodec())
         self.blobs = blobs or MemoryBlobs()
@@ -81,7 +82,7 @@ class House:
         self.sessions = Sessions(self.store, self.workspaces, self.disk, self.clock, SessionLimits())
         work = Work(drivers, self.runner, self.workspaces, reachable, self.clock)
         self.executor = Executor(
-            self.store, self.blobs, self.workspaces, sealing, nothing_to_scrub, self.disk, self.clock, work
+            self.store, self.blobs, self.workspaces, sealing, scrub or nothing_to_scrub, self.disk, self.clock, work
         )
 
     async def _notify(self, _task_id: str, _place: QueueState) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent_runtime_server.adapters.clock import SystemClock
+from agent_runtime_server.adapters.scrubbing import scrub
 from agent_runtime_server.domain.event import LogEntry, LogLevel, LogSource
+from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.results import (
     AttemptStatus,
@@ -24,13 +26,16 @@ from agent_runtime_server.domain.task import (
     FailureReason,
     RetryPolicy,
     Status,
+    Task,
     TaskType,
     Timeouts,
 )
 from agent_runtime_server.ports import PhaseReport, TestReport
+from agent_runtime_server.testing.codec import JsonCodec
 from agent_runtime_server.testing.driver import ScriptedDriver
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
+from agent_runtime_server.testing.store import MemoryStore
 from tests.orchestrator.house import NEW, PLAN, FailingDriver, House, asking
 from tests.orchestrator.support import NOW
 
@@ -221,3 +226,49 @@ async def test_graceful_is_raised_to_force(tmp_path: Path) -> None:
     assert done.status is Status.CANCELLED
     assert done.cancellation is not None
     assert (done.cancellation.reason, done.cancellation.mode) == ("enough", CancelMode.FORCE)
+
+
+async def test_nothing_is_begun_on_a_full_disk_and_it_waits(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    task, _ = await house.tasks.create(NEW, None)
+    house.tank.left = 0
+    await house.disk.look()
+    async with house.working():
+        with pytest.raises(DiskFull):
+            await house.executor.start(task.id)
+        assert (await house.store.get(task.id)).status is Status.PENDING
+        house.tank.left = 1 << 40
+        await house.disk.look()
+        assert (await house.done(task.id)).status is Status.COMPLETED
+
+
+async def test_one_task_that_cannot_be_recovered_keeps_no_other_from_it(tmp_path: Path) -> None:
+    class Stubborn(MemoryStore):
+        async def transition(self, task_id: str, *args: object, **kwargs: object) -> Task:
+            if task_id == bad.id and self.refuses:
+                raise OverflowError
+            return await super().transition(task_id, *args, **kwargs)  # type: ignore[arg-type]
+
+        refuses = False
+
+    store = Stubborn(JsonCodec())
+    before = House(tmp_path, store=store)
+    bad, _ = await before.tasks.create(NEW, None)
+    good, _ = await before.tasks.create(NEW, None)
+    for task in (bad, good):
+        before.dispatcher.cancel(task.id, timedelta())
+        await before.executor.start(task.id)
+    store.refuses = True
+    after = House(tmp_path, store=store, blobs=before.blobs)
+    async with after.working():
+        assert (await after.done(good.id)).status is Status.COMPLETED
+        assert (await store.get(bad.id)).status is Status.RUNNING
+
+
+async def test_what_a_phase_has_written_is_clean_before_it_is_packed(tmp_path: Path) -> None:
+    writes = Script(files={"specs/plan.md": "# Plan", "state.json": "hunter2 hunter2"})
+    house = House(tmp_path, driver=ScriptedDriver({PhaseKind.PLAN: writes}, name="explorer"), scrub=scrub)
+    async with house.working():
+        task, _ = await house.tasks.create(asking(TaskType.PLAN, password="hunter2 hunter2"), None)
+        await house.done(task.id)
+    assert (tmp_path / task.id / "state.json").read_text() == "[redacted]"

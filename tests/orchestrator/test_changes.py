@@ -28,7 +28,6 @@ from agent_runtime_server.domain.task import (
     Task,
     TaskType,
     TestName,
-    Timeouts,
     Token,
 )
 from agent_runtime_server.orchestrator.retries import Retry
@@ -56,13 +55,13 @@ async def test_mutable_fields_change_and_the_etag_with_them(tmp_path: Path) -> N
     change = TaskChange(
         labels={"team": "shop"},
         priority=1,
-        timeouts=Timeouts(run=timedelta(minutes=5)),
+        timeouts={"run": timedelta(minutes=5)},
         retry_policy=RetryPolicy(max_attempts=7),
         expiration=Expiration(ttl=2 * DAY),
     )
     changed = await house.tasks.update(other.id, change, other.etag)
     assert (changed.labels, changed.priority, changed.ttl) == ({"team": "shop"}, 1, 2 * DAY)
-    assert changed.timeouts == replace(other.timeouts, run=timedelta(minutes=5)), "what is not given has its default"
+    assert changed.timeouts == replace(other.timeouts, run=timedelta(minutes=5)), "what is not named stays"
     assert changed.retry_policy == replace(other.retry_policy, max_attempts=7)
     assert changed.etag != other.etag
     place = house.dispatcher.queue_state(other.id)

@@ -55,6 +55,17 @@ def test_a_failed_attempt_is_followed_by_another_after_a_growing_pause() -> None
     assert capped.retry_time == NOW + 12 * SECOND
 
 
+def test_pauses_are_bounded_however_they_grow() -> None:
+    steep = RetryPolicy(10, timedelta(milliseconds=1), 12 * SECOND, 100.0)
+    assert [steep.backoff(failures) for failures in (1, 2, 3, 10, 1000)] == [
+        timedelta(milliseconds=1),
+        timedelta(milliseconds=100),
+        10 * SECOND,
+        12 * SECOND,
+        12 * SECOND,
+    ]
+
+
 def test_the_last_attempt_that_fails_ends_the_task() -> None:
     task, events = endings.failed(running(crashed(1), crashed(2)), NOW, CRASH)
     assert (task.status, task.failure, task.end_time, task.retry_time) == (Status.FAILED, CRASH, NOW, None)

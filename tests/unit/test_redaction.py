@@ -15,7 +15,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.event import (
+    Fact,
+    FileChanged,
+    LinesLost,
+    LogEntry,
+    LogLevel,
+    LogSource,
+    PhaseChanged,
+)
 from agent_runtime_server.domain.redaction import MASK, Redactor
 from agent_runtime_server.domain.results import (
     ArtifactKind,
@@ -47,9 +55,12 @@ def encoded(value: str) -> dict[str, str]:
         "url": quote(value, safe=""),
         "url path": quote(value),
         "url, small letters": re.sub("%..", lambda code: code[0].lower(), quote(value, safe="")),
+        "url component": quote(value, safe="!'()*"),
         "query": quote_plus(value),
         "json": json.dumps(value)[1:-1],
         "json, not only ASCII": json.dumps(value, ensure_ascii=False)[1:-1],
+        "json in json": json.dumps(json.dumps(value)[1:-1])[1:-1],
+        "json in html": html.escape(json.dumps(value)[1:-1]),
         "html": html.escape(value),
         "html text": html.escape(value, quote=False),
         "base64": base64.b64encode(raw).decode(),
@@ -125,6 +136,7 @@ def facts(text: str, digest: str) -> list[Fact]:
         PhaseChanged(Phase.PLANNING, Phase.PLANNING, text),
         Progress(1, 2, text),
         LogEntry(NOW, LogLevel.INFO, LogSource.AGENT, text),
+        LinesLost(3),
         TestCase(digest, text, (text, text), Location(text), TestOutcome.FLAKY, (attempt,), (text,), 3),
         FileChanged(text, 5, digest),
         Finding(digest, FindingKind.BROKEN_LINK, Severity.LOW, text, text, (text, text)),

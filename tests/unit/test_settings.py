@@ -54,3 +54,15 @@ def test_an_address_for_everybody_needs_a_decision(address: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:1", "[::1]:50051", "unix:/tmp/s"])
 def test_addresses_of_this_machine_are_let_in(address: str) -> None:
     assert read_settings({"grpc_address": address}, {}).grpc_address == address
+
+
+@pytest.mark.parametrize(("state", "workspaces"), [("data/state", "data"), ("data", "data/sessions"), ("data", "data")])
+def test_sessions_do_not_reach_the_servers_own_files(state: str, workspaces: str) -> None:
+    with pytest.raises(BadSettings, match="one lies in the other"):
+        read_settings({"state_dir": state, "workspace_root": workspaces}, {})
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "1e9", "-1"])
+def test_lengths_of_time_are_bounded(days: str) -> None:
+    with pytest.raises(BadSettings, match="event_retention_days"):
+        read_settings({}, {"AGENT_RUNTIME_EVENT_RETENTION_DAYS": days})

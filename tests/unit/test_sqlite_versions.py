@@ -137,6 +137,7 @@ async def test_version_1_comes_forward_whole(path: Path) -> None:
         cancellation=Cancellation("enough", NOW),
         start_time=NOW,
         end_time=at(9).replace(microsecond=0),
+        ttl=timedelta(days=30),
         sequence=3,
         token=Token(1, 2),
     )
@@ -151,6 +152,19 @@ async def test_version_1_comes_forward_whole(path: Path) -> None:
         page = await store.list(TaskQuery(9, where=parse(text, TASK_FIELDS)))
         assert [task.id for task in page.items] == names
     assert await store.aged(Aging.ARTIFACTS, later, 9) == ["t1"]
+    await store.close()
+
+
+async def test_version_1_tasks_are_removed_when_their_time_has_come(path: Path) -> None:
+    version_1(path)
+    store = await SqliteStore.open(path, JsonCodec())
+    task = await store.get("t1")
+    assert task.expires is not None
+    assert await store.expired(task.expires - timedelta(microseconds=1), 9) == []
+    assert await store.expired(task.expires, 9) == ["t1"]
+    await finish(store, "t3")
+    assert await store.expired(at(1) + timedelta(days=30), 9) == ["t3"]
+    await store.delete("t1", expired_by=task.expires)
     await store.close()
 
 

@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
     DENIED = 4
     NOT_FOUND = 5
     TESTS_FAILED = 6
-    """The task worked, and its tests found something."""
+    """The task worked, and its tests found something, or it was to run tests and none was selected."""
     CANCELLED = 7
     TIMED_OUT = 124
     """The task was not done in the time that ``wait`` was given; as with timeout(1)."""
@@ -41,6 +41,9 @@ def code_of_task(task: task_pb2.Task) -> ExitCode:
         return ExitCode.CANCELLED
     if task.status != task_pb2.TASK_STATUS_COMPLETED:
         return ExitCode.FAILED
+    runs_tests = task.task_type in (task_pb2.TASK_TYPE_RUN, task_pb2.TASK_TYPE_COMPLETE)
+    if runs_tests and task.result.verdict == task_pb2.TEST_VERDICT_NO_TESTS:
+        return ExitCode.TESTS_FAILED
     if task.result.verdict == task_pb2.TEST_VERDICT_FAILED:
         return ExitCode.TESTS_FAILED
     return ExitCode.GOOD

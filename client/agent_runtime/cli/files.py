@@ -12,7 +12,7 @@ from agent_runtime.cli.connection import task_named, with_client
 from agent_runtime.cli.options import TaskArgument
 from agent_runtime.cli.output import Format, FormatOption, as_dict, one_line, print_json, size, table
 from agent_runtime.client import AgentRuntimeClient
-from agent_runtime.errors import FileNotFound, TransferCorrupt
+from agent_runtime.errors import FileNotFound, SessionNotFound, TransferCorrupt
 from agent_runtime.paging import pages
 from agent_runtime.v1 import artifact_pb2, session_pb2
 
@@ -53,6 +53,14 @@ async def _session_files(
     return session_id, found
 
 
+async def _files_if_any(client: AgentRuntimeClient, task_id: str) -> tuple[str, list[session_pb2.SessionFile]]:
+    """The files of a session that may have been deleted: a task's artifacts outlive it."""
+    try:
+        return await _session_files(client, task_id, "", recursive=True)
+    except SessionNotFound:
+        return "", []
+
+
 def download(
     context: typer.Context,
     task_id: TaskArgument,
@@ -76,7 +84,7 @@ async def _download(client: AgentRuntimeClient, task_id: str, patterns: list[str
         for artifact in await _artifacts(client, task_id)
         if not patterns or artifact.id in patterns or _matching(artifact.path, patterns)
     ]
-    session_id, found = await _session_files(client, task_id, "", recursive=True) if patterns else ("", [])
+    session_id, found = await _files_if_any(client, task_id) if patterns else ("", [])
     taken = {artifact.path for artifact in artifacts}
     files = [file.path for file in found if not file.directory and _matching(file.path, patterns)]
     met = {artifact.id for artifact in artifacts}.union(*(_matching(path, patterns) for path in (*taken, *files)))

@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61gent_runtime/v1/artifact.proto\x12\x10\x61gent_runtime.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x02\n\x08\x41rtifact\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.agent_runtime.v1.ArtifactKind\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07test_id\x18\n \x01(\t\x12\r\n\x05round\x18\x0c \x01(\x05\x12\r\n\x05retry\x18\r \x01(\x05\"a\n\tFileChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t*\x9b\x02\n\x0c\x41rtifactKind\x12\x1d\n\x19\x41RTIFACT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41RTIFACT_KIND_PLAN\x10\x01\x12\x1d\n\x19\x41RTIFACT_KIND_TEST_SOURCE\x10\x02\x12\x18\n\x14\x41RTIFACT_KIND_REPORT\x10\x03\x12\x17\n\x13\x41RTIFACT_KIND_TRACE\x10\x04\x12\x1c\n\x18\x41RTIFACT_KIND_SCREENSHOT\x10\x05\x12\x17\n\x13\x41RTIFACT_KIND_VIDEO\x10\x06\x12\x15\n\x11\x41RTIFACT_KIND_LOG\x10\x07\x12\x17\n\x13\x41RTIFACT_KIND_JUNIT\x10\x0b\x12\x1b\n\x17\x41RTIFACT_KIND_APP_MODEL\x10\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61gent_runtime/v1/artifact.proto\x12\x10\x61gent_runtime.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x01\n\x08\x41rtifact\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.agent_runtime.v1.ArtifactKind\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07test_id\x18\n \x01(\t\x12\r\n\x05round\x18\x0c \x01(\x05\x12\r\n\x05retry\x18\r \x01(\x05\"a\n\tFileChunk\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nmedia_type\x18\x05 \x01(\t*\x9b\x02\n\x0c\x41rtifactKind\x12\x1d\n\x19\x41RTIFACT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41RTIFACT_KIND_PLAN\x10\x01\x12\x1d\n\x19\x41RTIFACT_KIND_TEST_SOURCE\x10\x02\x12\x18\n\x14\x41RTIFACT_KIND_REPORT\x10\x03\x12\x17\n\x13\x41RTIFACT_KIND_TRACE\x10\x04\x12\x1c\n\x18\x41RTIFACT_KIND_SCREENSHOT\x10\x05\x12\x17\n\x13\x41RTIFACT_KIND_VIDEO\x10\x06\x12\x15\n\x11\x41RTIFACT_KIND_LOG\x10\x07\x12\x17\n\x13\x41RTIFACT_KIND_JUNIT\x10\x0b\x12\x1b\n\x17\x41RTIFACT_KIND_APP_MODEL\x10\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agent_runtime.v1.artifact_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ARTIFACTKIND']._serialized_start=489
-  _globals['_ARTIFACTKIND']._serialized_end=772
+  _globals['_ARTIFACTKIND']._serialized_start=440
+  _globals['_ARTIFACTKIND']._serialized_end=723
   _globals['_ARTIFACT']._serialized_start=87
-  _globals['_ARTIFACT']._serialized_end=387
-  _globals['_FILECHUNK']._serialized_start=389
-  _globals['_FILECHUNK']._serialized_end=486
+  _globals['_ARTIFACT']._serialized_end=338
+  _globals['_FILECHUNK']._serialized_start=340
+  _globals['_FILECHUNK']._serialized_end=437
 # @@protoc_insertion_point(module_scope)

@@ -66,7 +66,6 @@ class Artifact(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
-    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     TEST_ID_FIELD_NUMBER: _builtins.int
     ROUND_FIELD_NUMBER: _builtins.int
     RETRY_FIELD_NUMBER: _builtins.int
@@ -85,10 +84,6 @@ class Artifact(_message.Message):
     retry: _builtins.int
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
-    @_builtins.property
-    def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When its bytes may be removed."""
-
     def __init__(
         self,
         *,
@@ -100,14 +95,13 @@ class Artifact(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
-        expire_time: _timestamp_pb2.Timestamp | None = ...,
         test_id: _builtins.str = ...,
         round: _builtins.int = ...,
         retry: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "kind", b"kind", "media_type", b"media_type", "path", b"path", "retry", b"retry", "round", b"round", "sha256", b"sha256", "size_bytes", b"size_bytes", "task_id", b"task_id", "test_id", b"test_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "id", b"id", "kind", b"kind", "media_type", b"media_type", "path", b"path", "retry", b"retry", "round", b"round", "sha256", b"sha256", "size_bytes", b"size_bytes", "task_id", b"task_id", "test_id", b"test_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

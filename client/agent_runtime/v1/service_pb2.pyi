@@ -36,7 +36,7 @@ class _TaskViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskView.Val
     TASK_VIEW_UNSPECIFIED: _TaskView.ValueType  # 0
     """As BASIC for lists, as FULL for a single task."""
     TASK_VIEW_BASIC: _TaskView.ValueType  # 1
-    """Without configuration and result details."""
+    """Without configuration, attempts, policies and result details."""
     TASK_VIEW_FULL: _TaskView.ValueType  # 2
 
 class TaskView(_TaskView, metaclass=_TaskViewEnumTypeWrapper):
@@ -45,7 +45,7 @@ class TaskView(_TaskView, metaclass=_TaskViewEnumTypeWrapper):
 TASK_VIEW_UNSPECIFIED: TaskView.ValueType  # 0
 """As BASIC for lists, as FULL for a single task."""
 TASK_VIEW_BASIC: TaskView.ValueType  # 1
-"""Without configuration and result details."""
+"""Without configuration, attempts, policies and result details."""
 TASK_VIEW_FULL: TaskView.ValueType  # 2
 Global___TaskView: _TypeAlias = TaskView  # noqa: Y015
 
@@ -202,8 +202,8 @@ class CreateTaskRequest(_message.Message):
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     ON_SESSION_CONFLICT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Makes the call safe to repeat for at least 24 hours: the same id gives the
-    same task.
+    """Makes the call safe to repeat for at least 24 hours, or until the task is
+    deleted: the same id gives the same task.
     """
     validate_only: _builtins.bool
     """Check the request without making a task. The answer is the task as it

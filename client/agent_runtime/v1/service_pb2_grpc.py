@@ -148,8 +148,8 @@ class AgentRuntimeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTask(self, request, context):
-        """Changes the mutable fields of a task: labels, priority, timeouts and
-        expiration.
+        """Changes the mutable fields of a task: labels, priority, timeouts (which
+        hold from the next phase on), retry policy and expiration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

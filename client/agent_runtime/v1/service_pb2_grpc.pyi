@@ -46,8 +46,8 @@ class AgentRuntimeStub:
     ListTasks: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListTasksRequest, _service_pb2.ListTasksResponse]
     """Lists the caller's tasks, newest first unless `order_by` says otherwise."""
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.UpdateTaskRequest, _service_pb2.UpdateTaskResponse]
-    """Changes the mutable fields of a task: labels, priority, timeouts and
-    expiration.
+    """Changes the mutable fields of a task: labels, priority, timeouts (which
+    hold from the next phase on), retry policy and expiration.
     """
     DeleteTask: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteTaskRequest, _service_pb2.DeleteTaskResponse]
     """Removes a finished task with its events and artifacts; its session stays.
@@ -115,8 +115,8 @@ class AgentRuntimeAsyncStub(AgentRuntimeStub):
     ListTasks: _aio.UnaryUnaryMultiCallable[_service_pb2.ListTasksRequest, _service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Lists the caller's tasks, newest first unless `order_by` says otherwise."""
     UpdateTask: _aio.UnaryUnaryMultiCallable[_service_pb2.UpdateTaskRequest, _service_pb2.UpdateTaskResponse]  # type: ignore[assignment]
-    """Changes the mutable fields of a task: labels, priority, timeouts and
-    expiration.
+    """Changes the mutable fields of a task: labels, priority, timeouts (which
+    hold from the next phase on), retry policy and expiration.
     """
     DeleteTask: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteTaskRequest, _service_pb2.DeleteTaskResponse]  # type: ignore[assignment]
     """Removes a finished task with its events and artifacts; its session stays.
@@ -205,8 +205,8 @@ class AgentRuntimeServicer(metaclass=_abc_1.ABCMeta):
         request: _service_pb2.UpdateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.UpdateTaskResponse, _abc.Awaitable[_service_pb2.UpdateTaskResponse]]:
-        """Changes the mutable fields of a task: labels, priority, timeouts and
-        expiration.
+        """Changes the mutable fields of a task: labels, priority, timeouts (which
+        hold from the next phase on), retry policy and expiration.
         """
 
     @_abc_1.abstractmethod

@@ -84,7 +84,7 @@ class SessionFile(_message.Message):
     size_bytes: _builtins.int
     directory: _builtins.bool
     sha256: _builtins.str
-    """Set by WriteSessionFile only."""
+    """In the answer of WriteSessionFile only."""
     media_type: _builtins.str
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...

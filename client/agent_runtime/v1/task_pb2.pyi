@@ -200,7 +200,9 @@ class _CancelModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelMode
     CANCEL_MODE_UNSPECIFIED: _CancelMode.ValueType  # 0
     """As GRACEFUL."""
     CANCEL_MODE_GRACEFUL: _CancelMode.ValueType  # 1
-    """Let the agent stop, collect what exists, then kill after the grace period."""
+    """Let the work end in good order and keep what it has brought, then kill
+    after the grace period.
+    """
     CANCEL_MODE_FORCE: _CancelMode.ValueType  # 2
     """Kill at once and keep what is recorded."""
 
@@ -210,7 +212,9 @@ class CancelMode(_CancelMode, metaclass=_CancelModeEnumTypeWrapper):
 CANCEL_MODE_UNSPECIFIED: CancelMode.ValueType  # 0
 """As GRACEFUL."""
 CANCEL_MODE_GRACEFUL: CancelMode.ValueType  # 1
-"""Let the agent stop, collect what exists, then kill after the grace period."""
+"""Let the work end in good order and keep what it has brought, then kill
+after the grace period.
+"""
 CANCEL_MODE_FORCE: CancelMode.ValueType  # 2
 """Kill at once and keep what is recorded."""
 Global___CancelMode: _TypeAlias = CancelMode  # noqa: Y015
@@ -613,7 +617,7 @@ class TaskTimeouts(_message.Message):
 
     @_builtins.property
     def run_timeout(self) -> _duration_pb2.Duration:
-        """One attempt, start to end, waits for people excluded."""
+        """One attempt, start to end."""
 
     @_builtins.property
     def total_timeout(self) -> _duration_pb2.Duration:
@@ -716,7 +720,9 @@ class QueueState(_message.Message):
     length: _builtins.int
     """All queued tasks the caller may know of."""
     waiting_for: _builtins.str
-    """What it waits for: a slot, a session, a quota."""
+    """What it waits for: "slot", "session" or "retry" (the pause before another
+    attempt).
+    """
     def __init__(
         self,
         *,

@@ -31,7 +31,9 @@ _TELL_SECONDS = 0.5
 _TICK_SECONDS = 0.25
 _BUSY_RETRY_SECONDS = 1.0
 _PERSIST_SECONDS = (0.5, 1, 2, 4, 8, 15, 30)
-"""Pauses between tries to write a task's end."""
+"""Pauses between tries to write a task's end; the last is repeated."""
+_LAST_TRIES = 3
+"""Tries when the server goes away."""
 
 
 def slots_of_this_machine() -> int:
@@ -48,8 +50,8 @@ class _Waiting:
     """Order of submission."""
     task: Task = field(compare=False)
     start_by: datetime | None = field(compare=False)
-    told: int = field(default=0, compare=False)
-    """Its place as it was told last."""
+    told: tuple[int, str] | None = field(default=None, compare=False)
+    """Its place, and what it waits for, as they were told last."""
 
     @property
     def session(self) -> str:
@@ -63,9 +65,11 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Running:
-    work: asyncio.Task[Task | None]
+    work: asyncio.Task[None]
     stop: StopSign
     stopping: bool = False
+    after: Task | None = None
+    """What became of the task, once its attempt has ended."""
 
 
 class _NotBegun(Exception):
@@ -188,34 +192,35 @@ class EmbeddedDispatcher:
 
     def _next(self) -> _Waiting | None:
         now = self._clock.now()
-        return next((entry for entry in self._line if self._has_session(entry) and _is_due(entry, now)), None)
+        return next((entry for entry in self._line if _is_due(entry, now) and self._has_session(entry)), None)
 
     def _has_session(self, entry: _Waiting) -> bool:
         return entry.session not in self._sessions and (entry.begun or entry.session not in self._held)
 
-    def _ended(self, entry: _Waiting, work: asyncio.Task[Task | None]) -> None:
-        del self._running[entry.task.id]
+    def _ended(self, entry: _Waiting, _work: asyncio.Task[None]) -> None:
+        again = self._running.pop(entry.task.id).after
         self._sessions.discard(entry.session)
-        again = None if work.cancelled() else work.result()
         if again is not None and again.status is Status.PENDING and not self._draining:
             self._enter_line(_Waiting(again.priority, entry.number, again, again.start_by))
         self._moved()
 
-    async def _work(self, execute: PhaseExecutor, task: Task, stop: StopSign) -> Task | None:
-        """Carry out a task; returns it as it is then, if it is still this server's."""
+    async def _work(self, execute: PhaseExecutor, task: Task, stop: StopSign) -> None:
         try:
-            return await self._carry_out(execute, task.id, stop)
+            await self._carry_out(execute, task.id, stop)
         except (IllegalMove, TaskNotFound, Fenced) as gone:
             _log.info("task is not ours any more: %s", gone, extra={"task_id": task.id})
         except (SessionTaken, _NotBegun) as problem:
-            if isinstance(problem, _NotBegun):
-                _log.warning("task cannot be started yet", exc_info=problem.__cause__, extra={"task_id": task.id})
-            asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self.submit, task)
+            _log.info("task cannot be started yet: %s", problem.__cause__ or problem, extra={"task_id": task.id})
+            asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self._submit_again, task)
         except Exception:
             _log.exception("task could not be ended", extra={"task_id": task.id})
-        return None
 
-    async def _carry_out(self, execute: PhaseExecutor, task_id: str, stop: StopSign) -> Task:
+    def _submit_again(self, task: Task) -> None:
+        """Queue a task that could not start, unless it was queued meanwhile, perhaps with another priority."""
+        if task.id not in self._waiting:
+            self.submit(task)
+
+    async def _carry_out(self, execute: PhaseExecutor, task_id: str, stop: StopSign) -> None:
         claim = asyncio.ensure_future(execute.start(task_id))
         try:
             task = await asyncio.shield(claim)
@@ -230,11 +235,31 @@ class EmbeddedDispatcher:
                 raise _NotBegun from broken
             _log.exception("task broke", extra={"task_id": task_id})
             outcome = broken
-        return await to_the_end(_persist(lambda: execute.finish(task, outcome)))
+
+        async def finish() -> None:
+            self._running[task_id].after = await self._persist(lambda: execute.finish(task, outcome))
+
+        await to_the_end(finish())
 
     async def _release(self, execute: PhaseExecutor, claim: asyncio.Future[Task]) -> None:
         task = await claim
-        await _persist(lambda: execute.release(task))
+        await self._persist(lambda: execute.release(task))
+
+    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Write a task's end, again and again if the store cannot: without it the task would stay running. A server
+        that goes away tries a few times only; the next one ends the task."""
+        tries = 0
+        while True:
+            try:
+                return await write()
+            except (IllegalMove, TaskNotFound, Fenced):
+                raise
+            except Exception:
+                tries += 1
+                if self._draining and tries > _LAST_TRIES:
+                    raise
+                _log.exception("the end of a task cannot be written; trying again")
+                await asyncio.sleep(_PERSIST_SECONDS[min(tries, len(_PERSIST_SECONDS)) - 1])
 
     async def _watch_the_clock(self) -> None:
         """Let tasks start whose time has come, and end those that have waited for too long."""
@@ -256,10 +281,11 @@ class EmbeddedDispatcher:
             await self._places_changed.wait()
             self._places_changed.clear()
             for position, waiting in enumerate(self._line[:_TOLD_POSITIONS], start=1):
-                if waiting.told != position:
-                    waiting.told = position
+                state = self._state(waiting, position)
+                if waiting.told is None or (state.position, state.waiting_for) != waiting.told:
                     try:
-                        await self._notify(waiting.task.id, self._state(waiting, position))
+                        await self._notify(waiting.task.id, state)
+                        waiting.told = (state.position, state.waiting_for)
                     except Exception:
                         _log.warning("place not told", exc_info=True, extra={"task_id": waiting.task.id})
             await asyncio.sleep(_TELL_SECONDS)
@@ -273,24 +299,15 @@ class EmbeddedDispatcher:
         _, late = await asyncio.wait(
             [running.work for running in self._running.values()], timeout=grace.total_seconds()
         )
-        for work in late:
-            work.cancel()
+        for running in tuple(self._running.values()):
+            if running.work in late:
+                running.stop.ask(0)
+                running.work.cancel()
         if late:
             await asyncio.wait(late)
 
 
 def _is_due(entry: _Waiting, now: datetime) -> bool:
-    return entry.task.retry_time is None or entry.task.retry_time <= now
-
-
-async def _persist(write: Callable[[], Awaitable[T]]) -> T:
-    """Write a task's end, again and again for a while if the store cannot: without it the task would stay running."""
-    for pause in _PERSIST_SECONDS:
-        try:
-            return await write()
-        except (IllegalMove, TaskNotFound, Fenced):
-            raise
-        except Exception:
-            _log.exception("the end of a task cannot be written; trying again")
-            await asyncio.sleep(pause)
-    return await write()
+    """Whether it may start by now, and has not waited for too long: then the clock ends it."""
+    retry_time, start_by = entry.task.retry_time, entry.start_by
+    return (retry_time is None or retry_time <= now) and (start_by is None or now < start_by)

@@ -40,6 +40,13 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class LinesLost:
+    """Log lines that their source has left out because they came too fast."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogChunk:
     """Log lines that were written close together; ``dropped`` counts lines lost before them in a flood."""
 
@@ -100,7 +107,7 @@ Payload = (
     | Finding
 )
 
-Fact = PhaseChanged | Progress | LogEntry | TestCase | FileChanged | Finding | Produced
+Fact = PhaseChanged | Progress | LogEntry | LinesLost | TestCase | FileChanged | Finding | Produced
 """What drivers and runners tell: log lines are still single, files not stored yet."""
 
 

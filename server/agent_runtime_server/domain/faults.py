@@ -11,6 +11,7 @@ RuntimeFault
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -205,6 +206,11 @@ class DiskFull(RuntimeFault):
 
     code, reason = Code.RESOURCE_EXHAUSTED, "DISK_FULL"
     retry_after = timedelta(seconds=60)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error means that there is no room on the disk, or none that this server may use."""
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
 
 
 class Stalled(RuntimeFault):

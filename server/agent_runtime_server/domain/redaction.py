@@ -20,6 +20,15 @@ LONG = 6
 LONG_WORD = 8
 """Shorter words may be parts of names, which files and paths need."""
 
+_COMPONENT = "!'()*"
+"""What JavaScript's encodeURIComponent leaves as it is, and Python does not."""
+_URI = _COMPONENT + ";,/?:@&=+$#"
+"""The same of encodeURI."""
+_QUERY = _URI.replace("#", "").replace("'", "") + "%[]\\^`{|}"
+"""The same of browsers, in the query of an address that was not encoded at all."""
+_NESTED = 2
+"""How often a text may be escaped again: a trace is JSON, and holds messages that hold JSON."""
+
 _NAMES = frozenset({"id", "test_id", "artifact_ids", "sha256", "media_type"})
 """Fields that name something by a digest or a fixed word: they tell no secret, and must go on naming it."""
 _PATHS = frozenset({"path"})
@@ -82,16 +91,28 @@ def _all_forms(values: Iterable[str]) -> list[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    yield value
-    for encoded in (quote(value, safe=""), quote(value), quote_plus(value)):
-        yield encoded
-        yield re.sub("%..", lambda code: code[0].lower(), encoded)
-    for escaped in (html.escape(value), html.escape(value, quote=False)):
+    forms = {value, *_url_forms(value)}
+    for _ in range(_NESTED):
+        forms |= {escaped for form in forms for escaped in _escaped_forms(form)}
+    yield from forms
+    yield from _base64_forms(value.encode())
+
+
+def _url_forms(value: str) -> Iterator[str]:
+    """Python, JavaScript, forms and browsers encode different characters, and some in lower case."""
+    encoded = [quote(value, safe=safe) for safe in ("", "/", _COMPONENT, _URI, _QUERY)]
+    encoded += [quote_plus(value), quote_plus(value, safe="*").replace("~", "%7E")]
+    for form in encoded:
+        yield form
+        yield re.sub("%..", lambda code: code[0].lower(), form)
+
+
+def _escaped_forms(text: str) -> Iterator[str]:
+    for escaped in (html.escape(text), html.escape(text, quote=False)):
         yield escaped
         yield escaped.replace("&#x27;", "&#39;")
     for ascii_only in (True, False):
-        yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
-    yield from _base64_forms(value.encode())
+        yield json.dumps(text, ensure_ascii=ascii_only)[1:-1]
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

@@ -155,7 +155,12 @@ class RetryPolicy:
 
     def backoff(self, failures: int) -> timedelta:
         """How long to wait after so many failed attempts."""
-        return min(self.max_backoff, self.initial_backoff * self.multiplier ** (failures - 1))
+        wait, longest = self.initial_backoff.total_seconds(), self.max_backoff.total_seconds()
+        for _ in range(failures - 1):
+            if wait >= longest:
+                break
+            wait *= self.multiplier
+        return timedelta(seconds=min(wait, longest))
 
 
 @dataclass(frozen=True, slots=True)

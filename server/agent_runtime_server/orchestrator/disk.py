@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.ports import Disk
+
+_log = logging.getLogger("agent_runtime.disk")
 
 _LOOK_SECONDS = 1.0
 
@@ -20,6 +23,7 @@ class DiskGuard:
         self._disk = disk
         self._min_free = min_free
         self._working: set[asyncio.Timeout] = set()
+        self._held = False
         self.full = False
 
     @contextmanager
@@ -37,23 +41,26 @@ class DiskGuard:
             raise DiskFull
 
     async def look(self) -> None:
-        """Look once. There is room again when twice the minimum is free."""
+        """Look once. There is room again when twice the minimum is free. Raises OSError."""
         free = await self._disk.free()
         if free < self._min_free:
-            if not self.full:
-                self.full = True
-                await self._disk.spend_reserve()
+            self.full, self._held = True, False
             now = asyncio.get_running_loop().time()
             for limit in tuple(self._working):
                 if not limit.expired():
                     limit.reschedule(now)
-        elif self.full and free >= 2 * self._min_free:
-            await self._disk.hold_reserve()
+            await self._disk.spend_reserve()
+        elif not self.full or free >= 2 * self._min_free:
             self.full = False
+            if not self._held:
+                await self._disk.hold_reserve()
+                self._held = True
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        await self._disk.hold_reserve()
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except OSError:
+                _log.warning("the free space on the disk cannot be seen", exc_info=True)
             await asyncio.sleep(_LOOK_SECONDS)

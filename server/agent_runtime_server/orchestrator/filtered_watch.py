@@ -121,7 +121,7 @@ class _Reader:
         covered: dict[str, int] = {}
         token = ""
         while True:
-            query = TaskQuery(_AT_ONCE, token, self._where, TaskOrder.CREATED)
+            query = TaskQuery(_AT_ONCE, token, self._where, TaskOrder.CREATED, total=False)
             page = await self._store.list(query)
             for task in page.items:
                 if self._feed.catch_up(task):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
-from agent_runtime_server.domain.faults import ArtifactNotFound, DiskFull
-from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, merged
+from agent_runtime_server.domain.faults import ArtifactNotFound, is_full
+from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, merged, work_of
 from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.status import move
 from agent_runtime_server.domain.task import Attempt, Checkpoint, Failure, FailureReason, Status, Task, Token
@@ -18,7 +20,13 @@ from agent_runtime_server.orchestrator import endings
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
 from agent_runtime_server.orchestrator.work import Stage, Work
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, StopSign, Store, Workspaces
+
+_log = logging.getLogger("agent_runtime.tasks")
+
+_FILE_CLOCK = timedelta(seconds=0.05)
+"""File systems count time in steps: a file may look older than it is by so much."""
 
 
 class Executor:
@@ -45,7 +53,8 @@ class Executor:
         self._work = work
 
     async def start(self, task_id: str) -> Task:
-        """Claim a task and begin its next attempt."""
+        """Claim a task and begin its next attempt. Raises DiskFull while there is no room to work in."""
+        self._disk.require_room()
         now = self._clock.now()
 
         def begin(task: Task) -> tuple[Task, Sequence[Event]]:
@@ -55,7 +64,9 @@ class Executor:
             attempt = Event(task.id, now, Attempt(number, now), attempt=number)
             return told(started, attempt, Event(task.id, now, changed, attempt=number))
 
-        return await self._store.claim(task_id, begin)
+        task = await self._store.claim(task_id, begin)
+        _log.info("attempt begins", extra={"task_id": task_id, "attempt": task.attempt})
+        return task
 
     async def run_phase(
         self, task: Task, number: int, kind: PhaseKind, inputs: PhaseInputs, stop: StopSign
@@ -73,35 +84,42 @@ class Executor:
         workspace = await self._workspaces.prepare(task.spec.session_id)
         scene = Scene(task.id, token, kind.value, workspace, task.attempt)
         scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
+        begun = self._clock.now() - _FILE_CLOCK
         recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
         async with recorder.recording():
             recorder.emit(PhaseChanged(current.phase, kind.value))
             stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit, scrub, stop)
-            result = await self._in_time(current, kind, stage)
+            try:
+                result = await self._in_time(current, kind, lambda: self._carry_out(kind, stage))
+            finally:
+                if scrub is not None:
+                    await to_the_end(self._clean(stage, begun, scrub))
             if result.failure is not None:
                 failure = replace(result.failure, message=redactor.redact(result.failure.message), phase=kind.value)
                 result = replace(result, failure=failure)
                 recorder.emit(LogEntry(self._clock.now(), LogLevel.ERROR, LogSource.RUNTIME, failure.message))
         result = replace(result, summary_markdown=redactor.redact(result.summary_markdown))
-        if result.failure is None and kind is not PhaseKind.COLLECT:
-            await self._check_in(task, token, inputs, result)
+        # An attempt that goes on later prepares again: that takes back nothing of what is finished.
+        if result.failure is None and kind is not PhaseKind.COLLECT and number >= current.checkpoint.phases:
+            noted = await self._in_time(current, kind, lambda: self._check_in(task, token, inputs, result))
+            return replace(result, failure=noted.failure)
         return result
 
-    async def _in_time(self, task: Task, kind: PhaseKind, stage: Stage) -> PhaseResult:
-        """A phase's result; a failure if its time is up or the disk gets full. What is there is collected anyhow."""
+    async def _in_time(self, task: Task, kind: PhaseKind, work: Callable[[], Awaitable[PhaseResult]]) -> PhaseResult:
+        """What work brings; a failure if its time is up or the disk gets full. What is there is collected anyhow."""
         left = None
         if task.end_by is not None and kind is not PhaseKind.COLLECT:
             left = max(0.0, (task.end_by - self._clock.now()).total_seconds())
         try:
             async with asyncio.timeout(left) as limit:
                 with self._disk.guarding(limit):
-                    return await self._carry_out(kind, stage)
+                    return await work()
         except TimeoutError:
             if not limit.expired():
                 raise
             return PhaseResult(failure=self._out_of_time(task))
         except OSError as problem:
-            if problem.errno != errno.ENOSPC:
+            if not is_full(problem):
                 raise
             return PhaseResult(failure=_DISK_FULL)
 
@@ -140,17 +158,31 @@ class Executor:
             return Failure(FailureReason.AGENT_ERROR, f"the workspace could not be restored: {problem}")
         return None
 
-    async def _check_in(self, task: Task, token: Token, inputs: PhaseInputs, result: PhaseResult) -> None:
-        """Note where a later attempt is to go on."""
-        async with self._workspaces.snapshot(task.spec.session_id) as snapshot:
-            ref = await self._blobs.put(snapshot)
+    async def _clean(self, stage: Stage, since: datetime, scrub: Callable[[Path], Awaitable[None]]) -> None:
+        """Take secrets out of what a phase has written beside its runs, before it is packed."""
+        for path in await self._workspaces.changed(stage.task.spec.session_id, since):
+            try:
+                await scrub(path)
+            except FileNotFoundError:
+                continue  # gone since
+            except OSError as problem:
+                text = f"{path.relative_to(stage.workspace)} may still hold a secret: {problem.strerror}"
+                stage.emit(LogEntry(self._clock.now(), LogLevel.WARNING, LogSource.RUNTIME, text))
+
+    async def _check_in(self, task: Task, token: Token, inputs: PhaseInputs, result: PhaseResult) -> PhaseResult:
+        """Note where a later attempt is to go on. After the last phase of work that needs no snapshot."""
+        digest = ""
+        if token.phase < len(work_of(task.spec)):
+            async with self._workspaces.snapshot(task.spec.session_id) as snapshot:
+                digest = (await self._blobs.put(snapshot)).sha256
         whole = merged(inputs.result, result)
 
         def note(current: Task) -> tuple[Task, Sequence[Event]]:
             found = replace(whole, findings=current.result.findings)
-            return replace(current, checkpoint=Checkpoint(token.phase + 1, found, ref.sha256)), ()
+            return replace(current, checkpoint=Checkpoint(token.phase + 1, found, digest)), ()
 
         await self._store.transition(task.id, note, token=token)
+        return result
 
     async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> Task:
         """Write the end of an attempt. A completion that beats a cancel wins; what broke after a cancel is
@@ -169,7 +201,10 @@ class Executor:
                 return endings.ended(whole, Status.COMPLETED, now, message=_why(current))
             return endings.failed(whole, now, outcome.failure)
 
-        return await self._store.transition(task.id, end)
+        done = await self._store.transition(task.id, end)
+        reason = done.attempts[-1].failure.reason.value if done.attempts[-1].failure else ""
+        _log.info("attempt ended", extra={"task_id": task.id, "status": done.status.value, "failure": reason})
+        return done
 
     async def release(self, task: Task) -> None:
         """The end of interrupted work: cancelled if that was asked for, else back in the queue for the next server."""
@@ -181,14 +216,15 @@ class Executor:
                 return endings.ended(endings.kept(current), Status.CANCELLED, now, message=_why(current))
             return endings.interrupted(current, now, "the server is going away; the task waits for the next one")
 
-        await self._store.transition(task.id, back)
+        done = await self._store.transition(task.id, back)
+        _log.info("attempt interrupted", extra={"task_id": task.id, "status": done.status.value})
 
 
 _DISK_FULL = Failure(FailureReason.DISK_FULL, "the server's disk is nearly full")
 
 
 def _broken(error: Exception) -> Failure:
-    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+    if is_full(error):
         return _DISK_FULL
     # No more than the kind of error: its text may hold what nobody is to read. The server's log has it.
     message = f"internal error ({type(error).__name__}); the server's log tells more"

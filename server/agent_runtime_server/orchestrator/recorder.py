@@ -8,7 +8,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent_runtime_server.domain.event import Event, Fact, LogChunk, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.event import (
+    Event,
+    Fact,
+    LinesLost,
+    LogChunk,
+    LogEntry,
+    LogLevel,
+    LogSource,
+    PhaseChanged,
+)
 from agent_runtime_server.domain.results import Artifact, Produced, artifact_id
 from agent_runtime_server.domain.task import Phase, Progress, Token
 from agent_runtime_server.patience import to_the_end
@@ -64,6 +73,10 @@ class Recorder:
     def emit(self, fact: Fact) -> None:
         """Take a fact. Newer activity and progress replace older ones that are not written yet."""
         fact = self._redact(fact)
+        if isinstance(fact, LinesLost):
+            self._dropped += fact.count
+            self._filled.set()
+            return
         if isinstance(fact, LogEntry):
             size = len(fact.message)
             if self._log_bytes + size > _PENDING_BYTES:
@@ -187,7 +200,7 @@ class Recorder:
         return LogChunk((LogEntry(self._clock.now(), LogLevel.WARNING, LogSource.RUNTIME, text),))
 
     def _event(self, payload: LogChunk | Artifact | Fact) -> Event:
-        assert not isinstance(payload, LogEntry | Produced), "merged or kept before"
+        assert not isinstance(payload, LogEntry | LinesLost | Produced), "merged, counted or kept before"
         return Event(self._scene.task_id, self._clock.now(), payload, self._scene.phase, self._scene.attempt)
 
 

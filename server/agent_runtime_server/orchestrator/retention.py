@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from agent_runtime_server.domain.faults import SessionBusy, TaskNotDone, TaskNotFound
+from agent_runtime_server.domain.faults import SessionBusy, SessionNotFound, TaskNotFound
 from agent_runtime_server.orchestrator.sessions import Sessions
 from agent_runtime_server.ports import Aging, Blobs, Clock, Store, Workspaces
 
@@ -62,44 +64,55 @@ class Retention:
                 _log.exception("cleaning up failed; it is tried again later")
 
     async def clean_up(self) -> None:
-        """Clean up once."""
+        """Clean up once. What fails for one task or session is logged, and keeps no other from it."""
         now = self._clock.now()
-        await self._delete_expired(now)
         keeping = self._keeping
+        await self._each(lambda limit: self._store.expired(now, limit), partial(self._delete, now=now))
         if keeping.events:
-            await self._trim_events(now - keeping.events)
+            before = now - keeping.events
+            await self._each(lambda limit: self._store.aged(Aging.EVENTS, before, limit), self._trim)
         if keeping.artifacts:
-            await self._drop_artifacts(now - keeping.artifacts)
+            await self._forget_artifacts(now - keeping.artifacts)
         if keeping.sessions:
-            await self._delete_idle_sessions(now - keeping.sessions)
+            since = now - keeping.sessions
+            await self._each(
+                lambda limit: self._store.idle_sessions(since, limit), partial(self._sessions.delete, idle_since=since)
+            )
         freed = await self._blobs.sweep(await self._store.blobs_in_use(), now - _SETTLED)
         if freed:
             _log.info("removed blobs that nothing refers to", extra={"bytes": freed})
 
-    async def _delete_expired(self, now: datetime) -> None:
-        while task_ids := await self._store.expired(now, _AT_ONCE):
-            for task_id in task_ids:
+    async def _each(
+        self, find: Callable[[int], Awaitable[Sequence[str]]], act: Callable[[str], Awaitable[object]]
+    ) -> None:
+        """Act on all that is found. What fails, or is not what it was any more, is left for the next time."""
+        left: set[str] = set()
+        while new := [found for found in await find(_AT_ONCE + len(left)) if found not in left]:
+            for name in new:
                 try:
-                    await self._store.delete(task_id)
-                except (TaskNotFound, TaskNotDone):
-                    return  # somebody else is at it
+                    await act(name)
+                except (TaskNotFound, SessionNotFound, SessionBusy):
+                    left.add(name)
+                except Exception:
+                    _log.exception("cleaning up fails for this one", extra={"id": name})
+                    left.add(name)
 
-    async def _trim_events(self, before: datetime) -> None:
-        while task_ids := await self._store.aged(Aging.EVENTS, before, _AT_ONCE):
-            for task_id in task_ids:
-                await self._store.trim(task_id, (await self._store.get(task_id)).sequence + 1)
+    async def _delete(self, task_id: str, *, now: datetime) -> None:
+        await self._store.delete(task_id, expired_by=now)
 
-    async def _drop_artifacts(self, before: datetime) -> None:
-        while task_ids := await self._store.aged(Aging.ARTIFACTS, before, _AT_ONCE):
-            for task_id in task_ids:
-                task = await self._store.get(task_id)
-                await self._workspaces.forget_runs(task.spec.session_id, before)
-                await self._store.drop_artifacts(task_id)
+    async def _trim(self, task_id: str) -> None:
+        await self._store.trim(task_id, (await self._store.get(task_id)).sequence + 1)
 
-    async def _delete_idle_sessions(self, before: datetime) -> None:
-        while session_ids := await self._store.idle_sessions(before, _AT_ONCE):
-            for session_id in session_ids:
-                try:
-                    await self._sessions.delete(session_id, allow_missing=True)
-                except SessionBusy:
-                    return  # it is used again
+    async def _forget_artifacts(self, before: datetime) -> None:
+        await self._each(lambda limit: self._store.aged(Aging.ARTIFACTS, before, limit), self._store.drop_artifacts)
+
+        async def all_sessions(_limit: int) -> Sequence[str]:
+            return sessions
+
+        async def tidy(session_id: str) -> None:
+            sessions.remove(session_id)
+            await self._store.session(session_id)  # another folder is not ours to clean up
+            await self._workspaces.forget_runs(session_id, before)
+
+        sessions = list(await self._workspaces.sessions())
+        await self._each(all_sessions, tidy)

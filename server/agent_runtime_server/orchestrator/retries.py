@@ -71,16 +71,18 @@ def _require_phase(spec: TaskSpec, phase: Phase | None, *, failed_tests_only: bo
 
 
 async def _failed_tests(store: Store, task: Task) -> tuple[TestName, ...]:
-    """The tests that did not end as expected, as they stood last."""
-    latest: dict[str, TestCase] = {}
+    """The tests of the last run that did not end as expected."""
+    cases: list[TestCase] = []
     token = ""
     while True:
         page = await store.tests(task.id, _PAGE, token)
-        latest |= {case.id: case for case in page.items}
+        cases += page.items
         token = page.next_token
         if not token:
             break
-    failed = [case for case in latest.values() if case.outcome in (TestOutcome.UNEXPECTED, TestOutcome.FLAKY)]
+    last = max((case.round for case in cases), default=0)
+    unexpected = (TestOutcome.UNEXPECTED, TestOutcome.FLAKY)
+    failed = [case for case in cases if case.round == last and case.outcome in unexpected]
     if not failed:
         raise NothingToWorkOn(f"task {task.id} has no test that did not end as expected")
     return tuple(TestName(case.project, case.title_path) for case in failed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -11,14 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
-from agent_runtime_server.domain.faults import DiskFull, InvalidField, SessionBusy, SessionNotFound
+from agent_runtime_server.domain.faults import (
+    DiskFull,
+    InvalidField,
+    SessionBusy,
+    SessionExists,
+    SessionNotFound,
+    is_full,
+)
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.ids import new_id
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import ArchiveFormat, Clock, IdempotencyKey, Page, SessionFile, Store, Workspaces
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Sessions:
     """The use cases of sessions.
 
     A session is there when the store knows it; then its folder is nobody else's. A server that is killed while it
-    removes a session may leave a folder that no session has: whoever makes a session of that id clears it first.
+    removes a session may leave a folder that no session has: its id cannot be used again until somebody removes that.
     """
 
     def __init__(
@@ -59,8 +63,8 @@ class Sessions:
             session, _ = await self._store.create_session(Session(new_id(now), now, now), key=key)
             return session
         async with self._lock(session_id):
-            if not await self._exists(session_id):
-                await self._workspaces.delete(session_id)
+            if not await self._exists(session_id) and await self._workspaces.has_folder(session_id):
+                raise SessionExists(f"there is a folder {session_id} already, of no session", session_id=session_id)
             session, _ = await self._store.create_session(Session(session_id, now, now), key=key)
             return session
 
@@ -79,19 +83,20 @@ class Sessions:
             return None
         return session.update_time + self.limits.retention
 
-    async def delete(self, session_id: str, *, allow_missing: bool = False) -> None:
-        """Remove a session and its files. Raises SessionBusy, and SessionNotFound unless it may be missing."""
+    async def delete(self, session_id: str, *, allow_missing: bool = False, idle_since: datetime | None = None) -> None:
+        """Remove a session and its files. Raises SessionBusy, also if it was used after ``idle_since``, and
+        SessionNotFound unless it may be missing."""
         try:
-            await to_the_end(self._delete(session_id))
+            await to_the_end(self._delete(session_id, idle_since))
         except SessionNotFound:
             if not allow_missing:
                 raise
 
-    async def _delete(self, session_id: str) -> None:
+    async def _delete(self, session_id: str, idle_since: datetime | None) -> None:
         async with self._lock(session_id):
             if self._users[session_id]:
                 raise SessionBusy(f"a transfer from or to session {session_id} is under way", session_id=session_id)
-            await self._store.delete_session(session_id)
+            await self._store.delete_session(session_id, idle_since=idle_since)
             await self._workspaces.delete(session_id)
 
     async def files(self, session_id: str, path: str, *, recursive: bool) -> Sequence[SessionFile]:
@@ -119,7 +124,7 @@ class Sessions:
                     session_id, path, self._admitted(session_id, pieces), sha256=sha256, overwrite=overwrite
                 )
             except OSError as problem:
-                if problem.errno in _NO_ROOM:
+                if is_full(problem):
                     raise DiskFull from problem
                 raise
 

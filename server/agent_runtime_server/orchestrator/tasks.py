@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -25,7 +25,6 @@ from agent_runtime_server.domain.task import (
     RetryPolicy,
     Status,
     Task,
-    Timeouts,
 )
 from agent_runtime_server.orchestrator import endings
 from agent_runtime_server.orchestrator.admission import (
@@ -62,7 +61,8 @@ class TaskChange:
 
     labels: dict[str, str] | None = None
     priority: int | None = None
-    timeouts: Timeouts | None = None
+    timeouts: Mapping[str, timedelta] | None = None
+    """Of ``Timeouts``, by name: one that is not named stays, 0 takes the server's default."""
     retry_policy: RetryPolicy | None = None
     expiration: Expiration | None = None
 
@@ -122,21 +122,17 @@ class Tasks:
     ) -> tuple[Task, bool]:
         try:
             task = await self.admit(new)
-            others: Sequence[Task] = ()
-            if conflict is not SessionConflictPolicy.ENQUEUE and task.spec.session_id != task.id:
+            if conflict is SessionConflictPolicy.REJECT and task.spec.session_id != task.id:
                 others = await self._store.session_tasks(task.spec.session_id)
-            if others and conflict is SessionConflictPolicy.REJECT:
-                raise SessionConflict(f"task {others[0].id} uses session {task.spec.session_id}")
+                if others:
+                    raise SessionConflict(f"task {others[0].id} uses session {task.spec.session_id}")
         except RuntimeFault:
             if key is not None and (earlier := await self._store.find(key)) is not None:
                 return earlier, True
             raise
         sealed = self._sealing.seal({"password": new.password} if new.password else {}, task.id)
         # A caller that gives up between the commit and the queue must not leave a task that nobody runs.
-        task, replayed = await to_the_end(self._commit(task, key, sealed))
-        if not replayed:
-            for other in others:
-                await self.cancel(other.id, f"replaced by task {task.id}")
+        task, replayed = await to_the_end(self._commit(task, key, sealed, conflict))
         return task, replayed
 
     async def check(self, new: NewTask) -> Task:
@@ -155,11 +151,19 @@ class Tasks:
         self._disk.require_room()
         return await self._admission.admit(new)
 
-    async def _commit(self, task: Task, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
+    async def _commit(
+        self, task: Task, key: IdempotencyKey | None, sealed: bytes, conflict: SessionConflictPolicy
+    ) -> tuple[Task, bool]:
         event = Event(task.id, task.create_time, StatusChanged(None, Status.PENDING))
         task, replayed = await self._store.create(task, event, key=key, sealed=sealed)
         if task.status is Status.PENDING:
             self._dispatcher.submit(task)
+        if conflict is SessionConflictPolicy.REPLACE and not task.done:
+            # Also on a replay: the call that made it may have been cut off here.
+            for other in await self._store.session_tasks(task.spec.session_id):
+                if other.id == task.id:
+                    break
+                await self._cancel(other.id, f"replaced by task {task.id}", CancelMode.GRACEFUL, None)
         return task, replayed
 
     async def retry(self, task_id: str, retry: Retry, key: IdempotencyKey | None) -> tuple[Task, bool]:
@@ -199,7 +203,8 @@ class Tasks:
             if change.priority is not None:
                 task = replace(task, priority=change.priority)
             if change.timeouts is not None:
-                task = replace(task, timeouts=timeouts_in_force(change.timeouts, defaults.timeouts))
+                timeouts = replace(task.timeouts, **change.timeouts)
+                task = replace(task, timeouts=timeouts_in_force(timeouts, defaults.timeouts))
             if change.retry_policy is not None:
                 task = replace(task, retry_policy=policy_in_force(change.retry_policy, defaults.retry_policy))
             if expires is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import replace
+from collections.abc import Mapping, Set
+from datetime import timedelta
 
 from agent_runtime.v1 import service_pb2, task_pb2
 from agent_runtime_server.domain.faults import InvalidField
-from agent_runtime_server.domain.task import Task, Timeouts
+from agent_runtime_server.domain.task import Timeouts
 from agent_runtime_server.orchestrator.retries import Retry
 from agent_runtime_server.orchestrator.tasks import Expiration, TaskChange
 from agent_runtime_server.rpc import enums
@@ -52,29 +52,20 @@ def _valid_but_for_changes(task: task_pb2.Task) -> task_pb2.Task:
     return whole
 
 
-def needs_stored(mask: Set[str]) -> bool:
-    """Whether a change keeps parts of a value, so that the whole can only be made from what is stored."""
-    return "timeouts" not in mask and not mask.isdisjoint(_TIMEOUTS)
-
-
-def change_in(message: task_pb2.Task, mask: Set[str], stored: Task | None) -> TaskChange:
+def change_in(message: task_pb2.Task, mask: Set[str]) -> TaskChange:
     """The change that a message and a mask ask for. Raises InvalidField."""
     return TaskChange(
         labels=dict(message.labels) if "labels" in mask else None,
         priority=priority_in(message) if "priority" in mask else None,
-        timeouts=_timeouts(timeouts_in(message.timeouts), mask, stored),
+        timeouts=_timeouts(timeouts_in(message.timeouts), mask),
         retry_policy=retry_policy_in(message.retry_policy) if "retry_policy" in mask else None,
         expiration=None if mask.isdisjoint(_EXPIRATION) else _expiration(message, mask),
     )
 
 
-def _timeouts(given: Timeouts, mask: Set[str], stored: Task | None) -> Timeouts | None:
-    if "timeouts" in mask:
-        return given
-    if stored is None:
-        return None
-    changed = {name: getattr(given, name) for path, name in _TIMEOUTS.items() if path in mask}
-    return replace(stored.timeouts, **changed)
+def _timeouts(given: Timeouts, mask: Set[str]) -> Mapping[str, timedelta] | None:
+    paths = _TIMEOUTS if "timeouts" in mask else mask & _TIMEOUTS.keys()
+    return {_TIMEOUTS[path]: getattr(given, _TIMEOUTS[path]) for path in paths} or None
 
 
 def _expiration(message: task_pb2.Task, mask: Set[str]) -> Expiration:

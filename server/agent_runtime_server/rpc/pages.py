@@ -27,19 +27,20 @@ def page_limit(asked: int) -> int:
 
 async def filled(
     fetch: Callable[[int, str], Awaitable[Page[T]]], encode: Callable[[T], M], limit: int, token: str, at_once: int
-) -> tuple[list[M], Page[T]]:
+) -> Page[M]:
     """A page of messages, made of smaller pages of ``at_once`` items until there are ``limit`` of them or they are
-    large; and the last of those pages, whose token goes on."""
+    large. Its total is that of the first of those pages."""
+    page = await fetch(min(limit, at_once), token)
+    total = page.total
     messages: list[M] = []
     size = 0
     while True:
-        page = await fetch(min(limit - len(messages), at_once), token)
         for item in page.items:
             messages.append(encode(item))
             size += messages[-1].ByteSize()
-        token = page.next_token
-        if not token or len(messages) >= limit or size >= PAGE_BYTES:
-            return messages, page
+        if not page.next_token or len(messages) >= limit or size >= PAGE_BYTES:
+            return Page(tuple(messages), page.next_token, total)
+        page = await fetch(min(limit - len(messages), at_once), page.next_token)
 
 
 def token_of(*position: int) -> str:

@@ -15,7 +15,7 @@ from agent_runtime_server.orchestrator.tasks import SessionConflictPolicy, Tasks
 from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.ports import Blobs, Store, TaskQuery
 from agent_runtime_server.rpc import enums
-from agent_runtime_server.rpc.changing import change_in, mask_of, needs_stored, retry_in
+from agent_runtime_server.rpc.changing import change_in, mask_of, retry_in
 from agent_runtime_server.rpc.idempotency import key_of
 from agent_runtime_server.rpc.info import ServerInfo
 from agent_runtime_server.rpc.logs import LogPages
@@ -83,24 +83,20 @@ class RuntimeService:
         """List tasks that match a filter."""
         where = parse(request.filter, TASK_FIELDS)
         order = order_of(request.order_by, where)
-        tasks, page = await filled(
-            lambda limit, token: self._tasks.list(TaskQuery(limit, token, where, order)),
+        first = request.page_token
+        page = await filled(
+            lambda limit, token: self._tasks.list(TaskQuery(limit, token, where, order, total=token == first)),
             partial(self._out, view=request.view or service_pb2.TASK_VIEW_BASIC),
             page_limit(request.page_size),
             request.page_token,
             _TASKS_AT_ONCE,
         )
-        return service_pb2.ListTasksResponse(tasks=tasks, next_page_token=page.next_token, total_tasks=page.total)
+        return service_pb2.ListTasksResponse(tasks=page.items, next_page_token=page.next_token, total_tasks=page.total)
 
     async def UpdateTask(self, request: service_pb2.UpdateTaskRequest) -> service_pb2.UpdateTaskResponse:  # noqa: N802
         """Change the mutable fields of a task."""
         mask = mask_of(request, self._requests)
-        etag, stored = request.task.etag, None
-        if needs_stored(mask):
-            stored, _ = await self._tasks.get(request.task.id)
-            # What is kept of the stored value must not undo another call's change.
-            etag = etag or stored.etag
-        task = await self._tasks.update(request.task.id, change_in(request.task, mask, stored), etag)
+        task = await self._tasks.update(request.task.id, change_in(request.task, mask), request.task.etag)
         return service_pb2.UpdateTaskResponse(task=self._out(task))
 
     async def DeleteTask(self, request: service_pb2.DeleteTaskRequest) -> service_pb2.DeleteTaskResponse:  # noqa: N802
@@ -165,7 +161,7 @@ class RuntimeService:
         """Page through test cases."""
         task, _ = await self._tasks.get(request.task_id)
         where = parse(request.filter, TEST_FIELDS)
-        tests, page = await filled(
+        page = await filled(
             lambda limit, token: self._store.tests(task.id, limit, token, where=where),
             test_case_out,
             page_limit(request.page_size),
@@ -173,7 +169,7 @@ class RuntimeService:
             _TESTS_AT_ONCE,
         )
         return service_pb2.ListTestResultsResponse(
-            tests=tests, next_page_token=page.next_token, summary=summary_out(task.result.summary)
+            tests=page.items, next_page_token=page.next_token, summary=summary_out(task.result.summary)
         )
 
     async def ListArtifacts(  # noqa: N802

@@ -116,7 +116,8 @@ class MemoryStore:
         downwards = query.order in (TaskOrder.CREATED_DESC, TaskOrder.ENDED_DESC)
         scope = scope_of("tasks", query.where, query.order)
         matching = _matching(found, query.where, task_value)
-        return _page(matching, query.limit, query.page_token, scope, downwards=downwards)
+        page = _page(matching, query.limit, query.page_token, scope, downwards=downwards)
+        return page if query.total else replace(page, total=0)
 
     async def unfinished(self) -> Sequence[Task]:
         """Tasks that are not done, oldest first."""
@@ -196,10 +197,13 @@ class MemoryStore:
         entry = self._entry(task_id)
         del entry.frames[: max(0, before - entry.kept_from)]
 
-    async def delete(self, task_id: str) -> None:
+    async def delete(self, task_id: str, *, expired_by: datetime | None = None) -> None:
         """Remove a task that is done."""
-        if not self._entry(task_id).task.done:
+        task = self._entry(task_id).task
+        if not task.done:
             raise TaskNotDone(f"task {task_id} is not done", task_id=task_id)
+        if expired_by is not None and (task.expires is None or task.expires > expired_by):
+            return
         del self._entries[task_id]
         self._changes.tell({task_id})
 
@@ -261,8 +265,11 @@ class MemoryStore:
             raise SessionBusy(f"task {holder} works in session {session_id}")
         self._use(session_id, now)
 
-    async def delete_session(self, session_id: str) -> None:
+    async def delete_session(self, session_id: str, *, idle_since: datetime | None = None) -> None:
         """Forget a session."""
+        session = await self.session(session_id)
+        if idle_since is not None and session.update_time > idle_since:
+            raise SessionBusy(f"session {session_id} was used meanwhile")
         if await self.session_tasks(session_id):
             raise SessionBusy(f"tasks use session {session_id}")
         del self._sessions[session_id]

@@ -75,8 +75,9 @@ async def open_browser() -> AsyncIterator[Browser]:
 
 def _was_killed(message: str) -> bool:
     """Whether a browser that did not start was ended by a signal, or what drives it was; one that cannot work says so
-    and exits."""
-    return "signal=SIG" in message or ("closed" in message and "exitCode=" not in message)
+    and exits. A script that has started one which was killed exits with 137."""
+    by_signal = "signal=SIG" in message or "exitCode=137," in message
+    return by_signal or ("closed" in message and "exitCode=" not in message)
 
 
 @asynccontextmanager

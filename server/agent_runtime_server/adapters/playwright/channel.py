@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from agent_runtime_server.adapters.processes import SHORT, Owner
+
 MAX_LINE = 8 << 20
 """Bytes; the reporter's own bounds keep an attempt's line well below it."""
 MAX_PATH = 100
 """What fits into a socket address everywhere, in bytes."""
+_REST = len("/xxxxxxxx/reporter")
+"""What a socket's path has besides the folder for temporary files and the prefix."""
 TURN_LINES = 100
 """Lines that are taken before others have their turn."""
 END_SECONDS = 10.0
@@ -73,9 +77,13 @@ class Channel:
 
 
 @asynccontextmanager
-async def listen(take: Callable[[bytes], None]) -> AsyncIterator[Channel]:
-    """A channel that hands each line to ``take``, which must not fail. It is gone when the block is left."""
-    with tempfile.TemporaryDirectory(prefix="run-", dir=_short_folder()) as folder:
+async def listen(take: Callable[[bytes], None], owner: Owner | None = None) -> AsyncIterator[Channel]:
+    """A channel that hands each line to ``take``, which must not fail. It is gone when the block is left.
+
+    What the channel of an owner leaves when the server is killed is found by the next one.
+    """
+    prefix = owner.prefix if owner else "run-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=_short_folder(prefix)) as folder:
         channel = Channel(Path(folder) / "reporter", take)
         server = await asyncio.start_unix_server(channel._serve, str(channel.path), limit=MAX_LINE)
         try:
@@ -85,6 +93,7 @@ async def listen(take: Callable[[bytes], None]) -> AsyncIterator[Channel]:
             await channel._close()
 
 
-def _short_folder() -> str | None:
+def _short_folder(prefix: str) -> Path | None:
     """Where a socket's path is short enough; a deep TMPDIR is passed over."""
-    return "/tmp" if len(tempfile.gettempdir().encode()) > MAX_PATH - 30 else None  # noqa: S108
+    room = MAX_PATH - len(prefix) - _REST
+    return SHORT if len(tempfile.gettempdir().encode()) > room else None

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource
+from agent_runtime_server.domain.event import Fact, LinesLost, LogEntry, LogLevel, LogSource
 from agent_runtime_server.domain.results import (
     ArtifactKind,
     AttemptStatus,
@@ -138,6 +138,12 @@ class Output(Struct, frozen=True, tag_field="type", tag="output"):
     test: str
 
 
+class OutputLost(Struct, frozen=True, tag_field="type", tag="output_lost"):
+    """So much was printed that pieces of it are not told, but counted."""
+
+    count: int
+
+
 class GlobalError(Struct, frozen=True, tag_field="type", tag="global_error"):
     """An error outside of tests: a file that does not compile, a global set-up that failed, nothing selected."""
 
@@ -155,7 +161,7 @@ class End(Struct, frozen=True, tag_field="type", tag="end"):
     duration_ms: float
 
 
-Line = Begin | TestBegin | StepBegin | AttemptEnd | NotRun | Output | GlobalError | Beat | End
+Line = Begin | TestBegin | StepBegin | AttemptEnd | NotRun | Output | OutputLost | GlobalError | Beat | End
 
 decode = msgspec.json.Decoder(Line).decode
 
@@ -223,6 +229,8 @@ class Translator:
             case Output():
                 level = LogLevel.INFO if line.stream == "stdout" else LogLevel.WARNING
                 yield _log(now, f"{line.test}: {line.text}" if line.test else line.text, level)
+            case OutputLost():
+                yield LinesLost(line.count)
             case AttemptEnd():
                 yield from self._attempt_ended(line, now)
             case NotRun():

@@ -13,7 +13,7 @@ import msgspec
 
 from agent_runtime_server.adapters.playwright import events
 from agent_runtime_server.adapters.processes import Exit, OutputLine, ProcessTree
-from agent_runtime_server.domain.event import LogEntry, LogLevel, LogSource
+from agent_runtime_server.domain.event import LinesLost, LogEntry, LogLevel, LogSource
 from agent_runtime_server.domain.results import ArtifactKind, Produced
 from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.ports import Emit, RunJob, TestReport
@@ -29,6 +29,10 @@ _NO_BROWSER = re.compile(r"(Error: )?browserType\.\w+: Executable doesn't exist"
 _NO_PROJECT = re.compile(r"^Error: (Project\(s\) .* not found|No projects matched)", re.MULTILINE)
 _DISK_FULL = re.compile(r"(Error: )?ENOSPC: no space left")
 _WORKER_KILLED = re.compile(r"(Error: )?worker process exited unexpectedly \(code=null, signal=\w+\)")
+_KILLED_AT_START = re.compile(
+    r"(Error: )?browserType\.\w+: .*<process did exit: exitCode=(null, signal=SIG|137,)", re.DOTALL
+)
+"""137 is what a script says that has started a browser which was killed."""
 _BROWSER_CLOSED = "Target page, context or browser has been closed"
 
 
@@ -117,8 +121,7 @@ class RunRecord:
 
     def _tell_left_out(self) -> None:
         if self._logged > MAX_OUTPUT_RATE:
-            message = f"{self._logged - MAX_OUTPUT_RATE} more lines of output within a second"
-            self._emit(LogEntry(_now(), LogLevel.WARNING, LogSource.TEST_RUNNER, message))
+            self._emit(LinesLost(self._logged - MAX_OUTPUT_RATE))
         self._logged = 0
 
     def _failure(self, *, browser_lost: bool) -> Failure | None:
@@ -156,6 +159,8 @@ def _killed_underneath(said: Sequence[str], *, browser_lost: bool) -> Failure | 
     """Tests that failed because their browser or their process was killed say nothing about the app."""
     if browser_lost and any(_BROWSER_CLOSED in message for message in said):
         return _crashed("a browser ended while a test used it", retryable=True)
+    if any(map(_KILLED_AT_START.match, said)):
+        return _crashed("a browser was killed as it started", retryable=True)
     if any(map(_WORKER_KILLED.match, said)):
         return _crashed("a process that runs tests was killed", retryable=True)
     return None

@@ -154,14 +154,14 @@ class StreamingReporter {
       this.#second = second;
       this.#told = 0;
     }
-    if (this.#told >= MAX_OUTPUT_RATE) {
+    if (this.#told >= MAX_OUTPUT_RATE || this.#socket.writableLength >= MAX_BACKLOG) {
       this.#untold += 1;
       return;
     }
     const text = cut(chunk, MAX_OUTPUT).trimEnd();
     if (!text) return;
     this.#told += 1;
-    this.#sendIfRoom({ type: 'output', stream, text, test: test ? cut(test.title, MAX_TITLE) : '' });
+    this.#send({ type: 'output', stream, text, test: test ? cut(test.title, MAX_TITLE) : '' });
   }
 
   // Playwright keeps all that an attempt has printed for its reports, and they break over too much of it.
@@ -175,8 +175,7 @@ class StreamingReporter {
   }
 
   #tellUntold() {
-    const text = `${this.#untold} more pieces of output within a second`;
-    if (this.#untold) this.#sendIfRoom({ type: 'output', stream: 'stderr', text, test: '' });
+    if (this.#untold) this.#send({ type: 'output_lost', count: this.#untold });
     this.#untold = 0;
   }
 

@@ -81,7 +81,7 @@ class PlaywrightRunner:
         record = RunRecord(job, emit)
         output = job.workspace / record.folder
         output.mkdir(parents=True, exist_ok=True)
-        async with listen(record.take) as channel:
+        async with listen(record.take, self._owner) as channel:
             with _override_config(job.workspace) as config:
                 command = self._toolchain.command_playwright("test", *_arguments(job, config, output))
                 environment = self._suite_environment(job, output, channel)

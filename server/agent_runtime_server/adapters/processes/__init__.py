@@ -9,7 +9,7 @@ Leaving the block, also by cancellation, stops and reaps everything that the com
 goes on. See ``supervisor`` for how nothing escapes.
 """
 
-from agent_runtime_server.adapters.processes.leftovers import Owner, SurvivingProcesses, reap_leftovers
+from agent_runtime_server.adapters.processes.leftovers import SHORT, Owner, SurvivingProcesses, reap_leftovers
 from agent_runtime_server.adapters.processes.pipes import MAX_LINE, OutputLine
 from agent_runtime_server.adapters.processes.tree import Exit, Limits, ProcessTree, spawn
 
@@ -20,6 +20,7 @@ __all__ = [
     "OutputLine",
     "Owner",
     "ProcessTree",
+    "SHORT",
     "SurvivingProcesses",
     "reap_leftovers",
     "spawn",

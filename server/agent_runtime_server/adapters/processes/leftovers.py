@@ -28,6 +28,8 @@ from agent_runtime_server.adapters.processes.supervisor import RECHECK_SECONDS, 
 _TREES = 1 << 20
 """Marks of one owner; they are given again after so many trees."""
 _BEYOND = 1 << 62
+SHORT = Path("/tmp")  # noqa: S108
+"""Where folders are whose path must be short, as that of a socket must."""
 
 
 class SurvivingProcesses(Exception):
@@ -45,7 +47,8 @@ class Owner:
         """``temporary`` is where each tree gets a folder for its temporary files."""
         self.marks = range(number * _TREES, (number + 1) * _TREES)
         self._temporary = temporary
-        self._prefix = f"agent-runtime-{number:x}-"
+        self.prefix = f"agent-runtime-{number:x}-"
+        """Of the names of all folders for temporary files; they are where those of trees are, or in ``SHORT``."""
         self._count = count()
 
     @classmethod
@@ -69,11 +72,12 @@ class Owner:
 
     def folder(self) -> Path:
         """A new folder for the temporary files of one tree."""
-        return Path(tempfile.mkdtemp(prefix=self._prefix, dir=self._temporary))
+        return Path(tempfile.mkdtemp(prefix=self.prefix, dir=self._temporary))
 
     def folders(self) -> Iterator[Path]:
-        """The folders of all trees."""
-        return self._temporary.glob(f"{self._prefix}*")
+        """All folders for temporary files."""
+        for parent in {self._temporary, SHORT}:
+            yield from parent.glob(f"{self.prefix}*")
 
 
 async def reap_leftovers(owner: Owner) -> Sequence[int]:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from agent_runtime_server.adapters.sqlite import keys
@@ -182,11 +183,13 @@ class Ledger:
         if trimmed != row:
             self._write(row, trimmed, ())
 
-    def delete(self, task_id: str) -> None:
-        """Remove a task that is done."""
+    def delete(self, task_id: str, expired_by: datetime | None) -> None:
+        """Remove a task that is done, if it has expired by a moment that is given."""
         row = self._row(task_id)
         if not row.task.done:
             raise TaskNotDone(f"task {task_id} is {row.task.status.value}", task_id=task_id)
+        if expired_by is not None and (row.task.expires is None or row.task.expires > expired_by):
+            return
         for table in ("segment", "output"):
             self.connection.execute(f"DELETE FROM {table} WHERE task = ?", (row.number,))  # noqa: S608
         self._wipe(row.number)

@@ -108,7 +108,7 @@ class Reader:
                 f" ORDER BY {key} {direction}, number {direction} LIMIT ?",
                 (*values, *place, query.limit + 1),
             ).fetchall()
-            total = self._count(f"SELECT count(*) FROM task WHERE {where}", *values)  # noqa: S608
+            total = self._count(f"SELECT count(*) FROM task WHERE {where}", *values) if query.total else 0  # noqa: S608
         tasks = [((key, number), self._task(number, *rest)) for key, number, *rest in found]
         return page_of(tasks, query.limit, total, scope)
 

@@ -91,6 +91,9 @@ MIGRATIONS: Sequence[Migration] = (
                 json_remove({_RECORD}, '$.spec.priority'),
                 '$.priority', coalesce(json_extract({_RECORD}, '$.spec.priority'), 3)
             ) AS BLOB)""",  # noqa: S608
+        # No task had an end to its keeping: each gets what was the default when this version came, 30 days.
+        f"UPDATE task SET record = CAST(json_set({_RECORD}, '$.ttl', 'P30D') AS BLOB)",  # noqa: S608
+        "UPDATE task SET expires = end_time + 30 * 24 * 3600 * 1000000",
         """UPDATE task SET request = 'CreateTask/' || made.id, digest = made.digest
             FROM request AS made WHERE made.task = task.number""",
         "DROP TABLE request",

@@ -90,9 +90,11 @@ class Sessions:
             raise SessionBusy(f"task {holder} works in session {session_id}", session_id=session_id, task_id=holder)
         self.use(session_id, now)
 
-    def delete(self, session_id: str) -> None:
-        """Forget a session whose tasks are done."""
-        self.get(session_id)
+    def delete(self, session_id: str, idle_since: datetime | None) -> None:
+        """Forget a session whose tasks are done, and that was not used after a moment that is given."""
+        session = self.get(session_id)
+        if idle_since is not None and session.update_time > idle_since:
+            raise SessionBusy(f"session {session_id} was used meanwhile", session_id=session_id)
         unfinished = self._connection.execute(
             "SELECT id FROM task WHERE session = ? AND done = 0 LIMIT 1", (session_id,)
         ).fetchone()

@@ -108,9 +108,9 @@ class SqliteStore:
         """Forget old events."""
         await self._writer.run(lambda ledger: ledger.trim(task_id, before))
 
-    async def delete(self, task_id: str) -> None:
+    async def delete(self, task_id: str, *, expired_by: datetime | None = None) -> None:
         """Remove a task that is done."""
-        await self._writer.run(lambda ledger: ledger.delete(task_id))
+        await self._writer.run(lambda ledger: ledger.delete(task_id, expired_by))
 
     async def expired(self, now: datetime, limit: int) -> Sequence[str]:
         """Tasks that are done and whose time to be removed has come."""
@@ -144,9 +144,9 @@ class SqliteStore:
         """Note that a session has changed."""
         await self._writer.run(lambda ledger: ledger.sessions.touch(session_id, now))
 
-    async def delete_session(self, session_id: str) -> None:
+    async def delete_session(self, session_id: str, *, idle_since: datetime | None = None) -> None:
         """Forget a session."""
-        await self._writer.run(lambda ledger: ledger.sessions.delete(session_id))
+        await self._writer.run(lambda ledger: ledger.sessions.delete(session_id, idle_since))
 
     async def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
         """Sessions that nothing has changed since a moment, or will."""

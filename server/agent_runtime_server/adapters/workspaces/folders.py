@@ -21,7 +21,7 @@ from agent_runtime_server.adapters.workspaces.archives import archived
 from agent_runtime_server.adapters.workspaces.beneath import chunks, names_in, new_file, opened_folder, real, remove
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS, FILTERS, OURS, Runs
 from agent_runtime_server.adapters.workspaces.threads import in_thread, pulled
-from agent_runtime_server.adapters.workspaces.tree import SIGNED_IN, Tree, describe
+from agent_runtime_server.adapters.workspaces.tree import NOT_OF_SESSION, SIGNED_IN, Tree, describe
 from agent_runtime_server.adapters.workspaces.uploads import place, target_of
 from agent_runtime_server.domain import quarantine
 from agent_runtime_server.domain.faults import (
@@ -64,7 +64,7 @@ class FolderWorkspaces:
         def make() -> Path:
             workspace = self._workspace(session_id)
             workspace.mkdir(parents=True, exist_ok=True)
-            for folder in ("specs", "tests", ARTIFACTS):
+            for folder in ("specs", "tests", ARTIFACTS, OURS):
                 with suppress(FileExistsError):  # whatever it is: restoring may change it back
                     (workspace / folder).mkdir()
             self._toolchain.link(workspace)
@@ -75,6 +75,31 @@ class FolderWorkspaces:
             return workspace
 
         return await in_thread(make)
+
+    async def changed(self, session_id: str, since: datetime) -> Sequence[Path]:
+        """Files that were changed since a moment, but for those of runs."""
+
+        def look() -> list[Path]:
+            tree = self._tree(session_id)
+            found = (file for file in tree.walk() if not file.directory and file.update_time >= since)
+            paths = (tree.root / file.path for file in found if not file.path.startswith(f"{ARTIFACTS}/"))
+            return [path for path in paths if not path.is_symlink()]
+
+        return await in_thread(look)
+
+    async def sessions(self) -> Sequence[str]:
+        """Ids of the sessions that have a folder: one with the mark of ours in it."""
+
+        def look() -> list[str]:
+            with suppress(FileNotFoundError):
+                return [folder.name for folder in self._root.iterdir() if (folder / OURS).is_dir()]
+            return []
+
+        return await in_thread(look)
+
+    async def has_folder(self, session_id: str) -> bool:
+        """Whether something is where the session's folder would be."""
+        return await in_thread(lambda: os.path.lexists(self._workspace(session_id)))
 
     async def begin_run(self, session_id: str) -> int:
         """Make the folder of the next run, hidden until ``end_run``, and return its number."""
@@ -156,13 +181,21 @@ class FolderWorkspaces:
         return new
 
     async def tidy(self, session_id: str) -> None:
-        """Remove the cookies of signed-in browsers, and what the flake filter's runs have written."""
+        """Remove what runs leave behind for nobody: the cookies of signed-in browsers, wherever the suite keeps them,
+        what a runner that was killed had put beside the suite, and what the flake filter's runs have written."""
 
         def clear() -> None:
             workspace = self._workspace(session_id)
-            for folder, name in (((), SIGNED_IN), ((ARTIFACTS,), FILTERS)):
-                with suppress(FileNotFoundError), opened_folder(workspace, folder) as opened:
-                    remove(name, opened)
+            with suppress(FileNotFoundError), opened_folder(workspace, (ARTIFACTS,)) as artifacts:
+                remove(FILTERS, artifacts)
+            with suppress(FileNotFoundError), opened_folder(workspace) as folder:
+                for name in names_in(folder):
+                    if name.startswith(f"{OURS}."):
+                        remove(name, folder)
+                for _, folders, files, opened in os.fwalk(dir_fd=folder):
+                    if SIGNED_IN in (*folders, *files):
+                        remove(SIGNED_IN, opened)
+                    folders[:] = [name for name in folders if name not in NOT_OF_SESSION]
 
         await in_thread(clear)
 

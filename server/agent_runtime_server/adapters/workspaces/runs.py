@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from agent_runtime_server.adapters.workspaces.beneath import names_in, opened_folder, remove
@@ -17,6 +18,7 @@ OURS = ".agent-runtime"
 FILTERS = "run-0"
 """What the flake filter's runs write to: never shown."""
 _MARKERS = (OURS, "runs")
+_LAST_GIVEN = "last"
 _RUN = re.compile(r"run-([0-9]+)")
 
 
@@ -33,9 +35,12 @@ class Runs:
 
     def begin(self) -> int:
         """Make the folder of the next run, hidden; returns its number."""
-        number = 1 + max((int(name.removeprefix("run-")) for name in self.names()), default=0)
+        given = (int(name.removeprefix("run-")) for name in self.names())
+        number = 1 + max((self._last_given(), *given))
         name = f"run-{number}"
         with opened_folder(self._workspace, _MARKERS, make=True) as markers:
+            with open(_LAST_GIVEN, "w", opener=partial(os.open, mode=0o600, dir_fd=markers)) as file:
+                file.write(str(number))
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=markers))
             os.fsync(markers)
         with opened_folder(self._workspace, (ARTIFACTS,), make=True) as artifacts:
@@ -74,10 +79,17 @@ class Runs:
         except FileNotFoundError:
             return []
 
+    def _last_given(self) -> int:
+        """The highest number that was ever given: restoring removes folders, not this."""
+        try:
+            return int(self._workspace.joinpath(*_MARKERS, _LAST_GIVEN).read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
     def _begun(self) -> list[str]:
         try:
             with opened_folder(self._workspace, _MARKERS) as markers:
-                return names_in(markers)
+                return [name for name in names_in(markers) if is_run(name)]
         except FileNotFoundError:
             return []
 
