@@ -155,6 +155,21 @@ def attempt(made: task_pb2.TaskAttempt) -> tuple[str, str]:
     return text, "bad"
 
 
+def _attempts(task: task_pb2.Task) -> Iterator[str]:
+    """All attempts as things stand: no pauses that are over; those that ended before their end were interrupted."""
+    for number, made in enumerate(task.attempts, start=1):
+        passed = number < len(task.attempts)
+        waits = task.status == task_pb2.TASK_STATUS_PENDING
+        if made.HasField("end_time") and not made.HasField("error") and (passed or waits):
+            yield f"{made.number} interrupted, not counted"
+            continue
+        told = task_pb2.TaskAttempt()
+        told.CopyFrom(made)
+        if not waits or passed:
+            told.ClearField("retry_time")
+        yield attempt(told)[0]
+
+
 def progress(state: task_pb2.TaskProgress) -> str:
     """How far along a phase is."""
     return f"{state.completed} of {state.total or '?'} {one_line(state.unit)}".rstrip()
@@ -166,7 +181,7 @@ def outcome(task: task_pb2.Task) -> str:
     if task.status == task_pb2.TASK_STATUS_FAILED:
         reason = word(task.error, "reason")
         return one_line(f"{text}, {reason}: {task.error.status.message}")
-    if task.result.verdict:
+    if task.result.verdict and task.task_type not in (task_pb2.TASK_TYPE_PLAN, task_pb2.TASK_TYPE_GENERATE):
         text += f", tests {word(task.result, 'verdict')}"
     return f"{text}: {summary(task.result.summary)}" if task.result.HasField("summary") else text
 
@@ -198,7 +213,7 @@ def details(task: task_pb2.Task) -> list[tuple[str, str]]:
     rows.append(("labels", ", ".join(f"{key}={value}" for key, value in sorted(task.labels.items()))))
     rows.append(("retry of", task.retry_of_task_id))
     if len(task.attempts) > 1 or any(made.HasField("retry_time") for made in task.attempts):
-        rows += [("attempt", attempt(made)[0]) for made in task.attempts]
+        rows += [("attempt", text) for text in _attempts(task)]
     if task.status == task_pb2.TASK_STATUS_PENDING and task.HasField("queue"):
         rows.append(("queue", queue(task.queue)))
     if not task.done and task.current_phase:

@@ -106,10 +106,16 @@ def archive(
     context: typer.Context,
     session_id: SessionArgument,
     target: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="ID.zip if not given.")] = None,
-    kind: Annotated[ArchiveKind, typer.Option("--format", help="zip or tar.zst.")] = ArchiveKind.ZIP,
+    kind: Annotated[
+        ArchiveKind | None, typer.Option("--format", help="zip or tar.zst; that of FILE's name, else zip.")
+    ] = None,
 ) -> None:
     """Download a whole session, without dependencies, and print the archive's path."""
     session_id = session_named(context, session_id)
+    named = next(
+        (known for known in ArchiveKind if target and target.name.endswith(f".{known.value}")), ArchiveKind.ZIP
+    )
+    kind = kind or named
     path = target or Path(f"{Path(session_id).name}.{kind.value}")
     format_ = service_pb2.ArchiveFormat.Value(f"ARCHIVE_FORMAT_{kind.name}")
     typer.echo(one_line(str(with_client(context, lambda client: client.archive_session(session_id, path, format_)))))

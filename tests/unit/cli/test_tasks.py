@@ -128,12 +128,15 @@ def test_cancel_by_force(command: Command, service: FakeService) -> None:
 
 def test_get_tells_of_attempts_and_of_what_is_next(command: Command, service: FakeService) -> None:
     task = service.tasks["task-1"]
-    task.attempts.extend([made(1, "browser died", retry=True), made(2)])
+    interrupted = made(2)
+    interrupted.end_time.FromSeconds(1_700_000_000)
+    task.attempts.extend([made(1, "browser died", retry=True), interrupted, made(3)])
     task.retry_of_task_id = "task-0"
     task.expire_time.FromSeconds(1_800_000_000)
     lines = command("get", "task-1").out.splitlines()
-    assert "attempt   1 failed, worker_lost: browser died; next try in 10.0 s" in lines
-    assert "attempt   2 started" in lines
+    assert "attempt   1 failed, worker_lost: browser died" in lines
+    assert "attempt   2 interrupted, not counted" in lines
+    assert "attempt   3 started" in lines
     assert "retry of  task-0" in lines
     assert "expires   2027-01-15T08:00:00Z" in lines
 

@@ -16,7 +16,7 @@ _PHRASES = re.compile(r"\bin order to\b", re.IGNORECASE)
 """Ways of speaking that hold the name of a concept and do not mean it."""
 _ONLY = re.compile(r"\b(?:only|just|solely|exclusively|nothing but)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;:!?\n]|,?\s+\b(?:but(?! not)|however|then|instead)\b", re.IGNORECASE)
-_WORD = re.compile(r"[a-z][a-z0-9]{2,}", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_][^\W_]{2,}")
 _FILLER = frozenset(
     [
         "the",
