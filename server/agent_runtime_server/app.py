@@ -42,7 +42,7 @@ from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.feed import Feed
 from agent_runtime_server.orchestrator.filtered_watch import FilteredWatches
 from agent_runtime_server.orchestrator.phases import Executor
-from agent_runtime_server.orchestrator.recovery import recover
+from agent_runtime_server.orchestrator.recovery import Recovery
 from agent_runtime_server.orchestrator.retention import Retention
 from agent_runtime_server.orchestrator.sessions import SessionLimits, Sessions
 from agent_runtime_server.orchestrator.signals import Signals
@@ -194,7 +194,7 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
         health = Health(server, names)
         _enable_reflection(server, names)
         port = server.add_insecure_port(settings.grpc_address)
-        await recover(store, dispatcher, workspaces, clock)
+        await Recovery(store, workspaces, sealing, scrub, clock).run(dispatcher)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         background = [
             group.create_task(signals.run()),

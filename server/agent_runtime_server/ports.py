@@ -427,7 +427,8 @@ class Workspaces(Protocol):
         ...
 
     async def changed(self, session_id: str, since: datetime) -> Sequence[Path]:
-        """Files of the session that were changed since a moment, but for those of runs."""
+        """Regular files that were changed since a moment, but for dependencies, stored browser state, runs' folders and
+        what is the server's own; absolute paths, links not followed, at most 100,000. Raises OSError."""
         ...
 
     async def sessions(self) -> Sequence[str]:

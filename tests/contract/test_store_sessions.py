@@ -172,6 +172,18 @@ async def test_delete_refuses_while_tasks_are_not_done(store: Store) -> None:
     await store.delete_session("t1")
 
 
+async def test_delete_of_what_is_idle_refuses_what_was_used_meanwhile(store: Store) -> None:
+    await store.create_session(a_session())
+    assert await store.idle_sessions(at(5), 9) == ["s1"]
+    await store.touch_session("s1", at(6))
+    with pytest.raises(SessionBusy):
+        await store.delete_session("s1", idle_since=at(5))
+    assert (await store.session("s1")).update_time == at(6)
+    await store.delete_session("s1", idle_since=at(7))
+    with pytest.raises(SessionNotFound):
+        await store.delete_session("s1", idle_since=at(7))
+
+
 async def test_delete_a_task_may_end_after_its_session_has_gone(store: Store) -> None:
     await done(store, "t1")
     await store.delete_session("t1")

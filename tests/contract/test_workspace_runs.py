@@ -10,7 +10,17 @@ import pytest
 
 from agent_runtime_server.domain.faults import FileNotFound
 from agent_runtime_server.ports import ArchiveFormat, Workspaces
-from tests.contract.workspace_fixtures import KINDS, gather, listed, names, put, untouched, workspaces_of
+from tests.contract.workspace_fixtures import (
+    KINDS,
+    gather,
+    lay_traps,
+    listed,
+    names,
+    put,
+    stream,
+    untouched,
+    workspaces_of,
+)
 
 
 @pytest.fixture(params=KINDS)
@@ -107,24 +117,30 @@ async def test_old_runs_are_forgotten(workspaces: Workspaces) -> None:
     assert names(workspace / "artifacts") == ["notes.txt", "run-3"]
 
 
-async def test_tidying_removes_cookies_and_what_the_filter_has_written(workspaces: Workspaces) -> None:
+async def test_tidying_removes_cookies_and_what_the_filter_has_written(workspaces: Workspaces, tmp_path: Path) -> None:
     await workspaces.tidy("s1")
     workspace = await workspaces.prepare("s1")
-    ours = (".auth/user.json", "playwright/.auth/user.json", ".agent-runtime.config.ts")
+    deep = ("tests/d/e/.auth/user.json", "tests/.agent-runtime/.auth/user.json")
+    ours = (".auth/user.json", "playwright/.auth/user.json", *deep, ".agent-runtime.config.ts")
+    dependency = put(workspace, "tests/node_modules/package/.auth/user.json")
+    elsewhere = put(tmp_path, "elsewhere/.auth/user.json")
+    (workspace / "tests" / "out").symlink_to(tmp_path / "elsewhere")
+    (workspace / "specs" / ".auth").symlink_to(tmp_path / "elsewhere")
     for path in (*ours, "artifacts/run-0/test-results/error-context.md", "artifacts/run-1/junit.xml"):
         put(workspace, path)
     await workspaces.tidy("s1")
     await workspaces.tidy("s1")
     assert not [path for path in ours if (workspace / path).exists()]
     assert (workspace / "playwright").is_dir()
+    assert names(workspace / "specs") == []
+    assert dependency.exists()
+    assert elsewhere.exists(), "no link is followed"
     assert not (workspace / "artifacts" / "run-0").exists()
     assert await listed(workspaces, "artifacts") == ["artifacts/run-1", "artifacts/run-1/junit.xml"]
 
 
 async def test_what_changed_since_is_found_beside_runs(workspaces: Workspaces) -> None:
     workspace = await workspaces.prepare("s1")
-    old = put(workspace, "tests/old.ts")
-    os.utime(old, (1, 1))
     paths = ("state.json", "specs/plan.md", "artifacts/run-1/junit.xml", ".auth/user.json", "node_modules/x.js")
     for path in paths[:4]:
         put(workspace, path)
@@ -134,9 +150,50 @@ async def test_what_changed_since_is_found_beside_runs(workspaces: Workspaces) -
     assert await workspaces.changed("s1", datetime.fromtimestamp(2**33, UTC)) == []
 
 
+async def test_nothing_that_changed_is_overlooked(workspaces: Workspaces, tmp_path: Path) -> None:
+    """Not what a suite has set the times of, nor what is never shown for its name."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    assert await workspaces.changed("s1", start) == []
+    workspace = await workspaces.prepare("s1")
+    lay_traps(workspace)
+    paths = ["artifacts/notes.txt", "artifacts/run-x/a", "tests/artifacts/run-1/a", "tests/d/a", os.fsdecode(b"x\xff")]
+    others = (".agent-runtime/a", "artifacts/run-0/a", "artifacts/run-12/d/a", "tests/.auth/a", "tests/node_modules/a")
+    for path in (*paths, *others):
+        os.utime(put(workspace, path), (0, 0))
+    os.mkfifo(workspace / "pipe")
+    assert await workspaces.changed("s1", start) == [workspace / path for path in paths]
+    assert untouched(tmp_path)
+
+
+async def test_numbers_of_runs_are_kept_where_no_link_leads_out(workspaces: Workspaces, tmp_path: Path) -> None:
+    assert await workspaces.begin_run("s1") == 1
+    ours = await workspaces.prepare("s1") / ".agent-runtime"
+    for file in [path for path in ours.rglob("*") if path.is_file()]:
+        file.unlink()
+        file.symlink_to(tmp_path / "outside" / "secret.txt")
+    (ours / "runs" / "last").symlink_to(tmp_path / "outside" / "secret.txt")
+    assert await workspaces.begin_run("s1") == 2
+    assert untouched(tmp_path)
+
+
+async def test_no_number_is_given_twice(workspaces: Workspaces, tmp_path: Path) -> None:
+    """Whatever has become of the run, and by whatever server."""
+    await workspaces.prepare("s1")
+    async with workspaces.snapshot("s1") as file:
+        snapshot = file.read_bytes()
+    assert [await workspaces.begin_run("s1") for _ in range(2)] == [1, 2]
+    await workspaces.restore("s1", stream(snapshot))
+    assert await workspaces.begin_run("s1") == 3
+    await workspaces.abandon_runs("s1")
+    assert await workspaces_of("plain", tmp_path).begin_run("s1") == 4
+    await workspaces.delete("s1")
+    assert await workspaces.begin_run("s1") == 1, "another session of that name"
+
+
 async def test_sessions_are_told_from_other_folders(workspaces: Workspaces) -> None:
     assert await workspaces.sessions() == []
     workspace = await workspaces.prepare("s1")
     (workspace.parent / "other").mkdir()
+    (workspace.parent / "link").symlink_to("s1")
     assert await workspaces.sessions() == ["s1"]
     assert [await workspaces.has_folder(name) for name in ("s1", "other", "none")] == [True, True, False]

@@ -252,7 +252,7 @@ def half_done(workspace: Path) -> list[Path]:
     """What is in a session's folder only while something works there."""
     ours = workspace / ".agent-runtime"
     return [
-        *ours.glob("runs/*"),
+        *ours.glob("runs/run-*"),
         *ours.glob("scratch/*"),
         *workspace.glob(".agent-runtime.config.*"),
         *workspace.glob(".node_modules-*"),

@@ -16,7 +16,7 @@ from agent_runtime_server.domain.task import NewTask, RetryPolicy, Status, Task,
 from agent_runtime_server.orchestrator.admission import Admission, Defaults
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.phases import Executor
-from agent_runtime_server.orchestrator.recovery import recover
+from agent_runtime_server.orchestrator.recovery import Recovery
 from agent_runtime_server.orchestrator.sessions import SessionLimits, Sessions
 from agent_runtime_server.orchestrator.tasks import TaskLimits, Tasks
 from agent_runtime_server.orchestrator.work import Work
@@ -80,10 +80,10 @@ class House:
             self.store, self.dispatcher, admission, sealing, self.disk, self.clock, TaskLimits(max_queue=max_queue)
         )
         self.sessions = Sessions(self.store, self.workspaces, self.disk, self.clock, SessionLimits())
+        scrub = scrub or nothing_to_scrub
+        self.recovery = Recovery(self.store, self.workspaces, sealing, scrub, self.clock)
         work = Work(drivers, self.runner, self.workspaces, reachable, self.clock)
-        self.executor = Executor(
-            self.store, self.blobs, self.workspaces, sealing, scrub or nothing_to_scrub, self.disk, self.clock, work
-        )
+        self.executor = Executor(self.store, self.blobs, self.workspaces, sealing, scrub, self.disk, self.clock, work)
 
     async def _notify(self, _task_id: str, _place: QueueState) -> None:
         """Nobody is told."""
@@ -94,7 +94,7 @@ class House:
     @asynccontextmanager
     async def working(self, slots: int = 2) -> AsyncIterator[None]:
         """Recover, and work on what is queued inside the block."""
-        await recover(self.store, self.dispatcher, self.workspaces, self.clock)
+        await self.recovery.run(self.dispatcher)
         worker = asyncio.create_task(self.dispatcher.run_worker(self.executor, slots=slots))
         try:
             yield

@@ -1,6 +1,7 @@
 """Attempts: retries from checkpoints, timeouts, interruptions, and what a new server takes up."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -154,6 +155,22 @@ async def test_a_killed_servers_task_is_tried_again_or_failed_as_its_policy_says
     )
     assert list((tmp_path / task.id / "artifacts").iterdir()) == [], "what was being recorded may hold secrets"
     assert await after.store.secrets(task.id) == b""
+
+
+async def test_what_a_killed_server_has_left_beside_its_runs_is_scrubbed(tmp_path: Path) -> None:
+    scrubbed: list[str] = []
+
+    async def scrub(path: Path, redact: Callable[[bytes], bytes]) -> None:
+        scrubbed.append(f"{path.name}: {redact(path.read_bytes()).decode()}")
+
+    before = House(tmp_path)
+    task, _ = await before.tasks.create(NEW, None)
+    await before.executor.start(task.id)  # and then the server is no more
+    workspace = await before.workspaces.prepare(task.id)
+    (workspace / "leak.txt").write_text("the password is hunter2")
+    after = House(tmp_path, store=before.store, blobs=before.blobs, scrub=scrub)
+    await after.recovery.run(after.dispatcher)
+    assert scrubbed == ["leak.txt: the password is [redacted]"]
 
 
 async def test_a_killed_server_takes_a_cancel_with_it(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.faults import DriverUnavailable, QueueFull
 from agent_runtime_server.domain.task import Status, Task
-from agent_runtime_server.orchestrator.recovery import recover
 from agent_runtime_server.ports import IdempotencyKey
 from agent_runtime_server.testing.codec import JsonCodec
 from agent_runtime_server.testing.driver import ScriptedDriver
@@ -85,7 +84,7 @@ async def test_a_new_server_queues_what_waits(tmp_path: Path) -> None:
     before = House(tmp_path)
     waiting, _ = await before.tasks.create(NEW, None)
     after = House(tmp_path, store=before.store)
-    await recover(after.store, after.dispatcher, after.workspaces, after.clock)
+    await after.recovery.run(after.dispatcher)
     assert after.dispatcher.queue_state(waiting.id) == QueueState(1, 1, "slot")
     assert await after.store.secrets(waiting.id) != b""
 

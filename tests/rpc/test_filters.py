@@ -6,8 +6,11 @@ import grpc
 import pytest
 
 from agent_runtime.v1 import service_pb2, task_pb2
+from agent_runtime_server.adapters.sqlite.reader import Reader
 from agent_runtime_server.domain.results import ArtifactKind, Produced, TestOutcome, TestSummary
+from agent_runtime_server.orchestrator import filtered_watch
 from agent_runtime_server.ports import TestReport
+from agent_runtime_server.rpc import runtime
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
 from tests.rpc.support import BLOCKING, Line, driver_of, invalid, line, refused
@@ -45,6 +48,30 @@ async def test_tasks_are_found_by_what_they_are(tmp_path: Path) -> None:
         assert await listed(server, '(labels.n = "0" OR labels.n = "2") AND task_type = PLAN') == [ids[2], ids[0]]
         assert await listed(server, "done = true", " end_time  desc ") == ids[::-1]
         assert await listed(server, "labels:team AND done = true AND result.verdict = NO_TESTS", "end_time") == ids
+
+
+async def test_matches_are_counted_once_for_a_page_and_never_for_a_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in ((runtime, "_TASKS_AT_ONCE"), (filtered_watch, "_AT_ONCE")):
+        monkeypatch.setattr(module, name, 1)
+    counted: list[str] = []
+    count = Reader._count
+
+    def counting(reader: Reader, sql: str, *values: object) -> int:
+        counted.append(sql)
+        return count(reader, sql, *values)
+
+    monkeypatch.setattr(Reader, "_count", counting)
+    async with line(tmp_path) as server:
+        made = [(await server.done((await server.create(labels={"team": "shop"})).id)).id for _ in range(3)]
+        assert await listed(server, "labels:team") == made[::-1]
+        assert len(counted) == 2, "one for each of the pages"
+        counted.clear()
+        call = server.runtime.WatchTasks(service_pb2.WatchTasksRequest(filter="labels:team"))
+        assert [(await call.read()).task.id for _ in made] == made
+        assert not counted
+        call.cancel()
 
 
 @pytest.mark.parametrize("condition", ["", "done = false", "status = COMPLETED", 'done = true OR labels.a = "b"'])

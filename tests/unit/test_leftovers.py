@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,7 @@ import pytest
 
 import agent_runtime_server
 from agent_runtime_server.adapters.processes import Exit, Owner, reap_leftovers, spawn
+from agent_runtime_server.adapters.processes.supervisor import RLIMIT_LOCKS
 from tests.unit.test_processes import DETACH, ENV, alive, assert_gone, collect, python, read_pids, until
 
 STAYS = DETACH + "time.sleep(300)"
@@ -123,3 +125,14 @@ print(Owner.of(Path("inner")).marks[-1])
     async with spawn(python(code), cwd=tmp_path, env={**ENV, "PYTHONPATH": path}, owner=outer) as tree:
         (line,) = await collect(tree)
     assert int(line.text) < outer.marks[0]
+
+
+async def test_the_dead_are_left_in_peace(tmp_path: Path) -> None:
+    """One that has ended bears its mark until its parent looks, and that may be never."""
+    owner = Owner.of(tmp_path / "owner", tmp_path)
+    ends = f"import resource; resource.setrlimit({RLIMIT_LOCKS}, ({owner.marks[0]},) * 2)"
+    with subprocess.Popen(python(ends)) as process:  # noqa: ASYNC220 - an event loop would look after it
+        await until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+        assert str(owner.marks[0]) in Path(f"/proc/{process.pid}/limits").read_text()
+        async with asyncio.timeout(1):
+            assert await reap_leftovers(owner) == []

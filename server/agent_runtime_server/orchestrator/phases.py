@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.status import move
 from agent_runtime_server.domain.task import Attempt, Checkpoint, Failure, FailureReason, Status, Task, Token
 from agent_runtime_server.orchestrator import endings
+from agent_runtime_server.orchestrator.cleaning import clean
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
 from agent_runtime_server.orchestrator.work import Stage, Work
@@ -24,9 +25,6 @@ from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, StopSign, Store, Workspaces
 
 _log = logging.getLogger("agent_runtime.tasks")
-
-_FILE_CLOCK = timedelta(seconds=0.05)
-"""File systems count time in steps: a file may look older than it is by so much."""
 
 
 class Executor:
@@ -84,7 +82,7 @@ class Executor:
         workspace = await self._workspaces.prepare(task.spec.session_id)
         scene = Scene(task.id, token, kind.value, workspace, task.attempt)
         scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
-        begun = self._clock.now() - _FILE_CLOCK
+        begun = self._clock.now()
         recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
         async with recorder.recording():
             recorder.emit(PhaseChanged(current.phase, kind.value))
@@ -92,7 +90,8 @@ class Executor:
             try:
                 result = await self._in_time(current, kind, lambda: self._carry_out(kind, stage))
             finally:
-                if scrub is not None:
+                # Preparing writes nothing but what is restored, which may be a person's own.
+                if scrub is not None and kind is not PhaseKind.PREPARE:
                     await to_the_end(self._clean(stage, begun, scrub))
             if result.failure is not None:
                 failure = replace(result.failure, message=redactor.redact(result.failure.message), phase=kind.value)
@@ -160,14 +159,9 @@ class Executor:
 
     async def _clean(self, stage: Stage, since: datetime, scrub: Callable[[Path], Awaitable[None]]) -> None:
         """Take secrets out of what a phase has written beside its runs, before it is packed."""
-        for path in await self._workspaces.changed(stage.task.spec.session_id, since):
-            try:
-                await scrub(path)
-            except FileNotFoundError:
-                continue  # gone since
-            except OSError as problem:
-                text = f"{path.relative_to(stage.workspace)} may still hold a secret: {problem.strerror}"
-                stage.emit(LogEntry(self._clock.now(), LogLevel.WARNING, LogSource.RUNTIME, text))
+        for path, why in await clean(self._workspaces, stage.task.spec.session_id, since, scrub):
+            text = f"{path.relative_to(stage.workspace)} may still hold a secret: {why}"
+            stage.emit(LogEntry(self._clock.now(), LogLevel.WARNING, LogSource.RUNTIME, text))
 
     async def _check_in(self, task: Task, token: Token, inputs: PhaseInputs, result: PhaseResult) -> PhaseResult:
         """Note where a later attempt is to go on. After the last phase of work that needs no snapshot."""

@@ -114,16 +114,24 @@ def kill_marked(marks: range) -> tuple[Sequence[int], Sequence[int]]:
 
 
 def _carriers(marks: range) -> list[int]:
-    """Live processes with one of the marks. One that has ended, and only waits for its parent, has no limits."""
+    """Live processes with one of the marks."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
                 limits = (entry / "limits").read_bytes()
                 *_, hard, _unit = limits[limits.find(b"Max file locks") :].partition(b"\n")[0].split() or (b"", b"")
-                if hard.isdigit() and int(hard) in marks:
+                if hard.isdigit() and int(hard) in marks and not _has_ended(entry):
                     found.append(int(entry.name))
     return found
+
+
+def _has_ended(process: Path) -> bool:
+    """Whether it is dead and only waits for its parent, which may never look: the first process of a container seldom
+    does. A zombie with threads is a process whose first thread alone has ended."""
+    stat = (process / "stat").read_bytes()
+    state, *fields = stat[stat.rindex(b")") + 2 :].split()
+    return state in b"ZX" and int(fields[16]) <= 1
 
 
 def _fresh_number() -> int:

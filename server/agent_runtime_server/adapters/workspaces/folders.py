@@ -13,15 +13,17 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from agent_runtime_server.adapters.workspaces import snapshots
 from agent_runtime_server.adapters.workspaces.archives import archived
 from agent_runtime_server.adapters.workspaces.beneath import chunks, names_in, new_file, opened_folder, real, remove
+from agent_runtime_server.adapters.workspaces.changes import changed
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS, FILTERS, OURS, Runs
 from agent_runtime_server.adapters.workspaces.threads import in_thread, pulled
-from agent_runtime_server.adapters.workspaces.tree import NOT_OF_SESSION, SIGNED_IN, Tree, describe
+from agent_runtime_server.adapters.workspaces.tree import MODULES, SIGNED_IN, Tree, describe
 from agent_runtime_server.adapters.workspaces.uploads import place, target_of
 from agent_runtime_server.domain import quarantine
 from agent_runtime_server.domain.faults import (
@@ -77,22 +79,17 @@ class FolderWorkspaces:
         return await in_thread(make)
 
     async def changed(self, session_id: str, since: datetime) -> Sequence[Path]:
-        """Files that were changed since a moment, but for those of runs."""
-
-        def look() -> list[Path]:
-            tree = self._tree(session_id)
-            found = (file for file in tree.walk() if not file.directory and file.update_time >= since)
-            paths = (tree.root / file.path for file in found if not file.path.startswith(f"{ARTIFACTS}/"))
-            return [path for path in paths if not path.is_symlink()]
-
-        return await in_thread(look)
+        """Regular files that were changed since a moment, but for those of runs. Raises OSError."""
+        found = changed(self._workspace(session_id), since)
+        return await in_thread(lambda: sorted(islice(found, _MOST_FILES)))
 
     async def sessions(self) -> Sequence[str]:
         """Ids of the sessions that have a folder: one with the mark of ours in it."""
 
         def look() -> list[str]:
             with suppress(FileNotFoundError):
-                return [folder.name for folder in self._root.iterdir() if (folder / OURS).is_dir()]
+                folders = [folder for folder in self._root.iterdir() if not folder.is_symlink()]
+                return [folder.name for folder in folders if (folder / OURS).is_dir()]
             return []
 
         return await in_thread(look)
@@ -195,7 +192,7 @@ class FolderWorkspaces:
                 for _, folders, files, opened in os.fwalk(dir_fd=folder):
                     if SIGNED_IN in (*folders, *files):
                         remove(SIGNED_IN, opened)
-                    folders[:] = [name for name in folders if name not in NOT_OF_SESSION]
+                    folders[:] = [name for name in folders if name not in (MODULES, SIGNED_IN)]
 
         await in_thread(clear)
 

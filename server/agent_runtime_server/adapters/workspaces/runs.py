@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from agent_runtime_server.adapters.workspaces.beneath import names_in, opened_folder, remove
@@ -18,7 +17,8 @@ OURS = ".agent-runtime"
 FILTERS = "run-0"
 """What the flake filter's runs write to: never shown."""
 _MARKERS = (OURS, "runs")
-_LAST_GIVEN = "last"
+_NUMBERS = (OURS, "numbers")
+"""Holds an empty file of the name of the latest run: runs go, their numbers are not given again."""
 _RUN = re.compile(r"run-([0-9]+)")
 
 
@@ -35,14 +35,15 @@ class Runs:
 
     def begin(self) -> int:
         """Make the folder of the next run, hidden; returns its number."""
-        given = (int(name.removeprefix("run-")) for name in self.names())
-        number = 1 + max((self._last_given(), *given))
-        name = f"run-{number}"
+        with opened_folder(self._workspace, _NUMBERS, make=True) as numbers:
+            given = [name for name in names_in(numbers) if is_run(name)]
+            number = 1 + max((int(name.removeprefix("run-")) for name in (*self.names(), *given)), default=0)
+            name = f"run-{number}"
+            _note(name, numbers)
+            for earlier in given:
+                remove(earlier, numbers)
         with opened_folder(self._workspace, _MARKERS, make=True) as markers:
-            with open(_LAST_GIVEN, "w", opener=partial(os.open, mode=0o600, dir_fd=markers)) as file:
-                file.write(str(number))
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=markers))
-            os.fsync(markers)
+            _note(name, markers)
         with opened_folder(self._workspace, (ARTIFACTS,), make=True) as artifacts:
             os.mkdir(name, dir_fd=artifacts)
         return number
@@ -79,17 +80,10 @@ class Runs:
         except FileNotFoundError:
             return []
 
-    def _last_given(self) -> int:
-        """The highest number that was ever given: restoring removes folders, not this."""
-        try:
-            return int(self._workspace.joinpath(*_MARKERS, _LAST_GIVEN).read_text())
-        except (FileNotFoundError, ValueError):
-            return 0
-
     def _begun(self) -> list[str]:
         try:
             with opened_folder(self._workspace, _MARKERS) as markers:
-                return [name for name in names_in(markers) if is_run(name)]
+                return names_in(markers)
         except FileNotFoundError:
             return []
 
@@ -101,6 +95,12 @@ class Runs:
     def _unmark(self, name: str) -> None:
         with suppress(FileNotFoundError), opened_folder(self._workspace, _MARKERS) as markers:
             remove(name, markers)
+
+
+def _note(name: str, folder: int) -> None:
+    """Put an empty file into an open folder, to the disk."""
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder))
+    os.fsync(folder)
 
 
 def _last_change(folder: Path) -> float:
