@@ -160,7 +160,7 @@ async def test_in_the_middle_of_a_run(at_once: bool, tmp_path: Path, tables: Tab
                 hidden = [path for path in half_done(lives.server.workspaces / session) if path.exists()]
                 assert hidden, "what the run was writing is marked"
                 lives.again()
-                assert not set(started) & set(psutil.pids()), "every process of the dead server is gone"
+                assert not set(started) & set(lives.server.started()), "every process of the dead server is gone"
                 followed = await watcher
             read = await read_whole(lives.server, client, task.id)
             assert_settled(lives.server)
