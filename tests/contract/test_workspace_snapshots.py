@@ -294,7 +294,7 @@ async def test_a_cancelled_restore_is_done_or_not_begun(workspaces: Workspaces) 
     snapshot, old = await taken(workspaces), tree_of(workspace)
     put(workspace, "a", "new")
     new = tree_of(workspace)
-    seen = set()
+    cut_off = 0
     for turns in range(12):
         put(workspace, "a", "new")
         work = asyncio.create_task(workspaces.restore("s1", stream(snapshot)))
@@ -303,9 +303,9 @@ async def test_a_cancelled_restore_is_done_or_not_begun(workspaces: Workspaces) 
         work.cancel()
         await asyncio.wait({work})
         assert tree_of(workspace) in (old, new)
-        seen.add(work.cancelled())
+        cut_off += work.cancelled()
         assert left_half_done(workspace) == []
-    assert True in seen
+    assert cut_off > 0
 
 
 NAMES = st.sampled_from(["a", "b", "tests", "specs", "c d", "ü", "x" * 120])
