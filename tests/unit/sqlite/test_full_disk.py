@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,6 @@ from agent_runtime_server.adapters.sqlite.schema import open_writer
 from agent_runtime_server.domain.event import StatusChanged
 from agent_runtime_server.domain.faults import DiskFull, TaskNotFound
 from agent_runtime_server.domain.task import Status
-from agent_runtime_server.testing.codec import JsonCodec
 from tests.contract.store_fixtures import (
     EVERYTHING,
     FIRST,
@@ -32,18 +30,6 @@ from tests.contract.store_fixtures import (
 )
 
 CREATED = StatusChanged(None, Status.PENDING)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(path, JsonCodec())
-    yield opened
-    await opened.close()
 
 
 async def fill(store: SqliteStore, spare_pages: int = 0) -> None:

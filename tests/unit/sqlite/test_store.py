@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,18 +46,6 @@ from tests.contract.store_fixtures import (
 )
 
 CREATED = StatusChanged(None, Status.PENDING)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    opened = await SqliteStore.open(path, JsonCodec())
-    yield opened
-    await opened.close()
 
 
 def segments(path: Path) -> list[tuple[int, int, int]]:
