@@ -50,7 +50,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     chosen = {item.path for item in session.items}
     options = session.config.option
     session.config.stash[_WHOLE] = chosen >= set(HERE.glob("test_*.py")) - {HERE / "test_apps.py"} and not (
-        options.keyword or options.markexpr or any("::" in argument for argument in session.config.args)
+        options.collectonly
+        or options.keyword
+        or options.markexpr
+        or any("::" in argument for argument in session.config.args)
     )
 
 
