@@ -15,9 +15,11 @@ async def to_the_end(work: Awaitable[T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait({task})
+            await asyncio.shield(task)
         except asyncio.CancelledError as error:
-            cancelled = error
+            cancelled = None if task.cancelled() else error
+        except Exception:
+            break
     if cancelled is not None:
         raise cancelled from None if task.cancelled() else task.exception()
     return task.result()
