@@ -7,13 +7,14 @@ from typing import Self
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from agent_runtime.inputs import InputCalls
 from agent_runtime.results import ResultCalls
 from agent_runtime.sessions import SessionCalls
 from agent_runtime.tasks import TaskCalls
 from agent_runtime.v1 import service_pb2
 
 
-class AgentRuntimeClient(TaskCalls, ResultCalls, SessionCalls):
+class AgentRuntimeClient(TaskCalls, InputCalls, ResultCalls, SessionCalls):
     """Creates, follows and stops tasks, and reads what they produced; an async context manager.
 
     Every method raises a subclass of ``AgentRuntimeError``. A call that finds no server is tried again for about a

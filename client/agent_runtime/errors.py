@@ -15,13 +15,15 @@ AgentRuntimeError
 │   ├── TaskNotFound
 │   ├── SessionNotFound
 │   ├── ArtifactNotFound
-│   └── FileNotFound
+│   ├── FileNotFound
+│   └── InputNotFound
 ├── Conflict                      the request is right, but not as things stand
 │   ├── RequestIdReused
 │   ├── SessionExists
 │   ├── FileExists
 │   ├── SessionBusy
 │   ├── TaskNotDone
+│   ├── InputAlreadyResolved
 │   ├── SignInRequired
 │   ├── NothingToWorkOn
 │   ├── DriverUnavailable
@@ -145,6 +147,10 @@ class FileNotFound(NotFound):
     """The session has no such file."""
 
 
+class InputNotFound(NotFound):
+    """The task has no such question."""
+
+
 class Conflict(AgentRuntimeError):
     """The request cannot be carried out as things stand."""
 
@@ -167,6 +173,10 @@ class SessionBusy(Conflict):
 
 class TaskNotDone(Conflict):
     """The task is not done yet."""
+
+
+class InputAlreadyResolved(Conflict):
+    """The question was answered already, and not like this."""
 
 
 class SignInRequired(Conflict):
@@ -222,6 +232,7 @@ _BY_REASON: dict[str, type[AgentRuntimeError]] = {
     "SESSION_NOT_FOUND": SessionNotFound,
     "ARTIFACT_NOT_FOUND": ArtifactNotFound,
     "FILE_NOT_FOUND": FileNotFound,
+    "INPUT_NOT_FOUND": InputNotFound,
     "INVALID_FIELD": InvalidRequest,
     "BAD_FILTER": BadFilter,
     "BAD_PAGE_TOKEN": BadPageToken,
@@ -232,6 +243,7 @@ _BY_REASON: dict[str, type[AgentRuntimeError]] = {
     "FILE_EXISTS": FileExists,
     "SESSION_BUSY": SessionBusy,
     "TASK_NOT_DONE": TaskNotDone,
+    "INPUT_ALREADY_RESOLVED": InputAlreadyResolved,
     "SIGN_IN_REQUIRED": SignInRequired,
     "NOTHING_TO_WORK_ON": NothingToWorkOn,
     "DRIVER_UNAVAILABLE": DriverUnavailable,

@@ -83,6 +83,9 @@ class SyncAgentRuntimeClient:
     watch = _iterating(AgentRuntimeClient.watch)
     watch_tasks = _iterating(AgentRuntimeClient.watch_tasks)
 
+    list_input_requests = _blocking(AgentRuntimeClient.list_input_requests)
+    respond_to_input = _blocking(AgentRuntimeClient.respond_to_input)
+
     list_task_events = _blocking(AgentRuntimeClient.list_task_events)
     list_task_logs = _blocking(AgentRuntimeClient.list_task_logs)
     list_test_results = _blocking(AgentRuntimeClient.list_test_results)

@@ -32,10 +32,15 @@ class TaskCalls(Connection):
         labels: Mapping[str, str] | None = None,
         priority: int = 0,
         driver: str = "",
+        model: str = "",
+        max_turns: int = 0,
         explore: task_pb2.ExploreOptions | None = None,
         run: task_pb2.TestRunOptions | None = None,
+        repair: task_pb2.RepairOptions | None = None,
         timeouts: task_pb2.TaskTimeouts | None = None,
         retry_policy: task_pb2.RetryPolicy | None = None,
+        budget: task_pb2.Budget | None = None,
+        input_policy: task_pb2.InputPolicy | None = None,
         ttl: float | None = None,
         expire_time: datetime | None = None,
         on_session_conflict: service_pb2.SessionConflictPolicy.ValueType = (
@@ -47,16 +52,19 @@ class TaskCalls(Connection):
         """Queue a task; it is durable when this returns.
 
         A username or a password makes the agent sign in. The task works in the session ``session_id``, or in that of
-        the task ``from_task_id``; without either in a new one. ``priority`` is 1 (first) to 5, 0 means 3. The task
-        may be removed ``ttl`` seconds after its end, or at ``expire_time``. ``validate_only`` makes no task and
-        returns it as it would be, without an id. The same ``request_id``, a UUID, gives the same task.
+        the task ``from_task_id``; without either in a new one. ``priority`` is 1 (first) to 5, 0 means 3. An LLM agent
+        thinks with ``model``, "provider/model", and calls it ``max_turns`` times in a phase at most; empty and 0 take
+        the server's defaults. ``budget`` limits what it may spend, ``input_policy`` says what becomes of its
+        questions. The task may be removed ``ttl`` seconds after its end, or at ``expire_time``. ``validate_only`` makes
+        no task and returns it as it would be, without an id. The same ``request_id``, a UUID, gives the same task.
         """
         configuration = task_pb2.TaskConfiguration(
             app_url=app_url,
             sign_in=sign_in(username, password),
             instructions=instructions,
-            agent=task_pb2.AgentOptions(driver=driver, explore=explore),
+            agent=task_pb2.AgentOptions(driver=driver, model=model, max_turns=max_turns, explore=explore),
             run=run,
+            repair=repair,
         )
         task = task_pb2.Task(
             task_type=task_type,
@@ -67,6 +75,8 @@ class TaskCalls(Connection):
             priority=priority,
             timeouts=timeouts,
             retry_policy=retry_policy,
+            budget=budget,
+            input_policy=input_policy,
         )
         set_expiration(task, ttl, expire_time)
         request = service_pb2.CreateTaskRequest(
@@ -133,6 +143,8 @@ class TaskCalls(Connection):
         priority: int | None = None,
         timeouts: task_pb2.TaskTimeouts | None = None,
         retry_policy: task_pb2.RetryPolicy | None = None,
+        budget: task_pb2.Budget | None = None,
+        input_policy: task_pb2.InputPolicy | None = None,
         ttl: float | None = None,
         expire_time: datetime | None = None,
         reset: Sequence[str] = (),
@@ -140,14 +152,16 @@ class TaskCalls(Connection):
     ) -> task_pb2.Task:
         """Change what is given, and set the fields named in ``reset`` back to the server's defaults.
 
-        ``labels`` replaces all labels. With an ``etag``, that of the task as it was read, the update fails with
-        ``EtagMismatch`` if the task was changed since.
+        ``labels`` replaces all labels, ``budget`` all limits on spending and ``input_policy`` the whole policy. With an
+        ``etag``, that of the task as it was read, the update fails with ``EtagMismatch`` if the task was changed since.
         """
         given: dict[str, object] = {
             "labels": labels,
             "priority": priority,
             "timeouts": timeouts,
             "retry_policy": retry_policy,
+            "budget": budget,
+            "input_policy": input_policy,
             "ttl": ttl,
             "expire_time": expire_time,
         }
@@ -157,6 +171,8 @@ class TaskCalls(Connection):
             priority=priority or 0,
             timeouts=timeouts,
             retry_policy=retry_policy,
+            budget=budget,
+            input_policy=input_policy,
             etag=etag,
         )
         set_expiration(task, ttl, expire_time)

@@ -10,7 +10,6 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -22,9 +21,6 @@ from agent_runtime_server.adapters.blobs_fs import DirectoryBlobs
 from agent_runtime_server.adapters.clock import SystemClock
 from agent_runtime_server.adapters.disk import FolderDisk
 from agent_runtime_server.adapters.embedded import EmbeddedDispatcher, slots_of_this_machine
-from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
-from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
-from agent_runtime_server.adapters.probe import reach
 from agent_runtime_server.adapters.processes import Owner, reap_leftovers
 from agent_runtime_server.adapters.scrubbing import scrub
 from agent_runtime_server.adapters.sealing import FileKeySecrets
@@ -41,15 +37,18 @@ from agent_runtime_server.orchestrator.admission import Admission
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.feed import Feed
 from agent_runtime_server.orchestrator.filtered_watch import FilteredWatches
+from agent_runtime_server.orchestrator.inputs import Inputs
 from agent_runtime_server.orchestrator.phases import Executor
 from agent_runtime_server.orchestrator.recovery import Recovery
 from agent_runtime_server.orchestrator.retention import Retention
 from agent_runtime_server.orchestrator.sessions import SessionLimits, Sessions
 from agent_runtime_server.orchestrator.signals import Signals
+from agent_runtime_server.orchestrator.signing_in import SignedIn
 from agent_runtime_server.orchestrator.tasks import Tasks
 from agent_runtime_server.orchestrator.watch import Watches
-from agent_runtime_server.orchestrator.work import Probe, Work
-from agent_runtime_server.ports import AgentDriver, Availability, Dispatcher, TestRunner
+from agent_runtime_server.orchestrator.work import Work
+from agent_runtime_server.parts import Parts, real_parts
+from agent_runtime_server.ports import Dispatcher
 from agent_runtime_server.rpc.event_codec import ProtoEventCodec
 from agent_runtime_server.rpc.health import Health
 from agent_runtime_server.rpc.info import ServerInfo, ServerLimits
@@ -76,24 +75,6 @@ def version() -> str:
         return installed_version("agent-runtime")
     except PackageNotFoundError:
         return "0+unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What does the work; tests and benchmarks put others in."""
-
-    drivers: Mapping[str, AgentDriver]
-    runner: TestRunner
-    probe: Probe = reach
-    dispatcher: Dispatcher | None = None
-
-
-def real_parts(settings: Settings, owner: Owner | None = None) -> Parts:
-    """The parts of a real server, whose processes are the owner's."""
-    toolchain = Toolchain(Path(settings.toolchain_dir))
-    explorer = ExplorerDriver(toolchain.browser, owner=owner, silence_seconds=settings.driver_silence_seconds)
-    runner = PlaywrightRunner(toolchain, owner=owner, silence_seconds=settings.runner_silence_seconds)
-    return Parts({explorer.name: explorer}, runner)
 
 
 class App:
@@ -123,8 +104,9 @@ class App:
 
 
 @asynccontextmanager
-async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterator[App]:
-    """A server that answers inside the block. Raises StateDirInUse, and OSError when the address is taken."""
+async def running(settings: Settings, others: Parts | None = None) -> AsyncIterator[App]:
+    """A server that answers inside the block. ``others`` are parts to use instead of the real ones. Raises
+    StateDirInUse, BadSettings, and OSError when the address is taken."""
     async with AsyncExitStack() as stack:
         state = StateDir(Path(settings.state_dir))
         workspace_root = Path(settings.workspace_root)
@@ -132,14 +114,16 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
         owner = Owner.of(state.owner_file)
         if killed := await reap_leftovers(owner):
             _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
-        parts = parts or real_parts(settings, owner)
+        real = real_parts(settings, state, owner)
+        parts = others if others is not None else await stack.enter_async_context(real)
         disk = DiskGuard(
             FolderDisk([state.path, workspace_root], state.reserve, RESERVE_BYTES), settings.min_free_bytes
         )
         await disk.look()  # on a full disk, what is to be written now takes the reserve
-        if settings.default_driver not in parts.drivers:
+        defaults = bounds.defaults(settings)
+        if defaults.driver not in parts.drivers:
             known = ", ".join(sorted(parts.drivers))
-            raise BadSettings(f"settings: default_driver {settings.default_driver!r} is none of {known}")
+            raise BadSettings(f"settings: default_driver {defaults.driver!r} is none of {known}")
         store = await SqliteStore.open(state.database, ProtoEventCodec(), max_log_bytes=settings.max_log_bytes)
         stack.push_async_callback(store.close)
         clock = SystemClock()
@@ -156,7 +140,7 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             return await tasks.expire(task_id)
 
         dispatcher = parts.dispatcher or EmbeddedDispatcher(clock, tell_place, expire)
-        admission = Admission(store, workspaces, parts.drivers, clock, bounds.defaults(settings))
+        admission = Admission(store, workspaces, parts.drivers, parts.models, clock, defaults)
         tasks = Tasks(store, dispatcher, admission, sealing, disk, clock, bounds.task_limits(settings))
         watch_limits = bounds.watch_limits(settings)
         watches = Watches(store, clock, signals, watch_limits)
@@ -164,8 +148,10 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
         session_limits = SessionLimits(retention=keeping.sessions)
         sessions = Sessions(store, workspaces, disk, clock, session_limits)
         retention = Retention(store, blobs, workspaces, sessions, clock, keeping)
-        work = Work(parts.drivers, parts.runner, workspaces, parts.probe, clock)
-        executor = Executor(store, blobs, workspaces, sealing, scrub, disk, clock, work)
+        signed_in = SignedIn(parts.set_up, state.signed_in)
+        work = Work(parts.drivers, parts.runner, workspaces, parts.mutations, signed_in, parts.probe, clock)
+        inputs = Inputs(store, sealing, signals, clock, defaults.answer_timeout)
+        executor = Executor(store, blobs, workspaces, sealing, scrub, disk, clock, inputs, work)
         limits = ServerLimits(
             MAX_MESSAGE_BYTES,
             timedelta(seconds=settings.max_wait_seconds),
@@ -174,17 +160,12 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
             _REQUEST_ID_RETENTION,
             session_limits.max_file_bytes,
         )
-        runner = parts.runner
-
-        def components() -> Sequence[tuple[str, Availability]]:
-            return [("playwright", runner.availability())]
-
-        info = ServerInfo(version(), parts.drivers, settings.default_driver, components, limits)
+        info = ServerInfo(version(), parts, defaults.driver, limits)
         requests = Requests()
         filtered_watches = FilteredWatches(store, clock, signals, feed, watches)
         logs = LogPages(store, tasks)
         services = (
-            RuntimeService(tasks, watches, filtered_watches, store, blobs, logs, info, requests),
+            RuntimeService(tasks, inputs, watches, filtered_watches, store, blobs, logs, info, requests),
             SessionsService(sessions, tasks),
         )
         server = create_server()
@@ -207,7 +188,7 @@ async def running(settings: Settings, parts: Parts | None = None) -> AsyncIterat
         app.health = health
         await server.start()
         await health.serving()
-        background.append(group.create_task(_settle(requests)))
+        background.append(group.create_task(_settle(requests, parts)))
         try:
             yield app
         finally:
@@ -227,10 +208,11 @@ def calm_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def _settle(requests: Requests) -> None:
+async def _settle(requests: Requests, parts: Parts) -> None:
     """What takes as long as the start and can wait until the first calls are answered."""
     await asyncio.sleep(_SETTLE_SECONDS)
     await asyncio.to_thread(requests.warm)
+    await parts.learn()
 
 
 def _enable_reflection(server: Any, names: Sequence[str]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from agent_runtime_server.adapters.gateway.gateway import GatewayLimits, price_of
+from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
 from agent_runtime_server.domain.task import RetryPolicy, Timeouts
+from agent_runtime_server.domain.usage import Price
 from agent_runtime_server.orchestrator.admission import Defaults
 from agent_runtime_server.orchestrator.retention import Keeping
 from agent_runtime_server.orchestrator.tasks import TaskLimits
 from agent_runtime_server.orchestrator.watch import WatchLimits
-from agent_runtime_server.settings import Settings
+from agent_runtime_server.settings import BadSettings, Settings
 
 _BACKOFF_MULTIPLIER = 2.0
 
@@ -17,7 +20,7 @@ _BACKOFF_MULTIPLIER = 2.0
 def defaults(settings: Settings) -> Defaults:
     """What tasks get that do not ask for anything else."""
     return Defaults(
-        settings.default_driver,
+        settings.default_driver or ("opencode" if settings.model else "explorer"),
         Timeouts(
             queue=timedelta(seconds=settings.queue_timeout_seconds),
             run=timedelta(seconds=settings.run_timeout_seconds),
@@ -30,6 +33,35 @@ def defaults(settings: Settings) -> Defaults:
             _BACKOFF_MULTIPLIER,
         ),
         ttl=timedelta(days=settings.task_retention_days),
+        answer_timeout=timedelta(seconds=settings.answer_timeout_seconds),
+    )
+
+
+def model_price(settings: Settings) -> Price | None:
+    """What the default model costs, if anybody said so. Raises BadSettings."""
+    try:
+        return price_of(settings.model_price)
+    except ValueError as bad:
+        raise BadSettings(f"settings: {bad}") from bad
+
+
+def gateway_limits(settings: Settings) -> GatewayLimits:
+    """Bounds on calls of models."""
+    return GatewayLimits(
+        settings.model_idle_seconds,
+        settings.model_call_seconds,
+        settings.model_context_tokens,
+        settings.model_output_tokens,
+    )
+
+
+def watchdogs(settings: Settings) -> Watchdogs:
+    """Bounds on what agents do."""
+    return Watchdogs(
+        start_seconds=settings.agent_start_seconds,
+        silence_seconds=settings.agent_silence_seconds,
+        tool_seconds=settings.agent_tool_seconds,
+        model_call_seconds=settings.model_call_seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -11,13 +12,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
+from agent_runtime_server.adapters.gateway import ModelGateway
+from agent_runtime_server.adapters.opencode.binary import OpenCodeProgram
+from agent_runtime_server.adapters.opencode.driver import NO_MODEL
+from agent_runtime_server.adapters.opencode.sandbox import AgentSandbox
+from agent_runtime_server.adapters.playwright.runner import PlaywrightRunner
 from agent_runtime_server.adapters.toolchain import Toolchain
-from agent_runtime_server.app import real_parts
-from agent_runtime_server.settings import BadSettings, read_settings
+from agent_runtime_server.settings import BadSettings, Settings, read_settings
 
 _OLDEST_NODE = (20, 19)
 _VERSION_SECONDS = 20
 _FREE_BYTES = 2 * 1024**3
+_CONTAINED = "agents share this machine's network: they reach what it reaches, loopback too"
+_NOT_CONTAINED = (
+    "bubblewrap does not work here: agents run as the server's user, and see its files and its network; "
+    "docs/security.md tells more"
+)
 _NO_VIDEOS = "there is none: runs have no videos; run bin/bootstrap"
 
 
@@ -44,16 +55,32 @@ def check() -> Iterator[Check]:
         return
     toolchain = Toolchain(Path(settings.toolchain_dir))
     yield _node(toolchain.node)
-    parts = real_parts(settings)
-    runner = parts.runner.availability()
+    runner = PlaywrightRunner(toolchain).availability()
     yield Check("playwright", runner.available, runner.version, runner.message)
-    for driver in parts.drivers.values():
-        state = driver.availability()
-        yield Check(f"driver {driver.name}", state.available, state.version, state.message)
+    explorer = ExplorerDriver(toolchain.browser).availability()
+    yield Check("driver explorer", explorer.available, explorer.version, explorer.message)
+    yield from _agents(settings, toolchain)
     ffmpeg = toolchain.ffmpeg()
     yield Check("ffmpeg", ok=True, version=str(ffmpeg.path)) if ffmpeg else Check("ffmpeg", ok=True, message=_NO_VIDEOS)
     for name, folder in (("workspaces", settings.workspace_root), ("state", settings.state_dir)):
         yield _folder(name, Path(folder))
+
+
+def _agents(settings: Settings, toolchain: Toolchain) -> Iterator[Check]:
+    """What LLM agents need. Without a model nobody needs it."""
+    program = OpenCodeProgram(toolchain, os.environ, settings.opencode_path)
+    asyncio.run(program.learn())
+    version, problem = program.look()
+    yield Check("opencode", not problem or not settings.model, version, problem)
+    if settings.model:
+        models = ModelGateway(os.environ, default_model=settings.model, base_url=settings.model_base_url)
+        model = models.availability(settings.model)
+        yield Check("model", model.available, settings.model, model.message)
+    else:
+        yield Check("model", ok=True, message=NO_MODEL)
+    kind = AgentSandbox(program, toolchain).kind
+    missing = kind == "subreaper" and settings.sandbox == "bubblewrap"
+    yield Check("sandbox", not missing, kind, _CONTAINED if kind == "bubblewrap" else _NOT_CONTAINED)
 
 
 def _node(program: Path | None) -> Check:

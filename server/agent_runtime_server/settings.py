@@ -11,7 +11,12 @@ from typing import Any
 import msgspec
 
 _PREFIX = "AGENT_RUNTIME_"
-_BARE_NAMES = {"workspace_root": ("WORKSPACE_ROOT", "SESSION_ROOT")}
+_BARE_NAMES = {
+    "workspace_root": ("WORKSPACE_ROOT", "SESSION_ROOT"),
+    "opencode_path": ("OPENCODE_PATH",),
+    "opencode_config_path": ("OPENCODE_CONFIG_PATH",),
+    "opencode_prompts_path": ("OPENCODE_PROMPTS_PATH",),
+}
 """Names of the service that this one replaces; a prefixed name wins over them."""
 
 
@@ -28,7 +33,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder of the database, the key, the lock and the artifacts' bytes."""
     toolchain_dir: str = "./.toolchain"
     """Folder with Playwright Test and its helpers."""
-    default_driver: str = "explorer"
+    default_driver: str = ""
+    """Driver of tasks that name none; empty: ``opencode`` if ``model`` is set, else ``explorer``."""
+    model: str = ""
+    """``provider/model`` of tasks that name none, such as ``anthropic/claude-sonnet-4-5``. The provider's key is in its
+    usual variable (``ANTHROPIC_API_KEY``, ``OPENAI_API_KEY``, ...)."""
+    model_base_url: str = ""
+    """Where ``model`` is served instead of at its provider: any OpenAI-compatible address (Ollama, vLLM, LiteLLM)."""
+    model_price: str = ""
+    """What ``model`` costs, for budgets in money: USD a million tokens of input, output and, if they differ from input,
+    cache reads and cache writes, such as ``3,15,0.3,3.75``."""
+    model_context_tokens: int = 128_000
+    model_output_tokens: int = 8192
+    model_idle_seconds: float = 60.0
+    """A model that sends nothing for so long is given up."""
+    model_call_seconds: float = 600.0
+    """Longest call of a model, retries included."""
+    max_turns: int = 100
+    """Most calls of a model in a phase, unless a task asks for another number."""
+    agent_start_seconds: float = 30.0
+    """How long an agent's process may take to start; it is tried twice."""
+    agent_silence_seconds: float = 180.0
+    """An agent that does nothing for so long is stopped."""
+    agent_tool_seconds: float = 300.0
+    """Longest call of a tool by an agent."""
+    answer_timeout_seconds: float = 3600.0
+    """How long a question waits for a person, unless its task says otherwise."""
+    sandbox: str = "auto"
+    """What contains agents: ``auto`` takes bubblewrap where it works; ``bubblewrap`` refuses to go without it."""
+    opencode_path: str = ""
+    """The OpenCode program; empty: the one that bin/bootstrap got."""
+    opencode_config_path: str = ""
+    """Configuration of agents to use instead of ``config/opencode.json``."""
+    opencode_prompts_path: str = ""
+    """Folder of prompts to use instead of ``config/prompts``."""
     slots: int = 0
     """Tasks at once; 0: one for each core and 2 GiB of memory."""
     max_queue: int = 10_000
@@ -122,6 +160,15 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "max_retry_backoff_seconds": (0, 86_400),
     "driver_silence_seconds": (1, _YEAR),
     "runner_silence_seconds": (1, _YEAR),
+    "model_context_tokens": (1000, 10**8),
+    "model_output_tokens": (100, 10**7),
+    "model_idle_seconds": (0.1, 3600),
+    "model_call_seconds": (0.1, 86_400),
+    "max_turns": (1, 1000),
+    "agent_start_seconds": (0.1, 3600),
+    "agent_silence_seconds": (0.1, 86_400),
+    "agent_tool_seconds": (0.1, 86_400),
+    "answer_timeout_seconds": (0.1, 604_800),
     "cancel_grace_seconds": (0, 3600),
     "task_retention_days": _DAYS,
     "event_retention_days": _DAYS,
@@ -153,6 +200,10 @@ def _check(settings: Settings) -> None:
             f"settings: grpc_address {settings.grpc_address} can be reached from other machines, and there is no "
             "authentication: listen on 127.0.0.1, or set insecure on purpose"
         )
+    if settings.sandbox not in {"auto", "bubblewrap"}:
+        raise BadSettings(f"settings: sandbox {settings.sandbox!r} is none of auto, bubblewrap")
+    if settings.model and not all(settings.model.partition("/")):
+        raise BadSettings(f"settings: model {settings.model!r} is not of the form provider/model")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise BadSettings(f"settings: log_level {settings.log_level!r} is none of debug, info, warning, error")
 

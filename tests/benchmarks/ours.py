@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from agent_runtime_server.app import Parts, calm_collector, running
+from agent_runtime_server.app import calm_collector, running
 from agent_runtime_server.domain.event import FileChanged, QueueState
 from agent_runtime_server.domain.task import Task, TaskType
 from agent_runtime_server.ports import (
@@ -27,6 +27,7 @@ from agent_runtime_server.ports import (
     TestRunner,
 )
 from agent_runtime_server.settings import Settings
+from agent_runtime_server.testing.parts import scripted_parts
 
 HOLD = "hold"
 _FILLER = "x" * 60
@@ -37,6 +38,8 @@ class LoadDriver(AgentDriver):
     ``hold`` works on nothing until it is cancelled."""
 
     name = "load"
+    signs_in = True
+    uses_model = False
 
     def availability(self) -> Availability:
         """Always there."""
@@ -45,6 +48,9 @@ class LoadDriver(AgentDriver):
     def task_types(self) -> Collection[TaskType]:
         """Plans only."""
         return [TaskType.PLAN]
+
+    async def leave(self, task_id: str) -> None:
+        """Nothing is kept."""
 
     async def run(self, job: PhaseJob, emit: Emit) -> PhaseReport:
         """Emit the load."""
@@ -120,7 +126,7 @@ async def main(folder: str, dispatching: str) -> None:
         slots=2,
     )
     dispatcher = IdleDispatcher() if dispatching == "idle" else None
-    parts = Parts({"load": LoadDriver()}, NoRunner(), app_is_there, dispatcher)
+    parts = scripted_parts({"load": LoadDriver()}, NoRunner(), app_is_there, dispatcher=dispatcher)
     async with running(settings, parts) as app:
         calm_collector()
         print(f"READY {app.address}", flush=True)

@@ -12,6 +12,7 @@ from agent_runtime_server.adapters.explorer.driver import SILENCE_SECONDS, Explo
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind
 from agent_runtime_server.domain.task import ExploreOptions, SignIn, SignInMethod, TaskSpec, TaskType
 from agent_runtime_server.ports import PhaseJob
+from agent_runtime_server.testing.asking import Answers, Tally
 from agent_runtime_server.testing.script import STRAY
 
 STAND_IN = """
@@ -63,4 +64,4 @@ def phase_job(workspace: Path, kind: PhaseKind = PhaseKind.PLAN, **explore: obje
         sign_in=SignIn(SignInMethod.USERNAME_PASSWORD, "ada"),
         explore=msgspec.convert(explore, ExploreOptions),
     )
-    return PhaseJob("task", kind, spec, workspace, PhaseInputs(), password="hunter2")
+    return PhaseJob("task", kind, spec, workspace, PhaseInputs(), Answers(), Tally(), password="hunter2")

@@ -14,6 +14,7 @@ from agent_runtime_server.domain.event import Fact, LogEntry
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind
 from agent_runtime_server.domain.task import SignIn, SignInMethod, TaskSpec, TaskType
 from agent_runtime_server.ports import PhaseJob, PhaseReport
+from agent_runtime_server.testing.asking import Answers, Tally
 from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
 from tests.apps.shop.launch import Shop
 
@@ -47,7 +48,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
             instructions="Focus on login and checkout flows",
             sign_in=SignIn(SignInMethod.USERNAME_PASSWORD, CUSTOMER_EMAIL),
         )
-        job = PhaseJob("t", PhaseKind.PLAN, spec, workspace, PhaseInputs(), CUSTOMER_PASSWORD)
+        job = PhaseJob("t", PhaseKind.PLAN, spec, workspace, PhaseInputs(), Answers(), Tally(), CUSTOMER_PASSWORD)
         driver = ExplorerDriver(Path.cwd, os.environ)
         report = asyncio.run(driver.run(job, facts.append))
     return Learnt(report, facts, workspace)

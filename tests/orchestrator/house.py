@@ -15,19 +15,35 @@ from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.task import NewTask, RetryPolicy, Status, Task, TaskType
 from agent_runtime_server.orchestrator.admission import Admission, Defaults
 from agent_runtime_server.orchestrator.disk import DiskGuard
+from agent_runtime_server.orchestrator.inputs import Inputs
 from agent_runtime_server.orchestrator.phases import Executor
 from agent_runtime_server.orchestrator.recovery import Recovery
 from agent_runtime_server.orchestrator.sessions import SessionLimits, Sessions
+from agent_runtime_server.orchestrator.signals import Signals
+from agent_runtime_server.orchestrator.signing_in import SignedIn
 from agent_runtime_server.orchestrator.tasks import TaskLimits, Tasks
 from agent_runtime_server.orchestrator.work import Work
-from agent_runtime_server.ports import AgentDriver, Blobs, Clock, PhaseReport, Scrub, Store, TestRunner, Workspaces
+from agent_runtime_server.ports import (
+    AgentDriver,
+    Blobs,
+    Clock,
+    Models,
+    PhaseReport,
+    Scrub,
+    Store,
+    TestRunner,
+    Workspaces,
+)
 from agent_runtime_server.testing.blobs import MemoryBlobs
 from agent_runtime_server.testing.clock import ManualClock
 from agent_runtime_server.testing.codec import JsonCodec, decode
 from agent_runtime_server.testing.driver import ScriptedDriver
+from agent_runtime_server.testing.models import IdleModels
+from agent_runtime_server.testing.mutations import LineMutations
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
 from agent_runtime_server.testing.secrets import PlainSecrets
+from agent_runtime_server.testing.set_up import ScriptedSetUp
 from agent_runtime_server.testing.store import MemoryStore
 from agent_runtime_server.testing.workspaces import PlainWorkspaces
 from tests.orchestrator.support import NOW, SPEC
@@ -62,6 +78,7 @@ class House:
         clock: Clock | None = None,
         max_queue: int = 100,
         scrub: Scrub | None = None,
+        models: Models | None = None,
     ) -> None:
         self.store = store or MemoryStore(JsonCodec())
         self.blobs = blobs or MemoryBlobs()
@@ -75,15 +92,21 @@ class House:
         drivers = {"explorer": self.driver}
         sealing = PlainSecrets()
         defaults = Defaults("explorer", retry_policy=RetryPolicy(3, timedelta(), timedelta(), 2.0))
-        admission = Admission(self.store, self.workspaces, drivers, self.clock, defaults)
+        admission = Admission(self.store, self.workspaces, drivers, models or IdleModels(), self.clock, defaults)
         self.tasks = Tasks(
             self.store, self.dispatcher, admission, sealing, self.disk, self.clock, TaskLimits(max_queue=max_queue)
         )
         self.sessions = Sessions(self.store, self.workspaces, self.disk, self.clock, SessionLimits())
         scrub = scrub or nothing_to_scrub
         self.recovery = Recovery(self.store, self.workspaces, sealing, scrub, self.clock)
-        work = Work(drivers, self.runner, self.workspaces, reachable, self.clock)
-        self.executor = Executor(self.store, self.blobs, self.workspaces, sealing, scrub, self.disk, self.clock, work)
+        self.set_up = ScriptedSetUp()
+        signed_in = SignedIn(self.set_up, folder / ".signed-in")
+        work = Work(drivers, self.runner, self.workspaces, LineMutations(), signed_in, reachable, self.clock)
+        self.signals = Signals(self.store, self.clock)
+        self.inputs = Inputs(self.store, sealing, self.signals, self.clock, defaults.answer_timeout)
+        self.executor = Executor(
+            self.store, self.blobs, self.workspaces, sealing, scrub, self.disk, self.clock, self.inputs, work
+        )
 
     async def _notify(self, _task_id: str, _place: QueueState) -> None:
         """Nobody is told."""
@@ -96,12 +119,14 @@ class House:
         """Recover, and work on what is queued inside the block."""
         await self.recovery.run(self.dispatcher)
         worker = asyncio.create_task(self.dispatcher.run_worker(self.executor, slots=slots))
+        waking = asyncio.create_task(self.signals.run())
         try:
             yield
         finally:
             await self.dispatcher.drain(timedelta())
             worker.cancel()
-            await asyncio.wait([worker])
+            waking.cancel()
+            await asyncio.wait([worker, waking])
 
     async def until(self, task_id: str, condition: Callable[[Task], bool]) -> Task:
         """The task as soon as it is as wanted."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runtime_server.domain.faults import SequenceAhead, TaskNotFound, TooManyWatchers
-from agent_runtime_server.domain.task import Status
+from agent_runtime_server.domain.task import Status, Task
 from agent_runtime_server.orchestrator.watch import (
     Closed,
     CloseReason,
@@ -169,7 +169,7 @@ async def test_a_deleted_task_ends_its_watches() -> None:
         await stage.store.delete("t")
         assert await rest(updates) == [Closed(CloseReason.TASK_DELETED, 2)]
         with pytest.raises(TaskNotFound):
-            await stage.watches.wait("t", started=False, timeout=timedelta(seconds=30))
+            await stage.watches.wait("t", done, timedelta(seconds=30))
         with pytest.raises(TaskNotFound):
             await take(stage.watches.follow("t", 0), 1)
         assert stage.watches.open == 0
@@ -206,13 +206,17 @@ async def test_a_watch_ends_at_its_greatest_age() -> None:
         assert updates[-1].reason is CloseReason.MAX_AGE
 
 
+def done(task: Task) -> bool:
+    return task.done
+
+
 async def test_waiting_ends_with_the_task_or_with_the_time() -> None:
     async with scene() as stage:
-        task, met = await stage.watches.wait("t", started=False, timeout=timedelta(milliseconds=50))
+        task, met = await stage.watches.wait("t", done, timedelta(milliseconds=50))
         assert (task.status, met) == (Status.RUNNING, False)
-        _, met = await stage.watches.wait("t", started=True, timeout=timedelta(seconds=30))
+        _, met = await stage.watches.wait("t", lambda task: task.status is Status.RUNNING, timedelta(seconds=30))
         assert met
-        waiting = asyncio.create_task(stage.watches.wait("t", started=False, timeout=timedelta(seconds=30)))
+        waiting = asyncio.create_task(stage.watches.wait("t", done, timedelta(seconds=30)))
         while stage.signals.statistics() < 1:
             await asyncio.sleep(0)
         await stage.end()

@@ -14,11 +14,12 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from agent_runtime.v1 import artifact_pb2, event_pb2, service_pb2, service_pb2_grpc, session_pb2, task_pb2
-from agent_runtime_server.app import App, Parts, running
+from agent_runtime_server.app import App, running
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.ports import AgentDriver, TestRunner
 from agent_runtime_server.settings import Settings
 from agent_runtime_server.testing.driver import ScriptedDriver
+from agent_runtime_server.testing.parts import scripted_parts
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
 
@@ -163,7 +164,7 @@ async def line(
         **{"slots": 2} | settings,
     )
     async with (
-        running(chosen, Parts(drivers, runner or ScriptedRunner(), probe)) as app,
+        running(chosen, scripted_parts(drivers, runner or ScriptedRunner(), probe)) as app,
         grpc.aio.insecure_channel(app.address) as channel,
     ):
         yield Line(

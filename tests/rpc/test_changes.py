@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.money_pb2 import Money
 
 from agent_runtime.v1 import event_pb2, service_pb2, task_pb2
 from agent_runtime_server.domain.pipeline import PhaseKind
@@ -96,6 +97,27 @@ async def test_mutable_fields_change_and_the_others_stay(tmp_path: Path) -> None
         done = await server.done(task.id)
         assert done.expire_time.ToDatetime() - done.end_time.ToDatetime() > timedelta(days=1), "the default"
         assert (await update(server, task.id, "labels")).labels == {}, "also when it is done"
+
+
+async def test_limits_on_spending_and_answers_change(tmp_path: Path) -> None:
+    async with line(tmp_path, driver_of(plan=BLOCKING)) as server:
+        budget = task_pb2.Budget(max_tokens=5, ask_at_limit=True)
+        policy = task_pb2.InputPolicy(answer_timeout=Duration(seconds=7), on_timeout=task_pb2.INPUT_DECISION_ABORT)
+        task = await server.create()
+        changed = await update(server, task.id, "budget", budget=budget, input_policy=policy)
+        assert (changed.budget, changed.input_policy) == (budget, task.input_policy), "the policy is not in the mask"
+        assert changed.etag != task.etag
+        changed = await update(server, task.id, "input_policy", input_policy=policy)
+        assert (changed.budget, changed.input_policy) == (budget, policy)
+        changed = await update(server, task.id, "budget", "input_policy")
+        assert not changed.HasField("budget")
+        assert changed.input_policy == task.input_policy, "the default again"
+        euros = task_pb2.Budget(max_cost=Money(currency_code="EUR", units=1))
+        await invalid(update(server, task.id, "budget", budget=euros), "task.budget.max_cost")
+        answer = task_pb2.InputPolicy(default_decision=task_pb2.INPUT_DECISION_ANSWER)
+        await invalid(
+            update(server, task.id, "input_policy", input_policy=answer), "task.input_policy.default_decision"
+        )
 
 
 async def test_an_etag_guards_a_change(tmp_path: Path) -> None:

@@ -165,7 +165,11 @@ async def test_06_dropping_a_stream_or_a_deadline_never_touches_the_task(tmp_pat
 def test_07_the_status_machine() -> None:
     assert {
         Status.PENDING: {Status.RUNNING, Status.CANCELLED, Status.FAILED},
-        Status.RUNNING: {Status.PENDING, Status.CANCELLING, Status.COMPLETED, Status.FAILED},
+        Status.RUNNING: {
+            *(Status.PENDING, Status.AWAITING_INPUT, Status.CANCELLING),
+            *(Status.COMPLETED, Status.FAILED),
+        },
+        Status.AWAITING_INPUT: {Status.RUNNING, Status.PENDING, Status.CANCELLING, Status.FAILED},
         Status.CANCELLING: {Status.CANCELLED, Status.COMPLETED, Status.FAILED},
         Status.COMPLETED: set(),
         Status.FAILED: set(),

@@ -56,5 +56,6 @@ def test_videos_are_not_needed_but_their_lack_is_told(toolchain: Path, tmp_path:
 
 def test_nothing_is_looked_for_that_nothing_uses(toolchain: Path) -> None:
     assert [each.name for each in check()] == [
-        *("python", "node", "playwright", "driver explorer", "ffmpeg", "workspaces", "state"),
+        *("python", "node", "playwright", "driver explorer", "opencode", "model", "sandbox", "ffmpeg"),
+        *("workspaces", "state"),
     ]

@@ -1,10 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.v1 import event_pb2, service_pb2
+from agent_runtime.v1 import event_pb2, input_pb2, service_pb2, task_pb2
+from agent_runtime_server.domain.agent import AgentMessage, ToolCall, ToolCallState
 from agent_runtime_server.domain.event import (
     Event,
     FileChanged,
@@ -16,6 +18,13 @@ from agent_runtime_server.domain.event import (
     PhaseChanged,
     QueueState,
     StatusChanged,
+)
+from agent_runtime_server.domain.inputs import (
+    ALLOWED,
+    InputDecision,
+    InputKind,
+    InputRequest,
+    InputResolution,
 )
 from agent_runtime_server.domain.results import (
     Artifact,
@@ -33,6 +42,7 @@ from agent_runtime_server.domain.results import (
     Verdict,
 )
 from agent_runtime_server.domain.task import Attempt, Failure, FailureReason, Phase, Progress, Status, TaskResult
+from agent_runtime_server.domain.usage import ModelUsage
 from agent_runtime_server.orchestrator import watch
 from agent_runtime_server.rpc.event_codec import PAYLOAD_OF_KIND, ProtoEventCodec, select, split, varint
 from agent_runtime_server.rpc.watching import watch_response
@@ -49,6 +59,11 @@ ATTEMPT = TestAttempt(
     ("art",),
     3,
 )
+ARGUMENTS = {"command": "npm test", "timeout": 1.5, "flags": ["a", None, True, {"deep": {}}]}
+CALL = ToolCall(
+    "c", "bash", ToolCallState.FAILED, "run tests", ARGUMENTS, "exit code 1", duration=timedelta(milliseconds=2500)
+)
+ALLOWED_ONCE = InputResolution("i", InputDecision.ALLOW_ONCE, NOW, "well", "user")
 PAYLOADS: dict[str, Payload] = {
     "status": StatusChanged(Status.RUNNING, Status.FAILED, "no", FAILURE, TaskResult(Verdict.FAILED)),
     "phase_change": PhaseChanged(Phase.PLANNING, Phase.RUNNING_TESTS, "now"),
@@ -56,6 +71,16 @@ PAYLOADS: dict[str, Payload] = {
     "progress": Progress(1, 9, "test"),
     "attempt_change": Attempt(2, NOW, NOW + timedelta(seconds=1), FAILURE, NOW + timedelta(seconds=6)),
     "log": LogChunk((LogEntry(NOW, LogLevel.WARNING, LogSource.TEST_RUNNER, "hm"),), 7),
+    "agent_message": AgentMessage("m", "planner", "I look around", reasoning=True, final=True),
+    "tool_call": CALL,
+    "usage": ModelUsage("openai/gpt", 100, 20, 5, 40, 3, 1, cost=1_250_000_001),
+    "input_requested": InputRequest(
+        *("i", "t", InputKind.PERMISSION, "May it?", NOW, NOW + timedelta(hours=1), InputDecision.ABORT),
+        ALLOWED[InputKind.PERMISSION],
+        CALL,
+        ("yes", "no"),
+    ),
+    "input_resolved": ALLOWED_ONCE,
     "test": TestCase("i", "chromium", ("a", "b"), Location("p", 1, 2), TestOutcome.FLAKY, (ATTEMPT,), ("@x",), 2),
     "artifact": Artifact("a", ArtifactKind.TRACE, "p", "application/zip", 12, "ab", NOW, "t", 2, 1),
     "file": FileChanged("p", 3, "cd", removed=True),
@@ -94,6 +119,38 @@ def test_details_arrive() -> None:
     assert (artifact.size_bytes, artifact.round, artifact.retry, artifact.test_id) == (12, 2, 1, "t")
     assert payload("file").file.removed
     assert list(payload("finding").finding.steps) == ["one"]
+
+
+def test_details_of_what_agents_say_do_and_ask_arrive() -> None:
+    def payload(name: str) -> event_pb2.TaskEvent:
+        return decode(ProtoEventCodec().encode(Event("t", NOW, PAYLOADS[name]), 1))
+
+    message = payload("agent_message").agent_message
+    assert (message.message_id, message.agent, message.text) == ("m", "planner", "I look around")
+    assert (message.reasoning, message.final) == (True, True)
+    call = payload("tool_call").tool_call
+    assert (call.call_id, call.tool, call.title, call.output) == ("c", "bash", "run tests", "exit code 1")
+    assert (call.state, call.duration.ToMilliseconds()) == (input_pb2.TOOL_CALL_STATE_FAILED, 2500)
+    assert MessageToDict(call.arguments) == ARGUMENTS
+    usage = payload("usage").usage
+    (model,) = usage.models
+    assert (model.model, model.input_tokens, model.output_tokens, model.requests) == ("openai/gpt", 100, 20, 1)
+    assert (model.reasoning_tokens, model.cache_read_tokens, model.cache_write_tokens) == (5, 40, 3)
+    assert (model.cost.currency_code, model.cost.units, model.cost.nanos) == ("USD", 1, 250_000_001)
+    assert (usage.cost, usage.cost_estimated) == (model.cost, True)
+    asked = payload("input_requested").input_requested
+    assert (asked.id, asked.kind, asked.tool_call, list(asked.choices)) == ("i", 1, call, ["yes", "no"])
+    assert (asked.default_decision, len(asked.allowed_decisions)) == (task_pb2.INPUT_DECISION_ABORT, 4)
+    answer = payload("input_resolved").input_resolved
+    assert (answer.input_id, answer.text, answer.resolver) == ("i", "well", "user")
+    assert answer.decision == task_pb2.INPUT_DECISION_ALLOW_ONCE
+
+
+def test_a_model_without_a_price_has_no_cost() -> None:
+    usage = decode(ProtoEventCodec().encode(Event("t", NOW, ModelUsage("local/model", 3, 4)), 1)).usage
+    assert not usage.HasField("cost")
+    assert not usage.cost_estimated
+    assert not usage.models[0].HasField("cost")
 
 
 @given(st.lists(st.sampled_from(list(PAYLOADS)), max_size=12), st.text(max_size=300))

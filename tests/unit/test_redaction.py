@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from agent_runtime_server.domain.agent import AgentMessage, ToolCall, ToolCallState
 from agent_runtime_server.domain.event import (
     Fact,
     FileChanged,
@@ -41,6 +42,7 @@ from agent_runtime_server.domain.results import (
     artifact_id,
 )
 from agent_runtime_server.domain.task import Phase, Progress
+from agent_runtime_server.domain.usage import ModelUsage
 
 SECRET = "p@ss/wörd \"<'1&"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -141,6 +143,16 @@ def facts(text: str, digest: str) -> list[Fact]:
         FileChanged(text, 5, digest),
         Finding(digest, FindingKind.BROKEN_LINK, Severity.LOW, text, text, (text, text)),
         Produced(ArtifactKind.LOG, text, "text/plain", digest, 1, 2),
+        AgentMessage(text, digest, text, final=True),
+        ToolCall(
+            text,
+            text,
+            ToolCallState.FAILED,
+            text,
+            {text: text, "path": text, "deep": [1, None, text, {"items": (text, {text: [text]})}]},
+            text,
+        ),
+        ModelUsage(digest, 1, 2),
     ]
 
 
@@ -149,6 +161,46 @@ def test_every_text_of_every_fact_is_masked_and_nothing_else() -> None:
     before = facts(f"see {SECRET}", DIGEST)
     assert {type(fact) for fact in before} == set(get_args(Fact))
     assert [redactor.redact_fact(fact) for fact in before] == facts(f"see {MASK}", DIGEST)
+
+
+def test_a_weak_password_does_not_rename_tools_nor_their_arguments() -> None:
+    call = ToolCall("call_test", "run_test", ToolCallState.STARTED, "a test", {"test": "test"})
+    redacted = Redactor(["test"]).redact_fact(call)
+    assert (redacted.call_id, redacted.tool, redacted.title) == ("call_test", "run_test", f"a {MASK}")
+    assert redacted.arguments == {"test": MASK}
+
+
+@settings(deadline=None)
+@given(
+    values=st.lists(VALUES, min_size=1, max_size=3),
+    texts=st.lists(st.one_of(st.integers(0, 2), st.text(max_size=20)), max_size=8),
+    cuts=st.lists(st.integers(0, 200), max_size=8),
+)
+def test_a_text_in_pieces_is_masked_as_if_it_came_whole(
+    values: list[str], texts: list[int | str], cuts: list[int]
+) -> None:
+    assume(all(value not in MASK for value in values))
+    redactor = Redactor(values)
+    whole = "".join(text if isinstance(text, str) else values[text % len(values)] for text in texts)
+    ends = sorted({min(cut, len(whole)) for cut in cuts} | {len(whole)})
+    told, rest = "", ""
+    for start, end in zip([0, *ends], ends, strict=False):
+        more, rest = redactor.redact_begun(rest + whole[start:end])
+        told += more
+    assert told + redactor.redact(rest) == redactor.redact(whole)
+
+
+def test_every_form_is_masked_wherever_it_is_cut() -> None:
+    redactor = Redactor([SECRET])
+    for name, form in {**encoded(SECRET), "html in html": html.escape(html.escape(SECRET))}.items():
+        for cut in range(len(form) + 1):
+            told, rest = redactor.redact_begun(f"see {form[:cut]}")
+            more, rest = redactor.redact_begun(f"{rest}{form[cut:]} and")
+            assert f"{told}{more}{redactor.redact(rest)}" == f"see {MASK} and", (name, cut)
+
+
+def test_without_secrets_nothing_is_held_back() -> None:
+    assert Redactor([]).redact_begun("any text") == ("any text", "")
 
 
 @pytest.mark.parametrize("word", ["test", "account", "cart", "123"])

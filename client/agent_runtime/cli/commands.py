@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from agent_runtime.channel import DEFAULT_ADDRESS, parse_address
-from agent_runtime.cli import demo, files, results, retry, server, sessions, submit, tasks, upload, watching
+from agent_runtime.cli import demo, files, inputs, results, retry, server, sessions, submit, tasks, upload, watching
 
 
 class _AnywhereGroup(TyperGroup):
@@ -63,6 +63,6 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_global_options)
-    for group in (server, submit, retry, watching, tasks, results, files, upload, sessions, demo):
+    for group in (server, submit, retry, watching, tasks, inputs, results, files, upload, sessions, demo):
         group.register(app)
     return app

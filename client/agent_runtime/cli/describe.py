@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from agent_runtime.cli import agents, asking
 from agent_runtime.cli.output import one_line, seconds, size, word
-from agent_runtime.v1 import event_pb2, service_pb2, task_pb2, test_result_pb2
+from agent_runtime.v1 import event_pb2, input_pb2, service_pb2, task_pb2, test_result_pb2
 from agent_runtime.watch import WatchUpdate
 
 
@@ -37,7 +38,7 @@ _OUTCOMES = {
 
 
 def lines(update: WatchUpdate) -> Iterator[Line]:
-    """The lines that tell an update: one, but one for each log line."""
+    """The lines that tell an update: one for most, one for each log line, none for what others sum up."""
     match update:
         case event_pb2.TaskEvent():
             yield from _event_lines(update)
@@ -47,6 +48,10 @@ def lines(update: WatchUpdate) -> Iterator[Line]:
             yield Line(datetime.now(UTC), "gap", text, "doubtful")
         case task_pb2.Task():
             time = update.end_time.ToDatetime(UTC)
+            for made in update.result.repairs:
+                yield Line(time, "repair", *agents.repair(made))
+            if used := agents.usage(update.usage):
+                yield Line(time, "usage", used)
             yield Line(time, "done", outcome(update), task_tone(update))
 
 
@@ -84,6 +89,13 @@ def _event_lines(event: event_pb2.TaskEvent) -> Iterator[Line]:
                 yield Line(time, "log", f"{event.log.dropped} lines were dropped", "doubtful")
             for entry in event.log.entries:
                 yield log_line(entry)
+        case "agent_message":
+            yield said_line(time, event.agent_message)
+        case "tool_call":
+            if event.tool_call.state != input_pb2.TOOL_CALL_STATE_STARTED:
+                yield Line(time, "tool", *agents.tool_call(event.tool_call))
+        case "usage":
+            pass  # one for each call of a model: the task has the sum
         case "test":
             yield _test_line(time, event.test)
         case "artifact":
@@ -97,8 +109,18 @@ def _event_lines(event: event_pb2.TaskEvent) -> Iterator[Line]:
             )
         case "finding":
             yield Line(time, "finding", finding(event.finding), "doubtful")
+        case "input_requested":
+            for text in (asking.question(event.input_requested), asking.how_to_answer(event.input_requested)):
+                yield Line(time, "asks", text, "doubtful")
+        case "input_resolved":
+            yield Line(time, "answer", *asking.resolution(event.input_resolved))
         case _:
             yield Line(time, "event", "of a kind that this client does not know")
+
+
+def said_line(time: datetime, message: event_pb2.AgentMessage) -> Line:
+    """What an agent says."""
+    return Line(time, "agent", agents.said(message))
 
 
 def log_line(entry: event_pb2.LogEntry) -> Line:
@@ -219,8 +241,13 @@ def details(task: task_pb2.Task) -> list[tuple[str, str]]:
     if not task.done and task.current_phase:
         rows.append(("phase", word(task, "current_phase")))
         rows.append(("activity", task.current_activity))
+    if task.pending_input_ids:
+        rows.append(("asks", asking.count(task)))
+    rows += [("repair", agents.repair(made)[0]) for made in task.result.repairs]
     rows += [("finding", finding(found)) for found in task.result.findings]
     rows += [("plan", task.result.plan_artifact_id), ("report", task.result.report_artifact_id)]
+    rows += [("model", task.configuration.agent.model), ("budget", agents.budget(task.budget))]
+    rows.append(("usage", agents.usage(task.usage)))
     if task.HasField("cancellation"):
         rows.append(("cancelled", task.cancellation.reason))
     rows.append(("created", task.create_time.ToJsonString()))

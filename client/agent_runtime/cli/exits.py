@@ -41,7 +41,7 @@ def code_of_task(task: task_pb2.Task) -> ExitCode:
         return ExitCode.CANCELLED
     if task.status != task_pb2.TASK_STATUS_COMPLETED:
         return ExitCode.FAILED
-    runs_tests = task.task_type in (task_pb2.TASK_TYPE_RUN, task_pb2.TASK_TYPE_COMPLETE)
+    runs_tests = task.task_type in (task_pb2.TASK_TYPE_RUN, task_pb2.TASK_TYPE_COMPLETE, task_pb2.TASK_TYPE_FIX)
     if runs_tests and task.result.verdict == task_pb2.TEST_VERDICT_NO_TESTS:
         return ExitCode.TESTS_FAILED
     if task.result.verdict == task_pb2.TEST_VERDICT_FAILED:

@@ -13,7 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agent_runtime.cli import describe
+from agent_runtime.cli import agents, describe
+from agent_runtime.cli.narration import Narration
 from agent_runtime.cli.output import one_line, seconds, word
 from agent_runtime.v1 import event_pb2, task_pb2, test_result_pb2
 from agent_runtime.watch import WatchUpdate
@@ -21,7 +22,8 @@ from agent_runtime.watch import WatchUpdate
 _REFRESHES_PER_SECOND = 4
 _STYLES = {"good": "green", "bad": "red", "doubtful": "yellow", "": ""}
 _MARKS = {"good": "✓", "bad": "✗", "doubtful": "!", "": "·"}
-_KEPT_LABELS = {"status", "attempt", "finding", "gap"}
+_KEPT_LABELS = {"status", "attempt", "agent", "asks", "answer", "finding", "gap"}
+_KEPT_IF_BAD = {"log", "tool"}
 _BAR_WIDTH = 30
 _RECENT_LINES = 6
 
@@ -41,7 +43,11 @@ class LiveView:
         self._progress = task_pb2.TaskProgress()
         self._attempt = task_pb2.TaskAttempt()
         self._tests: dict[tuple[int, str], str] = {}
+        self._narration = Narration()
         self._findings = 0
+        self._tokens = 0
+        self._asked: set[str] = set()
+        """Questions that wait for an answer."""
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -56,14 +62,13 @@ class LiveView:
         """Take in an update; the screen follows at its own pace."""
         if isinstance(update, event_pb2.TaskEvent):
             self._fold(update)
-        if isinstance(update, task_pb2.Task):
-            self._live.stop()
-            self._console.print(final_table(update))
-            return
-        for line in describe.lines(update):
+        for line in self._narration.lines(update):
             if self._is_kept(line, update):
                 text = Text(f"{_MARKS[line.tone]} ", style=_STYLES[line.tone]).append(f"{line.label:<8} {line.text}")
                 self._console.print(text)
+        if isinstance(update, task_pb2.Task):
+            self._live.stop()
+            self._console.print(final_table(update))
 
     def _is_kept(self, line: describe.Line, update: WatchUpdate) -> bool:
         """Whether a line is to stay on the screen; what a task does just now is not."""
@@ -72,7 +77,7 @@ class LiveView:
                 return update.test.outcome != test_result_pb2.TEST_OUTCOME_UNSPECIFIED
             if line.label == "phase":
                 return update.phase_change.old_phase != update.phase_change.new_phase
-        return line.label in _KEPT_LABELS or (line.label == "log" and line.tone != "")
+        return line.label in _KEPT_LABELS or (line.label in _KEPT_IF_BAD and line.tone != "")
 
     def _fold(self, event: event_pb2.TaskEvent) -> None:
         self._started = self._started or event.event_time.ToDatetime(UTC)
@@ -99,8 +104,18 @@ class LiveView:
                 state, _ = describe.test_state(event.test)
                 self._tests[event.test.round, event.test.id] = state
                 self._note(describe.test_title(event.test))
+            case "agent_message":
+                self._note(agents.said(event.agent_message))
+            case "tool_call":
+                self._note(agents.tool_call(event.tool_call)[0])
+            case "usage":
+                self._tokens += agents.tokens(event.usage)
             case "finding":
                 self._findings += 1
+            case "input_requested":
+                self._asked.add(event.input_requested.id)
+            case "input_resolved":
+                self._asked.discard(event.input_resolved.input_id)
 
     def __rich__(self) -> Group:
         recent = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in self._recent]
@@ -115,9 +130,11 @@ class LiveView:
         elapsed = max((datetime.now(UTC) - started).total_seconds(), 0)
         states = list(self._tests.values())
         parts = [self._phase.replace("_", " ") or self._waiting(), seconds(elapsed)]
+        parts += ["waiting for an answer"] if self._asked else []
         parts += [f"attempt {self._attempt.number}"] if self._attempt.number > 1 else []
         parts += [f"{states.count(state)} {state}" for state in ("passed", "failed", "flaky") if state in states]
         parts += [f"{self._findings} findings"] if self._findings else []
+        parts += [f"{self._tokens:,} tokens"] if self._tokens else []
         return Text("  ·  ".join(parts), style="bold", no_wrap=True)
 
     def _waiting(self) -> str:

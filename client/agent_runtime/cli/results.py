@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agent_runtime.cli.agents import repair, usage
 from agent_runtime.cli.connection import task_named, with_client
 from agent_runtime.cli.describe import log_line, summary, test_state, test_title
 from agent_runtime.cli.options import TaskArgument
@@ -23,7 +24,7 @@ from agent_runtime.cli.output import (
 )
 from agent_runtime.client import AgentRuntimeClient
 from agent_runtime.paging import pages
-from agent_runtime.v1 import event_pb2, service_pb2, test_result_pb2
+from agent_runtime.v1 import event_pb2, service_pb2, task_pb2, test_result_pb2
 
 
 class Level(Enum):
@@ -99,27 +100,36 @@ def _print_entry(entry: event_pb2.LogEntry) -> None:
 
 
 def results(context: typer.Context, task_id: TaskArgument, output: FormatOption = Format.TEXT) -> None:
-    """Show the tests that a task ran."""
+    """Show the tests that a task ran, what became of those it repaired, and what that has cost."""
     task_id = task_named(context, task_id)
-    tests, counts = with_client(context, lambda client: _results(client, task_id))
+    tests, counts, task = with_client(context, lambda client: _results(client, task_id))
+    repairs = task.result.repairs
     if output is Format.JSON:
-        print_json({"tests": [as_dict(test) for test in tests], "summary": as_dict(counts)})
+        document = {
+            "tests": [as_dict(test) for test in tests],
+            "summary": as_dict(counts),
+            "repairs": [as_dict(made) for made in repairs],
+        }
+        print_json(document)
         return
     rows = [
         (test_state(test)[0], str(len(test.attempts)), _took(test), test_title(test), _error(test)) for test in tests
     ]
     typer.echo(table(("RESULT", "ATTEMPTS", "TOOK", "TEST", "ERROR"), rows))
-    typer.echo(f"\n{summary(counts)}")
+    titles = {test.id: test_title(test) for test in tests}
+    lines = [f"repair: {repair(made, titles.get(made.test_id, ''))[0]}" for made in repairs]
+    lines += [f"usage: {used}" for used in [usage(task.usage)] if used]
+    typer.echo("\n".join(["", *lines, summary(counts)]))
 
 
 async def _results(
     client: AgentRuntimeClient, task_id: str
-) -> tuple[list[test_result_pb2.TestCase], test_result_pb2.TestSummary]:
+) -> tuple[list[test_result_pb2.TestCase], test_result_pb2.TestSummary, task_pb2.Task]:
     tests: list[test_result_pb2.TestCase] = []
     page = service_pb2.ListTestResultsResponse()
     async for page in pages(lambda token: client.list_test_results(task_id, page_token=token)):
         tests += page.tests
-    return tests, page.summary
+    return tests, page.summary, await client.get_task(task_id)
 
 
 def _took(test: test_result_pb2.TestCase) -> str:

@@ -20,6 +20,7 @@ class FromPhase(Enum):
     PLANNING = "planning"
     GENERATING_TESTS = "generating_tests"
     RUNNING_TESTS = "running_tests"
+    FIXING_TESTS = "fixing_tests"
 
 
 def register(app: typer.Typer) -> None:

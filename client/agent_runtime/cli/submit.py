@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent_runtime.cli import options
+from agent_runtime.cli import agent_options, options
 from agent_runtime.cli.connection import session_named, task_named
 from agent_runtime.cli.making import make_task
 from agent_runtime.cli.options import duration_option
@@ -23,6 +23,8 @@ class TaskKind(Enum):
     PLAN = "plan"
     GENERATE = "generate"
     RUN = "run"
+    FIX = "fix"
+    CUSTOM = "custom"
 
 
 class OnConflict(Enum):
@@ -40,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 def submit(
     context: typer.Context,
-    kind: Annotated[TaskKind, typer.Argument(metavar="TYPE", help="complete, plan, generate or run.")],
+    kind: Annotated[TaskKind, typer.Argument(metavar="TYPE", help="complete, plan, generate, run, fix or custom.")],
     app_url: Annotated[str, typer.Option(help="The app under test; http or https.")],
     instructions: Annotated[str, typer.Option(help="Guidance for the agent.")] = "",
     username: options.UsernameOption = "",
@@ -53,6 +55,8 @@ def submit(
     label: options.LabelOption = None,
     priority: Annotated[int, typer.Option(min=0, max=5, help="1 (first) to 5 (last); 0 means 3.")] = 0,
     driver: Annotated[str, typer.Option(help="Agent driver; the server has a default.")] = "",
+    model: agent_options.ModelOption = "",
+    max_turns: agent_options.MaxTurnsOption = 0,
     test_path: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Run this test file or folder only; repeatable.")
     ] = None,
@@ -60,6 +64,15 @@ def submit(
     grep: Annotated[str, typer.Option(help="Run tests only whose title matches.")] = "",
     retries: Annotated[int, typer.Option(min=0, max=10, help="Attempts at a test after a failing first one.")] = 0,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Tests at once; 0 takes the server's default.")] = 0,
+    repair_rounds: agent_options.RepairRoundsOption = 0,
+    review_assertions: agent_options.ReviewOption = False,
+    accept_assertions: agent_options.AcceptOption = False,
+    max_cost: agent_options.MaxCostOption = None,
+    max_tokens: agent_options.MaxTokensOption = 0,
+    ask_at_limit: agent_options.AskAtLimitOption = False,
+    allow: agent_options.AllowOption = None,
+    deny: agent_options.DenyOption = None,
+    answer_timeout: agent_options.AnswerTimeoutOption = None,
     max_attempts: Annotated[
         int, typer.Option(min=0, max=10, help="Attempts at the task when the machinery fails; 0: the server's default.")
     ] = 0,
@@ -80,6 +93,9 @@ def submit(
     labels = options.labels(label or [])
     session, from_task = session_named(context, session), task_named(context, from_task)
     run = task_pb2.TestRunOptions(test_paths=test_path, projects=project, grep=grep, retries=retries, workers=workers)
+    repair = agent_options.repair(repair_rounds, review=review_assertions, accept=accept_assertions)
+    budget = agent_options.budget(max_cost, max_tokens, ask_at_limit=ask_at_limit)
+    input_policy = agent_options.input_policy(allow or [], deny or [], answer_timeout)
     timeouts = task_pb2.TaskTimeouts(
         queue_timeout=None if queue_timeout is None else duration(queue_timeout),
         run_timeout=None if run_timeout is None else duration(run_timeout),
@@ -98,9 +114,14 @@ def submit(
             labels=labels,
             priority=priority,
             driver=driver,
+            model=model,
+            max_turns=max_turns,
             run=run if run.ByteSize() else None,
+            repair=repair,
             timeouts=timeouts if timeouts.ByteSize() else None,
             retry_policy=task_pb2.RetryPolicy(max_attempts=max_attempts) if max_attempts else None,
+            budget=budget,
+            input_policy=input_policy,
             ttl=ttl,
             on_session_conflict=service_pb2.SessionConflictPolicy.Value(
                 f"SESSION_CONFLICT_POLICY_{on_session_conflict.name}"

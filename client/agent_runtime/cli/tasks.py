@@ -27,6 +27,7 @@ class TaskState(Enum):
 
     PENDING = "pending"
     RUNNING = "running"
+    AWAITING_INPUT = "awaiting_input"
     CANCELLING = "cancelling"
     COMPLETED = "completed"
     FAILED = "failed"

@@ -8,6 +8,7 @@ from typing import Protocol, Self, TextIO
 import typer
 
 from agent_runtime.cli.describe import Line, lines, standing
+from agent_runtime.cli.narration import Narration
 from agent_runtime.cli.output import Format, as_dict, print_json_line
 from agent_runtime.v1 import event_pb2, service_pb2, task_pb2
 from agent_runtime.watch import WatchUpdate
@@ -47,10 +48,11 @@ class PlainLines(Silent):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._narration = Narration()
 
     def show(self, update: WatchUpdate) -> None:
         """Write the update's lines."""
-        for line in lines(update):
+        for line in self._narration.lines(update):
             typer.echo(f"{line.time:%H:%M:%SZ}  {line.label:<8}  {line.text}", file=self._stream)
 
 

@@ -32,6 +32,10 @@ class _ArtifactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     ARTIFACT_KIND_SCREENSHOT: _ArtifactKind.ValueType  # 5
     ARTIFACT_KIND_VIDEO: _ArtifactKind.ValueType  # 6
     ARTIFACT_KIND_LOG: _ArtifactKind.ValueType  # 7
+    ARTIFACT_KIND_DIFF: _ArtifactKind.ValueType  # 8
+    """What a repair changed, as a unified diff."""
+    ARTIFACT_KIND_TRANSCRIPT: _ArtifactKind.ValueType  # 9
+    """All that an agent and its model said and did, one JSON object a line."""
     ARTIFACT_KIND_JUNIT: _ArtifactKind.ValueType  # 11
     ARTIFACT_KIND_APP_MODEL: _ArtifactKind.ValueType  # 12
     """What the explorer learnt of the app."""
@@ -47,6 +51,10 @@ ARTIFACT_KIND_TRACE: ArtifactKind.ValueType  # 4
 ARTIFACT_KIND_SCREENSHOT: ArtifactKind.ValueType  # 5
 ARTIFACT_KIND_VIDEO: ArtifactKind.ValueType  # 6
 ARTIFACT_KIND_LOG: ArtifactKind.ValueType  # 7
+ARTIFACT_KIND_DIFF: ArtifactKind.ValueType  # 8
+"""What a repair changed, as a unified diff."""
+ARTIFACT_KIND_TRANSCRIPT: ArtifactKind.ValueType  # 9
+"""All that an agent and its model said and did, one JSON object a line."""
 ARTIFACT_KIND_JUNIT: ArtifactKind.ValueType  # 11
 ARTIFACT_KIND_APP_MODEL: ArtifactKind.ValueType  # 12
 """What the explorer learnt of the app."""

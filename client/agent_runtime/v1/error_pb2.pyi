@@ -26,6 +26,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TASK_NOT_FOUND: _ErrorReason.ValueType  # 1
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 2
     ERROR_REASON_ARTIFACT_NOT_FOUND: _ErrorReason.ValueType  # 3
+    ERROR_REASON_INPUT_NOT_FOUND: _ErrorReason.ValueType  # 4
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 5
     ERROR_REASON_SESSION_BUSY: _ErrorReason.ValueType  # 6
     """Another task holds the session, and REJECT was asked for; or it cannot be
@@ -39,6 +40,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_BAD_PAGE_TOKEN: _ErrorReason.ValueType  # 13
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 14
     ERROR_REASON_PATH_OUTSIDE_SESSION: _ErrorReason.ValueType  # 15
+    ERROR_REASON_INPUT_ALREADY_RESOLVED: _ErrorReason.ValueType  # 17
     ERROR_REASON_TOO_MANY_WATCHERS: _ErrorReason.ValueType  # 18
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 19
     ERROR_REASON_NOTHING_TO_WORK_ON: _ErrorReason.ValueType  # 20
@@ -66,6 +68,7 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 ERROR_REASON_TASK_NOT_FOUND: ErrorReason.ValueType  # 1
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 2
 ERROR_REASON_ARTIFACT_NOT_FOUND: ErrorReason.ValueType  # 3
+ERROR_REASON_INPUT_NOT_FOUND: ErrorReason.ValueType  # 4
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
 ERROR_REASON_SESSION_BUSY: ErrorReason.ValueType  # 6
 """Another task holds the session, and REJECT was asked for; or it cannot be
@@ -79,6 +82,7 @@ ERROR_REASON_BAD_FILTER: ErrorReason.ValueType  # 12
 ERROR_REASON_BAD_PAGE_TOKEN: ErrorReason.ValueType  # 13
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 14
 ERROR_REASON_PATH_OUTSIDE_SESSION: ErrorReason.ValueType  # 15
+ERROR_REASON_INPUT_ALREADY_RESOLVED: ErrorReason.ValueType  # 17
 ERROR_REASON_TOO_MANY_WATCHERS: ErrorReason.ValueType  # 18
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 19
 ERROR_REASON_NOTHING_TO_WORK_ON: ErrorReason.ValueType  # 20

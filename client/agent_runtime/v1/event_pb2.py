@@ -23,36 +23,39 @@ _sym_db = _symbol_database.Default()
 
 
 from agent_runtime.v1 import artifact_pb2 as agent__runtime_dot_v1_dot_artifact__pb2
+from agent_runtime.v1 import input_pb2 as agent__runtime_dot_v1_dot_input__pb2
 from agent_runtime.v1 import task_pb2 as agent__runtime_dot_v1_dot_task__pb2
 from agent_runtime.v1 import test_result_pb2 as agent__runtime_dot_v1_dot_test__result__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61gent_runtime/v1/event.proto\x12\x10\x61gent_runtime.v1\x1a\x1f\x61gent_runtime/v1/artifact.proto\x1a\x1b\x61gent_runtime/v1/task.proto\x1a\"agent_runtime/v1/test_result.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\x05\n\tTaskEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12*\n\x05phase\x18\x05 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12\x30\n\x06status\x18\n \x01(\x0b\x32\x1e.agent_runtime.v1.StatusChangeH\x00\x12\x35\n\x0cphase_change\x18\x0b \x01(\x0b\x32\x1d.agent_runtime.v1.PhaseChangeH\x00\x12-\n\x05queue\x18\x0c \x01(\x0b\x32\x1c.agent_runtime.v1.QueueStateH\x00\x12\x32\n\x08progress\x18\r \x01(\x0b\x32\x1e.agent_runtime.v1.TaskProgressH\x00\x12\x37\n\x0e\x61ttempt_change\x18\x0e \x01(\x0b\x32\x1d.agent_runtime.v1.TaskAttemptH\x00\x12)\n\x03log\x18\x0f \x01(\x0b\x32\x1a.agent_runtime.v1.LogChunkH\x00\x12*\n\x04test\x18\x12 \x01(\x0b\x32\x1a.agent_runtime.v1.TestCaseH\x00\x12.\n\x08\x61rtifact\x18\x13 \x01(\x0b\x32\x1a.agent_runtime.v1.ArtifactH\x00\x12,\n\x04\x66ile\x18\x14 \x01(\x0b\x32\x1c.agent_runtime.v1.FileChangeH\x00\x12,\n\x07\x66inding\x18\x18 \x01(\x0b\x32\x19.agent_runtime.v1.FindingH\x00\x42\t\n\x07payload\"\xdd\x01\n\x0cStatusChange\x12\x30\n\nold_status\x18\x01 \x01(\x0e\x32\x1c.agent_runtime.v1.TaskStatus\x12\x30\n\nnew_status\x18\x02 \x01(\x0e\x32\x1c.agent_runtime.v1.TaskStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\x12*\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1b.agent_runtime.v1.TaskError\x12,\n\x06result\x18\x05 \x01(\x0b\x32\x1c.agent_runtime.v1.TaskResult\"\x7f\n\x0bPhaseChange\x12.\n\told_phase\x18\x01 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12.\n\tnew_phase\x18\x02 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12\x10\n\x08\x61\x63tivity\x18\x03 \x01(\t\"H\n\x08LogChunk\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.agent_runtime.v1.LogEntry\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\x03\"\xb3\x01\n\x08LogEntry\x12,\n\x08log_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05level\x18\x02 \x01(\x0e\x32\x1a.agent_runtime.v1.LogLevel\x12+\n\x06source\x18\x03 \x01(\x0e\x32\x1b.agent_runtime.v1.LogSource\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x03\"O\n\nFileChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07removed\x18\x04 \x01(\x08\"=\n\x0eTaskEventBatch\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.agent_runtime.v1.TaskEvent*\xc5\x02\n\rTaskEventKind\x12\x1f\n\x1bTASK_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16TASK_EVENT_KIND_STATUS\x10\x01\x12\x19\n\x15TASK_EVENT_KIND_PHASE\x10\x02\x12\x19\n\x15TASK_EVENT_KIND_QUEUE\x10\x03\x12\x1c\n\x18TASK_EVENT_KIND_PROGRESS\x10\x04\x12\x1b\n\x17TASK_EVENT_KIND_ATTEMPT\x10\x05\x12\x17\n\x13TASK_EVENT_KIND_LOG\x10\x06\x12\x18\n\x14TASK_EVENT_KIND_TEST\x10\t\x12\x1c\n\x18TASK_EVENT_KIND_ARTIFACT\x10\n\x12\x18\n\x14TASK_EVENT_KIND_FILE\x10\x0b\x12\x1b\n\x17TASK_EVENT_KIND_FINDING\x10\x0f*z\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04*q\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12LOG_SOURCE_RUNTIME\x10\x01\x12\x14\n\x10LOG_SOURCE_AGENT\x10\x02\x12\x1a\n\x16LOG_SOURCE_TEST_RUNNER\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61gent_runtime/v1/event.proto\x12\x10\x61gent_runtime.v1\x1a\x1f\x61gent_runtime/v1/artifact.proto\x1a\x1c\x61gent_runtime/v1/input.proto\x1a\x1b\x61gent_runtime/v1/task.proto\x1a\"agent_runtime/v1/test_result.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x07\n\tTaskEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12*\n\x05phase\x18\x05 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12\x30\n\x06status\x18\n \x01(\x0b\x32\x1e.agent_runtime.v1.StatusChangeH\x00\x12\x35\n\x0cphase_change\x18\x0b \x01(\x0b\x32\x1d.agent_runtime.v1.PhaseChangeH\x00\x12-\n\x05queue\x18\x0c \x01(\x0b\x32\x1c.agent_runtime.v1.QueueStateH\x00\x12\x32\n\x08progress\x18\r \x01(\x0b\x32\x1e.agent_runtime.v1.TaskProgressH\x00\x12\x37\n\x0e\x61ttempt_change\x18\x0e \x01(\x0b\x32\x1d.agent_runtime.v1.TaskAttemptH\x00\x12)\n\x03log\x18\x0f \x01(\x0b\x32\x1a.agent_runtime.v1.LogChunkH\x00\x12\x37\n\ragent_message\x18\x10 \x01(\x0b\x32\x1e.agent_runtime.v1.AgentMessageH\x00\x12/\n\ttool_call\x18\x11 \x01(\x0b\x32\x1a.agent_runtime.v1.ToolCallH\x00\x12*\n\x04test\x18\x12 \x01(\x0b\x32\x1a.agent_runtime.v1.TestCaseH\x00\x12.\n\x08\x61rtifact\x18\x13 \x01(\x0b\x32\x1a.agent_runtime.v1.ArtifactH\x00\x12,\n\x04\x66ile\x18\x14 \x01(\x0b\x32\x1c.agent_runtime.v1.FileChangeH\x00\x12(\n\x05usage\x18\x15 \x01(\x0b\x32\x17.agent_runtime.v1.UsageH\x00\x12\x39\n\x0finput_requested\x18\x16 \x01(\x0b\x32\x1e.agent_runtime.v1.InputRequestH\x00\x12;\n\x0einput_resolved\x18\x17 \x01(\x0b\x32!.agent_runtime.v1.InputResolutionH\x00\x12,\n\x07\x66inding\x18\x18 \x01(\x0b\x32\x19.agent_runtime.v1.FindingH\x00\x42\t\n\x07payload\"\xdd\x01\n\x0cStatusChange\x12\x30\n\nold_status\x18\x01 \x01(\x0e\x32\x1c.agent_runtime.v1.TaskStatus\x12\x30\n\nnew_status\x18\x02 \x01(\x0e\x32\x1c.agent_runtime.v1.TaskStatus\x12\x0f\n\x07message\x18\x03 \x01(\t\x12*\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x1b.agent_runtime.v1.TaskError\x12,\n\x06result\x18\x05 \x01(\x0b\x32\x1c.agent_runtime.v1.TaskResult\"\x7f\n\x0bPhaseChange\x12.\n\told_phase\x18\x01 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12.\n\tnew_phase\x18\x02 \x01(\x0e\x32\x1b.agent_runtime.v1.TaskPhase\x12\x10\n\x08\x61\x63tivity\x18\x03 \x01(\t\"H\n\x08LogChunk\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.agent_runtime.v1.LogEntry\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\x03\"\xb3\x01\n\x08LogEntry\x12,\n\x08log_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05level\x18\x02 \x01(\x0e\x32\x1a.agent_runtime.v1.LogLevel\x12+\n\x06source\x18\x03 \x01(\x0e\x32\x1b.agent_runtime.v1.LogSource\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x10\n\x08sequence\x18\x05 \x01(\x03\"a\n\x0c\x41gentMessage\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\r\n\x05\x61gent\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x11\n\treasoning\x18\x04 \x01(\x08\x12\r\n\x05\x66inal\x18\x05 \x01(\x08\"O\n\nFileChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07removed\x18\x04 \x01(\x08\"=\n\x0eTaskEventBatch\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.agent_runtime.v1.TaskEvent*\xeb\x03\n\rTaskEventKind\x12\x1f\n\x1bTASK_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16TASK_EVENT_KIND_STATUS\x10\x01\x12\x19\n\x15TASK_EVENT_KIND_PHASE\x10\x02\x12\x19\n\x15TASK_EVENT_KIND_QUEUE\x10\x03\x12\x1c\n\x18TASK_EVENT_KIND_PROGRESS\x10\x04\x12\x1b\n\x17TASK_EVENT_KIND_ATTEMPT\x10\x05\x12\x17\n\x13TASK_EVENT_KIND_LOG\x10\x06\x12!\n\x1dTASK_EVENT_KIND_AGENT_MESSAGE\x10\x07\x12\x1d\n\x19TASK_EVENT_KIND_TOOL_CALL\x10\x08\x12\x18\n\x14TASK_EVENT_KIND_TEST\x10\t\x12\x1c\n\x18TASK_EVENT_KIND_ARTIFACT\x10\n\x12\x18\n\x14TASK_EVENT_KIND_FILE\x10\x0b\x12\x19\n\x15TASK_EVENT_KIND_USAGE\x10\x0c\x12#\n\x1fTASK_EVENT_KIND_INPUT_REQUESTED\x10\r\x12\"\n\x1eTASK_EVENT_KIND_INPUT_RESOLVED\x10\x0e\x12\x1b\n\x17TASK_EVENT_KIND_FINDING\x10\x0f*z\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04*q\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12LOG_SOURCE_RUNTIME\x10\x01\x12\x14\n\x10LOG_SOURCE_AGENT\x10\x02\x12\x1a\n\x16LOG_SOURCE_TEST_RUNNER\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agent_runtime.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASKEVENTKIND']._serialized_start=1592
-  _globals['_TASKEVENTKIND']._serialized_end=1917
-  _globals['_LOGLEVEL']._serialized_start=1919
-  _globals['_LOGLEVEL']._serialized_end=2041
-  _globals['_LOGSOURCE']._serialized_start=2043
-  _globals['_LOGSOURCE']._serialized_end=2156
-  _globals['_TASKEVENT']._serialized_start=182
-  _globals['_TASKEVENT']._serialized_end=836
-  _globals['_STATUSCHANGE']._serialized_start=839
-  _globals['_STATUSCHANGE']._serialized_end=1060
-  _globals['_PHASECHANGE']._serialized_start=1062
-  _globals['_PHASECHANGE']._serialized_end=1189
-  _globals['_LOGCHUNK']._serialized_start=1191
-  _globals['_LOGCHUNK']._serialized_end=1263
-  _globals['_LOGENTRY']._serialized_start=1266
-  _globals['_LOGENTRY']._serialized_end=1445
-  _globals['_FILECHANGE']._serialized_start=1447
-  _globals['_FILECHANGE']._serialized_end=1526
-  _globals['_TASKEVENTBATCH']._serialized_start=1528
-  _globals['_TASKEVENTBATCH']._serialized_end=1589
+  _globals['_TASKEVENTKIND']._serialized_start=1989
+  _globals['_TASKEVENTKIND']._serialized_end=2480
+  _globals['_LOGLEVEL']._serialized_start=2482
+  _globals['_LOGLEVEL']._serialized_end=2604
+  _globals['_LOGSOURCE']._serialized_start=2606
+  _globals['_LOGSOURCE']._serialized_end=2719
+  _globals['_TASKEVENT']._serialized_start=212
+  _globals['_TASKEVENT']._serialized_end=1134
+  _globals['_STATUSCHANGE']._serialized_start=1137
+  _globals['_STATUSCHANGE']._serialized_end=1358
+  _globals['_PHASECHANGE']._serialized_start=1360
+  _globals['_PHASECHANGE']._serialized_end=1487
+  _globals['_LOGCHUNK']._serialized_start=1489
+  _globals['_LOGCHUNK']._serialized_end=1561
+  _globals['_LOGENTRY']._serialized_start=1564
+  _globals['_LOGENTRY']._serialized_end=1743
+  _globals['_AGENTMESSAGE']._serialized_start=1745
+  _globals['_AGENTMESSAGE']._serialized_end=1842
+  _globals['_FILECHANGE']._serialized_start=1844
+  _globals['_FILECHANGE']._serialized_end=1923
+  _globals['_TASKEVENTBATCH']._serialized_start=1925
+  _globals['_TASKEVENTBATCH']._serialized_end=1986
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from agent_runtime.v1 import artifact_pb2 as _artifact_pb2
+from agent_runtime.v1 import input_pb2 as _input_pb2
 from agent_runtime.v1 import task_pb2 as _task_pb2
 from agent_runtime.v1 import test_result_pb2 as _test_result_pb2
 from collections import abc as _abc
@@ -36,9 +37,14 @@ class _TaskEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskEve
     TASK_EVENT_KIND_PROGRESS: _TaskEventKind.ValueType  # 4
     TASK_EVENT_KIND_ATTEMPT: _TaskEventKind.ValueType  # 5
     TASK_EVENT_KIND_LOG: _TaskEventKind.ValueType  # 6
+    TASK_EVENT_KIND_AGENT_MESSAGE: _TaskEventKind.ValueType  # 7
+    TASK_EVENT_KIND_TOOL_CALL: _TaskEventKind.ValueType  # 8
     TASK_EVENT_KIND_TEST: _TaskEventKind.ValueType  # 9
     TASK_EVENT_KIND_ARTIFACT: _TaskEventKind.ValueType  # 10
     TASK_EVENT_KIND_FILE: _TaskEventKind.ValueType  # 11
+    TASK_EVENT_KIND_USAGE: _TaskEventKind.ValueType  # 12
+    TASK_EVENT_KIND_INPUT_REQUESTED: _TaskEventKind.ValueType  # 13
+    TASK_EVENT_KIND_INPUT_RESOLVED: _TaskEventKind.ValueType  # 14
     TASK_EVENT_KIND_FINDING: _TaskEventKind.ValueType  # 15
 
 class TaskEventKind(_TaskEventKind, metaclass=_TaskEventKindEnumTypeWrapper):
@@ -51,9 +57,14 @@ TASK_EVENT_KIND_QUEUE: TaskEventKind.ValueType  # 3
 TASK_EVENT_KIND_PROGRESS: TaskEventKind.ValueType  # 4
 TASK_EVENT_KIND_ATTEMPT: TaskEventKind.ValueType  # 5
 TASK_EVENT_KIND_LOG: TaskEventKind.ValueType  # 6
+TASK_EVENT_KIND_AGENT_MESSAGE: TaskEventKind.ValueType  # 7
+TASK_EVENT_KIND_TOOL_CALL: TaskEventKind.ValueType  # 8
 TASK_EVENT_KIND_TEST: TaskEventKind.ValueType  # 9
 TASK_EVENT_KIND_ARTIFACT: TaskEventKind.ValueType  # 10
 TASK_EVENT_KIND_FILE: TaskEventKind.ValueType  # 11
+TASK_EVENT_KIND_USAGE: TaskEventKind.ValueType  # 12
+TASK_EVENT_KIND_INPUT_REQUESTED: TaskEventKind.ValueType  # 13
+TASK_EVENT_KIND_INPUT_RESOLVED: TaskEventKind.ValueType  # 14
 TASK_EVENT_KIND_FINDING: TaskEventKind.ValueType  # 15
 Global___TaskEventKind: _TypeAlias = TaskEventKind  # noqa: Y015
 
@@ -116,9 +127,14 @@ class TaskEvent(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     ATTEMPT_CHANGE_FIELD_NUMBER: _builtins.int
     LOG_FIELD_NUMBER: _builtins.int
+    AGENT_MESSAGE_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
     TEST_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    INPUT_REQUESTED_FIELD_NUMBER: _builtins.int
+    INPUT_RESOLVED_FIELD_NUMBER: _builtins.int
     FINDING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Dense, from 1, for each task, over all attempts and server restarts."""
@@ -141,11 +157,23 @@ class TaskEvent(_message.Message):
     @_builtins.property
     def log(self) -> Global___LogChunk: ...
     @_builtins.property
+    def agent_message(self) -> Global___AgentMessage: ...
+    @_builtins.property
+    def tool_call(self) -> _input_pb2.ToolCall: ...
+    @_builtins.property
     def test(self) -> _test_result_pb2.TestCase: ...
     @_builtins.property
     def artifact(self) -> _artifact_pb2.Artifact: ...
     @_builtins.property
     def file(self) -> Global___FileChange: ...
+    @_builtins.property
+    def usage(self) -> _task_pb2.Usage:
+        """What one call of a model used; `Task.usage` is the sum."""
+
+    @_builtins.property
+    def input_requested(self) -> _input_pb2.InputRequest: ...
+    @_builtins.property
+    def input_resolved(self) -> _input_pb2.InputResolution: ...
     @_builtins.property
     def finding(self) -> _test_result_pb2.Finding: ...
     def __init__(
@@ -162,16 +190,21 @@ class TaskEvent(_message.Message):
         progress: _task_pb2.TaskProgress | None = ...,
         attempt_change: _task_pb2.TaskAttempt | None = ...,
         log: Global___LogChunk | None = ...,
+        agent_message: Global___AgentMessage | None = ...,
+        tool_call: _input_pb2.ToolCall | None = ...,
         test: _test_result_pb2.TestCase | None = ...,
         artifact: _artifact_pb2.Artifact | None = ...,
         file: Global___FileChange | None = ...,
+        usage: _task_pb2.Usage | None = ...,
+        input_requested: _input_pb2.InputRequest | None = ...,
+        input_resolved: _input_pb2.InputResolution | None = ...,
         finding: _test_result_pb2.Finding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attempt_change", b"attempt_change", "event_time", b"event_time", "file", b"file", "finding", b"finding", "log", b"log", "payload", b"payload", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "status", b"status", "test", b"test"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_message", b"agent_message", "artifact", b"artifact", "attempt_change", b"attempt_change", "event_time", b"event_time", "file", b"file", "finding", b"finding", "input_requested", b"input_requested", "input_resolved", b"input_resolved", "log", b"log", "payload", b"payload", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "status", b"status", "test", b"test", "tool_call", b"tool_call", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attempt", b"attempt", "attempt_change", b"attempt_change", "event_time", b"event_time", "file", b"file", "finding", b"finding", "log", b"log", "payload", b"payload", "phase", b"phase", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "sequence", b"sequence", "status", b"status", "task_id", b"task_id", "test", b"test"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_message", b"agent_message", "artifact", b"artifact", "attempt", b"attempt", "attempt_change", b"attempt_change", "event_time", b"event_time", "file", b"file", "finding", b"finding", "input_requested", b"input_requested", "input_resolved", b"input_resolved", "log", b"log", "payload", b"payload", "phase", b"phase", "phase_change", b"phase_change", "progress", b"progress", "queue", b"queue", "sequence", b"sequence", "status", b"status", "task_id", b"task_id", "test", b"test", "tool_call", b"tool_call", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["status", "phase_change", "queue", "progress", "attempt_change", "log", "test", "artifact", "file", "finding"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["status", "phase_change", "queue", "progress", "attempt_change", "log", "agent_message", "tool_call", "test", "artifact", "file", "usage", "input_requested", "input_resolved", "finding"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -301,6 +334,45 @@ class LogEntry(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LogEntry: _TypeAlias = LogEntry  # noqa: Y015
+
+@_typing.final
+class AgentMessage(_message.Message):
+    """Text from the agent. Deltas of one message are merged before they are
+    recorded, so there are a few events a second at most: `text` continues the
+    message where its last event ended.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    FINAL_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    agent: _builtins.str
+    """Who speaks: "planner", "generator", "fixer", "custom"."""
+    text: _builtins.str
+    reasoning: _builtins.bool
+    """Whether `text` is the model's reasoning."""
+    final: _builtins.bool
+    """Whether the message ends here."""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        text: _builtins.str = ...,
+        reasoning: _builtins.bool = ...,
+        final: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "final", b"final", "message_id", b"message_id", "reasoning", b"reasoning", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentMessage: _TypeAlias = AgentMessage  # noqa: Y015
 
 @_typing.final
 class FileChange(_message.Message):

@@ -5,6 +5,7 @@ isort:skip_file
 
 from agent_runtime.v1 import artifact_pb2 as _artifact_pb2
 from agent_runtime.v1 import event_pb2 as _event_pb2
+from agent_runtime.v1 import input_pb2 as _input_pb2
 from agent_runtime.v1 import session_pb2 as _session_pb2
 from agent_runtime.v1 import task_pb2 as _task_pb2
 from agent_runtime.v1 import test_result_pb2 as _test_result_pb2
@@ -152,6 +153,8 @@ class _WaitConditionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitCon
     WAIT_CONDITION_UNSPECIFIED: _WaitCondition.ValueType  # 0
     """As DONE."""
     WAIT_CONDITION_DONE: _WaitCondition.ValueType  # 1
+    WAIT_CONDITION_DONE_OR_INPUT: _WaitCondition.ValueType  # 2
+    """Done, or waiting for a person."""
     WAIT_CONDITION_STARTED: _WaitCondition.ValueType  # 3
 
 class WaitCondition(_WaitCondition, metaclass=_WaitConditionEnumTypeWrapper):
@@ -160,6 +163,8 @@ class WaitCondition(_WaitCondition, metaclass=_WaitConditionEnumTypeWrapper):
 WAIT_CONDITION_UNSPECIFIED: WaitCondition.ValueType  # 0
 """As DONE."""
 WAIT_CONDITION_DONE: WaitCondition.ValueType  # 1
+WAIT_CONDITION_DONE_OR_INPUT: WaitCondition.ValueType  # 2
+"""Done, or waiting for a person."""
 WAIT_CONDITION_STARTED: WaitCondition.ValueType  # 3
 Global___WaitCondition: _TypeAlias = WaitCondition  # noqa: Y015
 
@@ -1206,6 +1211,118 @@ class ReadArtifactResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReadArtifactResponse: _TypeAlias = ReadArtifactResponse  # noqa: Y015
+
+@_typing.final
+class ListInputRequestsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_RESOLVED_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    """"-" for all tasks."""
+    include_resolved: _builtins.bool
+    """Answered ones too."""
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        include_resolved: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_resolved", b"include_resolved", "page_size", b"page_size", "page_token", b"page_token", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInputRequestsRequest: _TypeAlias = ListInputRequestsRequest  # noqa: Y015
+
+@_typing.final
+class ListInputRequestsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[_input_pb2.InputRequest]: ...
+    def __init__(
+        self,
+        *,
+        inputs: _abc.Iterable[_input_pb2.InputRequest] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInputRequestsResponse: _TypeAlias = ListInputRequestsResponse  # noqa: Y015
+
+@_typing.final
+class RespondToInputRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    INPUT_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ADDED_BUDGET_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    input_id: _builtins.str
+    decision: _task_pb2.InputDecision.ValueType
+    """One of the request's `allowed_decisions`."""
+    text: _builtins.str
+    """Answer, or the reason of a rejection that the agent is told."""
+    @_builtins.property
+    def added_budget(self) -> _task_pb2.Budget:
+        """Adds to the budget, for a BUDGET question that is allowed; unset adds as
+        much again as the budget is.
+        """
+
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        input_id: _builtins.str = ...,
+        decision: _task_pb2.InputDecision.ValueType = ...,
+        text: _builtins.str = ...,
+        added_budget: _task_pb2.Budget | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["added_budget", b"added_budget"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_budget", b"added_budget", "decision", b"decision", "input_id", b"input_id", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RespondToInputRequest: _TypeAlias = RespondToInputRequest  # noqa: Y015
+
+@_typing.final
+class RespondToInputResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def input(self) -> _input_pb2.InputRequest: ...
+    def __init__(
+        self,
+        *,
+        input: _input_pb2.InputRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RespondToInputResponse: _TypeAlias = RespondToInputResponse  # noqa: Y015
 
 @_typing.final
 class GetServerInfoRequest(_message.Message):

@@ -111,6 +111,16 @@ class AgentRuntimeStub(object):
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.ReadArtifactRequest.SerializeToString,
                 response_deserializer=agent__runtime_dot_v1_dot_service__pb2.ReadArtifactResponse.FromString,
                 _registered_method=True)
+        self.ListInputRequests = channel.unary_unary(
+                '/agent_runtime.v1.AgentRuntime/ListInputRequests',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.ListInputRequestsRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListInputRequestsResponse.FromString,
+                _registered_method=True)
+        self.RespondToInput = channel.unary_unary(
+                '/agent_runtime.v1.AgentRuntime/RespondToInput',
+                request_serializer=agent__runtime_dot_v1_dot_service__pb2.RespondToInputRequest.SerializeToString,
+                response_deserializer=agent__runtime_dot_v1_dot_service__pb2.RespondToInputResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/agent_runtime.v1.AgentRuntime/GetServerInfo',
                 request_serializer=agent__runtime_dot_v1_dot_service__pb2.GetServerInfoRequest.SerializeToString,
@@ -249,6 +259,22 @@ class AgentRuntimeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListInputRequests(self, request, context):
+        """Lists questions an agent has put to a person, oldest first. "-" as task_id
+        spans tasks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RespondToInput(self, request, context):
+        """Answers one question. The first answer wins; a later, different one fails
+        with FAILED_PRECONDITION.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
         """What this server is, can do and allows. Needs no credential.
         """
@@ -333,6 +359,16 @@ def add_AgentRuntimeServicer_to_server(servicer, server):
                     servicer.ReadArtifact,
                     request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ReadArtifactRequest.FromString,
                     response_serializer=agent__runtime_dot_v1_dot_service__pb2.ReadArtifactResponse.SerializeToString,
+            ),
+            'ListInputRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInputRequests,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.ListInputRequestsRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.ListInputRequestsResponse.SerializeToString,
+            ),
+            'RespondToInput': grpc.unary_unary_rpc_method_handler(
+                    servicer.RespondToInput,
+                    request_deserializer=agent__runtime_dot_v1_dot_service__pb2.RespondToInputRequest.FromString,
+                    response_serializer=agent__runtime_dot_v1_dot_service__pb2.RespondToInputResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -747,6 +783,60 @@ class AgentRuntime(object):
             '/agent_runtime.v1.AgentRuntime/ReadArtifact',
             agent__runtime_dot_v1_dot_service__pb2.ReadArtifactRequest.SerializeToString,
             agent__runtime_dot_v1_dot_service__pb2.ReadArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInputRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.AgentRuntime/ListInputRequests',
+            agent__runtime_dot_v1_dot_service__pb2.ListInputRequestsRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.ListInputRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RespondToInput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/agent_runtime.v1.AgentRuntime/RespondToInput',
+            agent__runtime_dot_v1_dot_service__pb2.RespondToInputRequest.SerializeToString,
+            agent__runtime_dot_v1_dot_service__pb2.RespondToInputResponse.FromString,
             options,
             channel_credentials,
             insecure,

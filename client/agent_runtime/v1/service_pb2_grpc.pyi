@@ -94,6 +94,14 @@ class AgentRuntimeStub:
     """Lists what a task produced."""
     ReadArtifact: _grpc.UnaryStreamMultiCallable[_service_pb2.ReadArtifactRequest, _service_pb2.ReadArtifactResponse]
     """Streams an artifact's bytes from any offset."""
+    ListInputRequests: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListInputRequestsRequest, _service_pb2.ListInputRequestsResponse]
+    """Lists questions an agent has put to a person, oldest first. "-" as task_id
+    spans tasks.
+    """
+    RespondToInput: _grpc.UnaryUnaryMultiCallable[_service_pb2.RespondToInputRequest, _service_pb2.RespondToInputResponse]
+    """Answers one question. The first answer wins; a later, different one fails
+    with FAILED_PRECONDITION.
+    """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetServerInfoRequest, _service_pb2.GetServerInfoResponse]
     """What this server is, can do and allows. Needs no credential."""
 
@@ -163,6 +171,14 @@ class AgentRuntimeAsyncStub(AgentRuntimeStub):
     """Lists what a task produced."""
     ReadArtifact: _aio.UnaryStreamMultiCallable[_service_pb2.ReadArtifactRequest, _service_pb2.ReadArtifactResponse]  # type: ignore[assignment]
     """Streams an artifact's bytes from any offset."""
+    ListInputRequests: _aio.UnaryUnaryMultiCallable[_service_pb2.ListInputRequestsRequest, _service_pb2.ListInputRequestsResponse]  # type: ignore[assignment]
+    """Lists questions an agent has put to a person, oldest first. "-" as task_id
+    spans tasks.
+    """
+    RespondToInput: _aio.UnaryUnaryMultiCallable[_service_pb2.RespondToInputRequest, _service_pb2.RespondToInputResponse]  # type: ignore[assignment]
+    """Answers one question. The first answer wins; a later, different one fails
+    with FAILED_PRECONDITION.
+    """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_service_pb2.GetServerInfoRequest, _service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """What this server is, can do and allows. Needs no credential."""
 
@@ -319,6 +335,26 @@ class AgentRuntimeServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_service_pb2.ReadArtifactResponse], _abc.AsyncIterator[_service_pb2.ReadArtifactResponse]]:
         """Streams an artifact's bytes from any offset."""
+
+    @_abc_1.abstractmethod
+    def ListInputRequests(
+        self,
+        request: _service_pb2.ListInputRequestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListInputRequestsResponse, _abc.Awaitable[_service_pb2.ListInputRequestsResponse]]:
+        """Lists questions an agent has put to a person, oldest first. "-" as task_id
+        spans tasks.
+        """
+
+    @_abc_1.abstractmethod
+    def RespondToInput(
+        self,
+        request: _service_pb2.RespondToInputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.RespondToInputResponse, _abc.Awaitable[_service_pb2.RespondToInputResponse]]:
+        """Answers one question. The first answer wins; a later, different one fails
+        with FAILED_PRECONDITION.
+        """
 
     @_abc_1.abstractmethod
     def GetServerInfo(

@@ -12,6 +12,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
+from google.type import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -31,26 +32,38 @@ class _TaskTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskType.Val
     DESCRIPTOR: _descriptor.EnumDescriptor
     TASK_TYPE_UNSPECIFIED: _TaskType.ValueType  # 0
     TASK_TYPE_COMPLETE: _TaskType.ValueType  # 1
-    """Plan, then generate, then run."""
+    """Plan, then generate, then run; then repair, if `repair.max_rounds` allows
+    any.
+    """
     TASK_TYPE_PLAN: _TaskType.ValueType  # 2
     """Explore the app and write a test plan."""
     TASK_TYPE_GENERATE: _TaskType.ValueType  # 3
     """Write tests from an existing plan."""
     TASK_TYPE_RUN: _TaskType.ValueType  # 4
     """Run existing tests."""
+    TASK_TYPE_FIX: _TaskType.ValueType  # 5
+    """Repair failing tests."""
+    TASK_TYPE_CUSTOM: _TaskType.ValueType  # 6
+    """Follow the caller's instructions in an existing session."""
 
 class TaskType(_TaskType, metaclass=_TaskTypeEnumTypeWrapper):
     """What a task is asked to do."""
 
 TASK_TYPE_UNSPECIFIED: TaskType.ValueType  # 0
 TASK_TYPE_COMPLETE: TaskType.ValueType  # 1
-"""Plan, then generate, then run."""
+"""Plan, then generate, then run; then repair, if `repair.max_rounds` allows
+any.
+"""
 TASK_TYPE_PLAN: TaskType.ValueType  # 2
 """Explore the app and write a test plan."""
 TASK_TYPE_GENERATE: TaskType.ValueType  # 3
 """Write tests from an existing plan."""
 TASK_TYPE_RUN: TaskType.ValueType  # 4
 """Run existing tests."""
+TASK_TYPE_FIX: TaskType.ValueType  # 5
+"""Repair failing tests."""
+TASK_TYPE_CUSTOM: TaskType.ValueType  # 6
+"""Follow the caller's instructions in an existing session."""
 Global___TaskType: _TypeAlias = TaskType  # noqa: Y015
 
 class _TaskStatus:
@@ -74,6 +87,10 @@ class _TaskStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskStatus
     """Stopped on request, with nothing left running."""
     TASK_STATUS_CANCELLING: _TaskStatus.ValueType  # 6
     """A stop was asked for and is being carried out."""
+    TASK_STATUS_AWAITING_INPUT: _TaskStatus.ValueType  # 7
+    """Halted until a person answers. The slot stays held; the answer's expiry
+    bounds it.
+    """
 
 class TaskStatus(_TaskStatus, metaclass=_TaskStatusEnumTypeWrapper):
     """Where a task stands. New values may appear; read `Task.done` to learn
@@ -95,6 +112,10 @@ TASK_STATUS_CANCELLED: TaskStatus.ValueType  # 5
 """Stopped on request, with nothing left running."""
 TASK_STATUS_CANCELLING: TaskStatus.ValueType  # 6
 """A stop was asked for and is being carried out."""
+TASK_STATUS_AWAITING_INPUT: TaskStatus.ValueType  # 7
+"""Halted until a person answers. The slot stays held; the answer's expiry
+bounds it.
+"""
 Global___TaskStatus: _TypeAlias = TaskStatus  # noqa: Y015
 
 class _TaskPhase:
@@ -109,8 +130,11 @@ class _TaskPhaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskPhase.V
     TASK_PHASE_PLANNING: _TaskPhase.ValueType  # 2
     TASK_PHASE_GENERATING_TESTS: _TaskPhase.ValueType  # 3
     TASK_PHASE_RUNNING_TESTS: _TaskPhase.ValueType  # 4
+    TASK_PHASE_FIXING_TESTS: _TaskPhase.ValueType  # 5
     TASK_PHASE_COLLECTING: _TaskPhase.ValueType  # 6
     """Results and artifacts are being collected and uploaded."""
+    TASK_PHASE_CUSTOM: _TaskPhase.ValueType  # 7
+    """The caller's instructions are carried out, for CUSTOM."""
 
 class TaskPhase(_TaskPhase, metaclass=_TaskPhaseEnumTypeWrapper):
     """The step an attempt is in."""
@@ -121,8 +145,11 @@ TASK_PHASE_PREPARING: TaskPhase.ValueType  # 1
 TASK_PHASE_PLANNING: TaskPhase.ValueType  # 2
 TASK_PHASE_GENERATING_TESTS: TaskPhase.ValueType  # 3
 TASK_PHASE_RUNNING_TESTS: TaskPhase.ValueType  # 4
+TASK_PHASE_FIXING_TESTS: TaskPhase.ValueType  # 5
 TASK_PHASE_COLLECTING: TaskPhase.ValueType  # 6
 """Results and artifacts are being collected and uploaded."""
+TASK_PHASE_CUSTOM: TaskPhase.ValueType  # 7
+"""The caller's instructions are carried out, for CUSTOM."""
 Global___TaskPhase: _TypeAlias = TaskPhase  # noqa: Y015
 
 class _TestVerdict:
@@ -159,12 +186,19 @@ class _FailureReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Failure
     DESCRIPTOR: _descriptor.EnumDescriptor
     FAILURE_REASON_UNSPECIFIED: _FailureReason.ValueType  # 0
     FAILURE_REASON_AGENT_ERROR: _FailureReason.ValueType  # 1
+    FAILURE_REASON_MODEL_PROVIDER: _FailureReason.ValueType  # 2
+    """The model's provider refuses, fails or says nothing."""
     FAILURE_REASON_APP_UNREACHABLE: _FailureReason.ValueType  # 3
     FAILURE_REASON_SIGN_IN_FAILED: _FailureReason.ValueType  # 4
     FAILURE_REASON_RUNNER_CRASHED: _FailureReason.ValueType  # 5
     FAILURE_REASON_WORKER_LOST: _FailureReason.ValueType  # 6
     FAILURE_REASON_QUEUE_TIMEOUT: _FailureReason.ValueType  # 7
     FAILURE_REASON_RUN_TIMEOUT: _FailureReason.ValueType  # 8
+    FAILURE_REASON_BUDGET_EXCEEDED: _FailureReason.ValueType  # 9
+    FAILURE_REASON_INPUT_REFUSED: _FailureReason.ValueType  # 10
+    """A person's answer was to stop."""
+    FAILURE_REASON_INPUT_EXPIRED: _FailureReason.ValueType  # 11
+    """Nobody answered in time, and that was to stop the task."""
     FAILURE_REASON_OUT_OF_RESOURCES: _FailureReason.ValueType  # 12
     FAILURE_REASON_BROWSER_MISSING: _FailureReason.ValueType  # 13
     FAILURE_REASON_DISK_FULL: _FailureReason.ValueType  # 14
@@ -177,12 +211,19 @@ class FailureReason(_FailureReason, metaclass=_FailureReasonEnumTypeWrapper):
 
 FAILURE_REASON_UNSPECIFIED: FailureReason.ValueType  # 0
 FAILURE_REASON_AGENT_ERROR: FailureReason.ValueType  # 1
+FAILURE_REASON_MODEL_PROVIDER: FailureReason.ValueType  # 2
+"""The model's provider refuses, fails or says nothing."""
 FAILURE_REASON_APP_UNREACHABLE: FailureReason.ValueType  # 3
 FAILURE_REASON_SIGN_IN_FAILED: FailureReason.ValueType  # 4
 FAILURE_REASON_RUNNER_CRASHED: FailureReason.ValueType  # 5
 FAILURE_REASON_WORKER_LOST: FailureReason.ValueType  # 6
 FAILURE_REASON_QUEUE_TIMEOUT: FailureReason.ValueType  # 7
 FAILURE_REASON_RUN_TIMEOUT: FailureReason.ValueType  # 8
+FAILURE_REASON_BUDGET_EXCEEDED: FailureReason.ValueType  # 9
+FAILURE_REASON_INPUT_REFUSED: FailureReason.ValueType  # 10
+"""A person's answer was to stop."""
+FAILURE_REASON_INPUT_EXPIRED: FailureReason.ValueType  # 11
+"""Nobody answered in time, and that was to stop the task."""
 FAILURE_REASON_OUT_OF_RESOURCES: FailureReason.ValueType  # 12
 FAILURE_REASON_BROWSER_MISSING: FailureReason.ValueType  # 13
 FAILURE_REASON_DISK_FULL: FailureReason.ValueType  # 14
@@ -218,6 +259,34 @@ after the grace period.
 CANCEL_MODE_FORCE: CancelMode.ValueType  # 2
 """Kill at once and keep what is recorded."""
 Global___CancelMode: _TypeAlias = CancelMode  # noqa: Y015
+
+class _InputDecision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InputDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputDecision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INPUT_DECISION_UNSPECIFIED: _InputDecision.ValueType  # 0
+    INPUT_DECISION_ALLOW_ONCE: _InputDecision.ValueType  # 1
+    INPUT_DECISION_ALLOW_FOR_TASK: _InputDecision.ValueType  # 2
+    INPUT_DECISION_REJECT: _InputDecision.ValueType  # 3
+    INPUT_DECISION_ABORT: _InputDecision.ValueType  # 4
+    """Reject and stop the task."""
+    INPUT_DECISION_ANSWER: _InputDecision.ValueType  # 5
+    """A text answer to a question."""
+
+class InputDecision(_InputDecision, metaclass=_InputDecisionEnumTypeWrapper):
+    """A person's or a policy's answer."""
+
+INPUT_DECISION_UNSPECIFIED: InputDecision.ValueType  # 0
+INPUT_DECISION_ALLOW_ONCE: InputDecision.ValueType  # 1
+INPUT_DECISION_ALLOW_FOR_TASK: InputDecision.ValueType  # 2
+INPUT_DECISION_REJECT: InputDecision.ValueType  # 3
+INPUT_DECISION_ABORT: InputDecision.ValueType  # 4
+"""Reject and stop the task."""
+INPUT_DECISION_ANSWER: InputDecision.ValueType  # 5
+"""A text answer to a question."""
+Global___InputDecision: _TypeAlias = InputDecision  # noqa: Y015
 
 class _SignInMethod:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -272,6 +341,8 @@ class Task(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     TIMEOUTS_FIELD_NUMBER: _builtins.int
     RETRY_POLICY_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    INPUT_POLICY_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     TTL_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
@@ -283,6 +354,8 @@ class Task(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    PENDING_INPUT_IDS_FIELD_NUMBER: _builtins.int
     CANCELLATION_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
@@ -340,6 +413,14 @@ class Task(_message.Message):
         """
 
     @_builtins.property
+    def budget(self) -> Global___Budget:
+        """Limits on spending."""
+
+    @_builtins.property
+    def input_policy(self) -> Global___InputPolicy:
+        """What happens when the agent asks for something."""
+
+    @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """The moment; on output set once the task is done, or if it was given."""
 
@@ -368,6 +449,14 @@ class Task(_message.Message):
         """Why it failed."""
 
     @_builtins.property
+    def usage(self) -> Global___Usage:
+        """What it has cost so far, all attempts together."""
+
+    @_builtins.property
+    def pending_input_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of unanswered input requests."""
+
+    @_builtins.property
     def cancellation(self) -> Global___Cancellation:
         """Who asked for the stop, and why."""
 
@@ -391,6 +480,8 @@ class Task(_message.Message):
         priority: _builtins.int = ...,
         timeouts: Global___TaskTimeouts | None = ...,
         retry_policy: Global___RetryPolicy | None = ...,
+        budget: Global___Budget | None = ...,
+        input_policy: Global___InputPolicy | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         ttl: _duration_pb2.Duration | None = ...,
         status: Global___TaskStatus.ValueType = ...,
@@ -402,6 +493,8 @@ class Task(_message.Message):
         attempts: _abc.Iterable[Global___TaskAttempt] | None = ...,
         result: Global___TaskResult | None = ...,
         error: Global___TaskError | None = ...,
+        usage: Global___Usage | None = ...,
+        pending_input_ids: _abc.Iterable[_builtins.str] | None = ...,
         cancellation: Global___Cancellation | None = ...,
         sequence: _builtins.int = ...,
         etag: _builtins.str = ...,
@@ -411,9 +504,9 @@ class Task(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expiration", b"expiration", "expire_time", b"expire_time", "progress", b"progress", "queue", b"queue", "result", b"result", "retry_policy", b"retry_policy", "start_time", b"start_time", "timeouts", b"timeouts", "ttl", b"ttl", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "expiration", b"expiration", "expire_time", b"expire_time", "input_policy", b"input_policy", "progress", b"progress", "queue", b"queue", "result", b"result", "retry_policy", b"retry_policy", "start_time", b"start_time", "timeouts", b"timeouts", "ttl", b"ttl", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "current_activity", b"current_activity", "current_phase", b"current_phase", "done", b"done", "end_time", b"end_time", "error", b"error", "etag", b"etag", "expiration", b"expiration", "expire_time", b"expire_time", "from_task_id", b"from_task_id", "id", b"id", "labels", b"labels", "priority", b"priority", "progress", b"progress", "queue", b"queue", "result", b"result", "retry_of_task_id", b"retry_of_task_id", "retry_policy", b"retry_policy", "sequence", b"sequence", "session_id", b"session_id", "start_time", b"start_time", "status", b"status", "task_type", b"task_type", "timeouts", b"timeouts", "ttl", b"ttl", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "budget", b"budget", "cancellation", b"cancellation", "configuration", b"configuration", "create_time", b"create_time", "current_activity", b"current_activity", "current_phase", b"current_phase", "done", b"done", "end_time", b"end_time", "error", b"error", "etag", b"etag", "expiration", b"expiration", "expire_time", b"expire_time", "from_task_id", b"from_task_id", "id", b"id", "input_policy", b"input_policy", "labels", b"labels", "pending_input_ids", b"pending_input_ids", "priority", b"priority", "progress", b"progress", "queue", b"queue", "result", b"result", "retry_of_task_id", b"retry_of_task_id", "retry_policy", b"retry_policy", "sequence", b"sequence", "session_id", b"session_id", "start_time", b"start_time", "status", b"status", "task_type", b"task_type", "timeouts", b"timeouts", "ttl", b"ttl", "update_time", b"update_time", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_expiration: _TypeAlias = _typing.Literal["expire_time", "ttl"]  # noqa: Y015
     _WhichOneofArgType_expiration: _TypeAlias = _typing.Literal["expiration", b"expiration"]  # noqa: Y015
@@ -432,6 +525,7 @@ class TaskConfiguration(_message.Message):
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
+    REPAIR_FIELD_NUMBER: _builtins.int
     app_url: _builtins.str
     """The app under test; http or https."""
     instructions: _builtins.str
@@ -448,6 +542,10 @@ class TaskConfiguration(_message.Message):
     def run(self) -> Global___TestRunOptions:
         """Test runner choice."""
 
+    @_builtins.property
+    def repair(self) -> Global___RepairOptions:
+        """Repair limits, for FIX and for the repair step of COMPLETE."""
+
     def __init__(
         self,
         *,
@@ -456,10 +554,11 @@ class TaskConfiguration(_message.Message):
         instructions: _builtins.str = ...,
         agent: Global___AgentOptions | None = ...,
         run: Global___TestRunOptions | None = ...,
+        repair: Global___RepairOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "run", b"run", "sign_in", b"sign_in"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "repair", b"repair", "run", b"run", "sign_in", b"sign_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "app_url", b"app_url", "instructions", b"instructions", "run", b"run", "sign_in", b"sign_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "app_url", b"app_url", "instructions", b"instructions", "repair", b"repair", "run", b"run", "sign_in", b"sign_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -498,11 +597,19 @@ class AgentOptions(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    MODEL_FIELD_NUMBER: _builtins.int
+    MAX_TURNS_FIELD_NUMBER: _builtins.int
     DRIVER_FIELD_NUMBER: _builtins.int
     EXPLORE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """"provider/model" for drivers that use one; empty takes the server's
+    default.
+    """
+    max_turns: _builtins.int
+    """Most agent turns (model calls) in a phase; 0 takes the server's default."""
     driver: _builtins.str
-    """"explorer" (built in, no model); empty takes the server's default. See
-    GetServerInfo for what this server has.
+    """"explorer" (built in, no model) or "opencode" (an LLM agent); empty takes
+    the server's default. See GetServerInfo for what this server has.
     """
     @_builtins.property
     def explore(self) -> Global___ExploreOptions:
@@ -511,12 +618,14 @@ class AgentOptions(_message.Message):
     def __init__(
         self,
         *,
+        model: _builtins.str = ...,
+        max_turns: _builtins.int = ...,
         driver: _builtins.str = ...,
         explore: Global___ExploreOptions | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["explore", b"explore"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "explore", b"explore"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "explore", b"explore", "max_turns", b"max_turns", "model", b"model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -603,6 +712,143 @@ class TestRunOptions(_message.Message):
 Global___TestRunOptions: _TypeAlias = TestRunOptions  # noqa: Y015
 
 @_typing.final
+class RepairOptions(_message.Message):
+    """Repair limits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_ROUNDS_FIELD_NUMBER: _builtins.int
+    REVIEW_ASSERTION_CHANGES_FIELD_NUMBER: _builtins.int
+    ACCEPT_ASSERTION_CHANGES_FIELD_NUMBER: _builtins.int
+    max_rounds: _builtins.int
+    """Most repair rounds; 0 means 3 for FIX and none for COMPLETE."""
+    review_assertion_changes: _builtins.bool
+    """Ask a person before an assertion is changed."""
+    accept_assertion_changes: _builtins.bool
+    """Accept changed assertions unasked. Off (and without review), such a test
+    ends as BEHAVIOR_CHANGED and is left as it was.
+    """
+    def __init__(
+        self,
+        *,
+        max_rounds: _builtins.int = ...,
+        review_assertion_changes: _builtins.bool = ...,
+        accept_assertion_changes: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_assertion_changes", b"accept_assertion_changes", "max_rounds", b"max_rounds", "review_assertion_changes", b"review_assertion_changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepairOptions: _TypeAlias = RepairOptions  # noqa: Y015
+
+@_typing.final
+class Budget(_message.Message):
+    """Limits on spending, over all attempts. Checked before each call of a model:
+    the last one may go over.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_COST_FIELD_NUMBER: _builtins.int
+    MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    ASK_AT_LIMIT_FIELD_NUMBER: _builtins.int
+    max_tokens: _builtins.int
+    """Input and output together; 0 means no limit."""
+    ask_at_limit: _builtins.bool
+    """Ask a person at the limit instead of failing."""
+    @_builtins.property
+    def max_cost(self) -> _money_pb2.Money:
+        """In USD."""
+
+    def __init__(
+        self,
+        *,
+        max_cost: _money_pb2.Money | None = ...,
+        max_tokens: _builtins.int = ...,
+        ask_at_limit: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_cost", b"max_cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_at_limit", b"ask_at_limit", "max_cost", b"max_cost", "max_tokens", b"max_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Budget: _TypeAlias = Budget  # noqa: Y015
+
+@_typing.final
+class InputPolicy(_message.Message):
+    """What happens when the agent asks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFAULT_DECISION_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    ANSWER_TIMEOUT_FIELD_NUMBER: _builtins.int
+    ON_TIMEOUT_FIELD_NUMBER: _builtins.int
+    default_decision: Global___InputDecision.ValueType
+    """Decision for permissions no rule matches. UNSPECIFIED asks a person."""
+    on_timeout: Global___InputDecision.ValueType
+    """Decision when nobody answers: REJECT or ABORT. UNSPECIFIED means REJECT."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputRule]:
+        """First match wins."""
+
+    @_builtins.property
+    def answer_timeout(self) -> _duration_pb2.Duration:
+        """How long to wait for a person. Never endless: unset takes the server's
+        default.
+        """
+
+    def __init__(
+        self,
+        *,
+        default_decision: Global___InputDecision.ValueType = ...,
+        rules: _abc.Iterable[Global___InputRule] | None = ...,
+        answer_timeout: _duration_pb2.Duration | None = ...,
+        on_timeout: Global___InputDecision.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_timeout", b"answer_timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_timeout", b"answer_timeout", "default_decision", b"default_decision", "on_timeout", b"on_timeout", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputPolicy: _TypeAlias = InputPolicy  # noqa: Y015
+
+@_typing.final
+class InputRule(_message.Message):
+    """A standing answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_FIELD_NUMBER: _builtins.int
+    ARGUMENT_PATTERN_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    tool: _builtins.str
+    """Tool name, with * as wildcard."""
+    argument_pattern: _builtins.str
+    """Pattern over the tool's main argument, with * as wildcard; empty matches
+    any.
+    """
+    decision: Global___InputDecision.ValueType
+    def __init__(
+        self,
+        *,
+        tool: _builtins.str = ...,
+        argument_pattern: _builtins.str = ...,
+        decision: Global___InputDecision.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argument_pattern", b"argument_pattern", "decision", b"decision", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputRule: _TypeAlias = InputRule  # noqa: Y015
+
+@_typing.final
 class TaskTimeouts(_message.Message):
     """Limits on time. Unset takes the server's default."""
 
@@ -617,7 +863,7 @@ class TaskTimeouts(_message.Message):
 
     @_builtins.property
     def run_timeout(self) -> _duration_pb2.Duration:
-        """One attempt, start to end."""
+        """One attempt, start to end, waits for people excluded."""
 
     @_builtins.property
     def total_timeout(self) -> _duration_pb2.Duration:
@@ -846,6 +1092,87 @@ class Cancellation(_message.Message):
 Global___Cancellation: _TypeAlias = Cancellation  # noqa: Y015
 
 @_typing.final
+class Usage(_message.Message):
+    """Tokens and money."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_FIELD_NUMBER: _builtins.int
+    COST_ESTIMATED_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    cost_estimated: _builtins.bool
+    """True when `cost` is computed from a price list rather than reported by
+    the provider.
+    """
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money:
+        """Sum over models, in USD; unset when a model has no known price."""
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelUsage]:
+        """One entry for each model."""
+
+    def __init__(
+        self,
+        *,
+        cost: _money_pb2.Money | None = ...,
+        cost_estimated: _builtins.bool = ...,
+        models: _abc.Iterable[Global___ModelUsage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "cost_estimated", b"cost_estimated", "models", b"models"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class ModelUsage(_message.Message):
+    """One model's share of the usage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    REASONING_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_READ_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_WRITE_TOKENS_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    input_tokens: _builtins.int
+    """All of the input, cached parts included."""
+    output_tokens: _builtins.int
+    """All of the output, reasoning included."""
+    reasoning_tokens: _builtins.int
+    cache_read_tokens: _builtins.int
+    cache_write_tokens: _builtins.int
+    requests: _builtins.int
+    @_builtins.property
+    def cost(self) -> _money_pb2.Money: ...
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        reasoning_tokens: _builtins.int = ...,
+        cache_read_tokens: _builtins.int = ...,
+        cache_write_tokens: _builtins.int = ...,
+        requests: _builtins.int = ...,
+        cost: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_read_tokens", b"cache_read_tokens", "cache_write_tokens", b"cache_write_tokens", "cost", b"cost", "input_tokens", b"input_tokens", "model", b"model", "output_tokens", b"output_tokens", "reasoning_tokens", b"reasoning_tokens", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelUsage: _TypeAlias = ModelUsage  # noqa: Y015
+
+@_typing.final
 class TaskResult(_message.Message):
     """What came out."""
 
@@ -857,6 +1184,7 @@ class TaskResult(_message.Message):
     PLAN_ARTIFACT_ID_FIELD_NUMBER: _builtins.int
     REPORT_ARTIFACT_ID_FIELD_NUMBER: _builtins.int
     TEST_PATHS_FIELD_NUMBER: _builtins.int
+    REPAIRS_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
     verdict: Global___TestVerdict.ValueType
     summary_markdown: _builtins.str
@@ -870,6 +1198,8 @@ class TaskResult(_message.Message):
         """Session paths of the tests written or changed."""
 
     @_builtins.property
+    def repairs(self) -> _containers.RepeatedCompositeFieldContainer[_test_result_pb2.Repair]: ...
+    @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[_test_result_pb2.Finding]: ...
     def __init__(
         self,
@@ -880,11 +1210,12 @@ class TaskResult(_message.Message):
         plan_artifact_id: _builtins.str = ...,
         report_artifact_id: _builtins.str = ...,
         test_paths: _abc.Iterable[_builtins.str] | None = ...,
+        repairs: _abc.Iterable[_test_result_pb2.Repair] | None = ...,
         findings: _abc.Iterable[_test_result_pb2.Finding] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "plan_artifact_id", b"plan_artifact_id", "report_artifact_id", b"report_artifact_id", "summary", b"summary", "summary_markdown", b"summary_markdown", "test_paths", b"test_paths", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "plan_artifact_id", b"plan_artifact_id", "repairs", b"repairs", "report_artifact_id", b"report_artifact_id", "summary", b"summary", "summary_markdown", b"summary_markdown", "test_paths", b"test_paths", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

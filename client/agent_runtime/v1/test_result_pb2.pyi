@@ -109,6 +109,66 @@ FINDING_SEVERITY_MEDIUM: FindingSeverity.ValueType  # 2
 FINDING_SEVERITY_HIGH: FindingSeverity.ValueType  # 3
 Global___FindingSeverity: _TypeAlias = FindingSeverity  # noqa: Y015
 
+class _RepairCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RepairCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RepairCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPAIR_CAUSE_UNSPECIFIED: _RepairCause.ValueType  # 0
+    REPAIR_CAUSE_LOCATOR: _RepairCause.ValueType  # 1
+    REPAIR_CAUSE_TIMING: _RepairCause.ValueType  # 2
+    REPAIR_CAUSE_TEST_DATA: _RepairCause.ValueType  # 3
+    REPAIR_CAUSE_ASSERTION: _RepairCause.ValueType  # 4
+    """The assertion itself was changed. Worth a reviewer's look."""
+    REPAIR_CAUSE_APP_DEFECT: _RepairCause.ValueType  # 5
+    """The test is right and the app is wrong; nothing was changed."""
+
+class RepairCause(_RepairCause, metaclass=_RepairCauseEnumTypeWrapper):
+    """What a repair found to be wrong."""
+
+REPAIR_CAUSE_UNSPECIFIED: RepairCause.ValueType  # 0
+REPAIR_CAUSE_LOCATOR: RepairCause.ValueType  # 1
+REPAIR_CAUSE_TIMING: RepairCause.ValueType  # 2
+REPAIR_CAUSE_TEST_DATA: RepairCause.ValueType  # 3
+REPAIR_CAUSE_ASSERTION: RepairCause.ValueType  # 4
+"""The assertion itself was changed. Worth a reviewer's look."""
+REPAIR_CAUSE_APP_DEFECT: RepairCause.ValueType  # 5
+"""The test is right and the app is wrong; nothing was changed."""
+Global___RepairCause: _TypeAlias = RepairCause  # noqa: Y015
+
+class _RepairVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RepairVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RepairVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPAIR_VERDICT_UNSPECIFIED: _RepairVerdict.ValueType  # 0
+    REPAIR_VERDICT_REPAIRED: _RepairVerdict.ValueType  # 1
+    REPAIR_VERDICT_APP_DEFECT: _RepairVerdict.ValueType  # 2
+    """The app is suspected; nothing was changed."""
+    REPAIR_VERDICT_BEHAVIOR_CHANGED: _RepairVerdict.ValueType  # 3
+    """The app now does something else; nothing was changed unless told to."""
+    REPAIR_VERDICT_REFUSED: _RepairVerdict.ValueType  # 4
+    """No change that makes the test pass was found, or it was not accepted; the
+    test is as it was.
+    """
+
+class RepairVerdict(_RepairVerdict, metaclass=_RepairVerdictEnumTypeWrapper):
+    """How a repair ended."""
+
+REPAIR_VERDICT_UNSPECIFIED: RepairVerdict.ValueType  # 0
+REPAIR_VERDICT_REPAIRED: RepairVerdict.ValueType  # 1
+REPAIR_VERDICT_APP_DEFECT: RepairVerdict.ValueType  # 2
+"""The app is suspected; nothing was changed."""
+REPAIR_VERDICT_BEHAVIOR_CHANGED: RepairVerdict.ValueType  # 3
+"""The app now does something else; nothing was changed unless told to."""
+REPAIR_VERDICT_REFUSED: RepairVerdict.ValueType  # 4
+"""No change that makes the test pass was found, or it was not accepted; the
+test is as it was.
+"""
+Global___RepairVerdict: _TypeAlias = RepairVerdict  # noqa: Y015
+
 @_typing.final
 class TestCase(_message.Message):
     """One test in one project."""
@@ -338,6 +398,56 @@ class TestSummary(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TestSummary: _TypeAlias = TestSummary  # noqa: Y015
+
+@_typing.final
+class Repair(_message.Message):
+    """One change the fixer made, or declined to make."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEST_ID_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    DIFF_ARTIFACT_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    REVIEWER_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    ASSERTION_CHANGED_FIELD_NUMBER: _builtins.int
+    test_id: _builtins.str
+    cause: Global___RepairCause.ValueType
+    explanation: _builtins.str
+    diff_artifact_id: _builtins.str
+    """What was changed; empty when nothing was."""
+    outcome: Global___TestOutcome.ValueType
+    """Outcome of the test after the change."""
+    round: _builtins.int
+    """Repair round, from 1."""
+    reviewer: _builtins.str
+    """Set when a person reviewed it."""
+    verdict: Global___RepairVerdict.ValueType
+    assertion_changed: _builtins.bool
+    """Whether lines that assert something were changed, whatever the cause."""
+    def __init__(
+        self,
+        *,
+        test_id: _builtins.str = ...,
+        cause: Global___RepairCause.ValueType = ...,
+        explanation: _builtins.str = ...,
+        diff_artifact_id: _builtins.str = ...,
+        outcome: Global___TestOutcome.ValueType = ...,
+        round: _builtins.int = ...,
+        reviewer: _builtins.str = ...,
+        verdict: Global___RepairVerdict.ValueType = ...,
+        assertion_changed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assertion_changed", b"assertion_changed", "cause", b"cause", "diff_artifact_id", b"diff_artifact_id", "explanation", b"explanation", "outcome", b"outcome", "reviewer", b"reviewer", "round", b"round", "test_id", b"test_id", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Repair: _TypeAlias = Repair  # noqa: Y015
 
 @_typing.final
 class Finding(_message.Message):

@@ -55,6 +55,15 @@ class Toolchain:
         return Path(found) if found else None
 
     @property
+    def opencode(self) -> Path | None:
+        """The OpenCode program: the toolchain's own if it has one, else the one on the PATH."""
+        own = self.directory / "opencode" / "opencode"
+        if own.exists():
+            return own
+        found = shutil.which("opencode", path=self._environment.get("PATH"))
+        return Path(found) if found else None
+
+    @property
     def playwright_version(self) -> str | None:
         """The version of Playwright Test; None when it is not installed."""
         return self._package_version("@playwright/test")
@@ -76,7 +85,7 @@ class Toolchain:
         if missing:
             found.append(f"no {', '.join(missing)} in {self.node_modules}: no suite can be made or run; {_REMEDY}")
             return found
-        where = self._browsers_folder()
+        where = self.browsers_folder
         if self.browser() is None:
             found.append(f"no working Chromium in {where}: no suite can be made or run; {_REMEDY}")
         if self.ffmpeg() is None:
@@ -132,7 +141,7 @@ class Toolchain:
         except FileNotFoundError:
             return None
         build = next(build for build in builds if build["name"] == name)
-        folder = self._browsers_folder() / f"{name.replace('-', '_')}-{build['revision']}"
+        folder = self.browsers_folder / f"{name.replace('-', '_')}-{build['revision']}"
         if not (folder / "INSTALLATION_COMPLETE").is_file():
             return None
         try:
@@ -141,7 +150,8 @@ class Toolchain:
             return Build(build.get("browserVersion", ""), folder)
         return Build(version, Path(program)) if Path(program).exists() else None
 
-    def _browsers_folder(self) -> Path:
+    @property
+    def browsers_folder(self) -> Path:
         """Where Playwright keeps its browsers, by its own rules."""
         named = self._environment.get("PLAYWRIGHT_BROWSERS_PATH")
         if named == "0":

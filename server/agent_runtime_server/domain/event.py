@@ -8,8 +8,11 @@ from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
+from agent_runtime_server.domain.agent import AgentMessage, ToolCall
+from agent_runtime_server.domain.inputs import InputRequest, InputResolution
 from agent_runtime_server.domain.results import Artifact, Finding, Produced, TestCase
 from agent_runtime_server.domain.task import Attempt, Failure, Phase, Progress, Status, Task, TaskResult
+from agent_runtime_server.domain.usage import ModelUsage
 
 
 class LogLevel(Enum):
@@ -105,9 +108,26 @@ Payload = (
     | Artifact
     | FileChanged
     | Finding
+    | AgentMessage
+    | ToolCall
+    | ModelUsage
+    | InputRequest
+    | InputResolution
 )
 
-Fact = PhaseChanged | Progress | LogEntry | LinesLost | TestCase | FileChanged | Finding | Produced
+Fact = (
+    PhaseChanged
+    | Progress
+    | LogEntry
+    | LinesLost
+    | TestCase
+    | FileChanged
+    | Finding
+    | Produced
+    | AgentMessage
+    | ToolCall
+    | ModelUsage
+)
 """What drivers and runners tell: log lines are still single, files not stored yet."""
 
 
@@ -145,7 +165,15 @@ def fold(task: Task, event: Event) -> Task:
         case Finding():
             findings = (*task.result.findings, payload)
             return replace(task, result=replace(task.result, findings=findings), update_time=event.event_time)
-        case QueueState() | LogChunk() | TestCase() | Artifact() | FileChanged():
+        case ModelUsage():
+            return replace(task, usage=task.usage.plus(payload), update_time=event.event_time)
+        case InputRequest():
+            pending = (*task.pending_inputs, payload.id)
+            return replace(task, pending_inputs=pending, update_time=event.event_time)
+        case InputResolution():
+            pending = tuple(waiting for waiting in task.pending_inputs if waiting != payload.input_id)
+            return replace(task, pending_inputs=pending, update_time=event.event_time)
+        case QueueState() | LogChunk() | TestCase() | Artifact() | FileChanged() | AgentMessage() | ToolCall():
             return task
         case _:
             assert_never(payload)
@@ -158,5 +186,5 @@ def told(task: Task, *events: Event) -> tuple[Task, Sequence[Event]]:
     return task, events
 
 
-FOLDING = (StatusChanged, PhaseChanged, Progress, Attempt, Finding)
+FOLDING = (StatusChanged, PhaseChanged, Progress, Attempt, Finding, ModelUsage, InputRequest, InputResolution)
 """Payloads that change the task they fold into; after others only its sequence grows."""

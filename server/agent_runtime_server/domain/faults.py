@@ -1,10 +1,10 @@
 """Faults: what a caller is told when a call cannot be answered. Each has a code and a reason of the contract.
 
 RuntimeFault
-├── NotFound: TaskNotFound, SessionNotFound, ArtifactNotFound, FileNotFound
+├── NotFound: TaskNotFound, SessionNotFound, ArtifactNotFound, FileNotFound, InputNotFound
 ├── InvalidField (also several fields at once), BadFilter, BadPageToken, PathOutsideSession, DigestMismatch
 ├── RequestIdReused, SessionExists, FileExists, EtagMismatch
-├── NothingToWorkOn, DriverUnavailable, SignInRequired, TaskNotDone, SessionBusy: SessionConflict
+├── NothingToWorkOn, DriverUnavailable, SignInRequired, TaskNotDone, InputAlreadyResolved, SessionBusy: SessionConflict
 ├── SequenceAhead, ResumeTokenExpired
 └── QueueFull, TooManyWatchers, DiskFull, Draining, Stalled
 """
@@ -80,6 +80,12 @@ class FileNotFound(RuntimeFault):
     code, reason = Code.NOT_FOUND, "FILE_NOT_FOUND"
 
 
+class InputNotFound(RuntimeFault):
+    """The task has no input request with this id."""
+
+    code, reason = Code.NOT_FOUND, "INPUT_NOT_FOUND"
+
+
 class InvalidField(RuntimeFault):
     """A field of the request is not valid."""
 
@@ -143,6 +149,12 @@ class TaskNotDone(RuntimeFault):
     """The task is not done yet."""
 
     code, reason = Code.FAILED_PRECONDITION, "TASK_NOT_DONE"
+
+
+class InputAlreadyResolved(RuntimeFault):
+    """The question was answered already, and not like this."""
+
+    code, reason = Code.FAILED_PRECONDITION, "INPUT_ALREADY_RESOLVED"
 
 
 class SignInRequired(RuntimeFault):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
-from agent_runtime_server.domain.results import TestSummary, Verdict
+from agent_runtime_server.domain.results import Repair, TestSummary, Verdict
 from agent_runtime_server.domain.task import Checkpoint, Failure, Phase, TaskResult, TaskSpec, TaskType
 
 
@@ -17,6 +17,8 @@ class PhaseKind(Enum):
     PLAN = Phase.PLANNING
     GENERATE = Phase.GENERATING_TESTS
     RUN = Phase.RUNNING_TESTS
+    FIX = Phase.FIXING_TESTS
+    CUSTOM = Phase.CUSTOM
     COLLECT = Phase.COLLECTING
 
 
@@ -37,6 +39,7 @@ class PhaseResult:
     report_artifact_id: str = ""
     test_paths: tuple[str, ...] = ()
     summary: TestSummary | None = None
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,22 @@ WORK: dict[TaskType, tuple[PhaseKind, ...]] = {
     TaskType.PLAN: (PhaseKind.PLAN,),
     TaskType.GENERATE: (PhaseKind.GENERATE,),
     TaskType.RUN: (PhaseKind.RUN,),
+    TaskType.FIX: (PhaseKind.FIX,),
+    TaskType.CUSTOM: (PhaseKind.CUSTOM,),
 }
+_FIX_ROUNDS = 3
+
+
+def repair_rounds(spec: TaskSpec) -> int:
+    """Most repair rounds of a task."""
+    return spec.repair.max_rounds or (_FIX_ROUNDS if spec.task_type is TaskType.FIX else 0)
 
 
 def work_of(spec: TaskSpec) -> tuple[PhaseKind, ...]:
     """The working phases of a task, from the one it starts with."""
     work = WORK[spec.task_type]
+    if spec.task_type is TaskType.COMPLETE and repair_rounds(spec):
+        work = (*work, PhaseKind.FIX)
     start = work.index(PhaseKind(spec.from_phase)) if spec.from_phase else 0
     return work[start:]
 
@@ -103,4 +116,5 @@ def merged(result: TaskResult, report: PhaseResult) -> TaskResult:
         test_paths=report.test_paths or result.test_paths,
         summary=report.summary or result.summary,
         verdict=report.summary.verdict if report.summary else result.verdict,
+        repairs=(*result.repairs, *report.repairs),
     )

@@ -6,7 +6,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
@@ -29,9 +29,11 @@ _QUERY = _URI.replace("#", "").replace("'", "") + "%[]\\^`{|}"
 _NESTED = 2
 """How often a text may be escaped again: a trace is JSON, and holds messages that hold JSON."""
 
-_NAMES = frozenset({"id", "test_id", "artifact_ids", "sha256", "media_type"})
+_NAMES = frozenset({"id", "test_id", "artifact_ids", "sha256", "media_type", "agent", "model"})
 """Fields that name something by a digest or a fixed word: they tell no secret, and must go on naming it."""
-_PATHS = frozenset({"path"})
+_KEY = "key"
+_PATHS = frozenset({"path", "tool", "call_id", "message_id", _KEY})
+"""Fields that name something by words that may be anything; the keys of a mapping are such names too."""
 
 F = TypeVar("F", bound=Fact)
 
@@ -41,19 +43,39 @@ class Redactor:
 
     Values of fewer than 3 characters are not replaced. In paths and in files only values are that are longer than the
     words of names: of 6 characters or more, or of 8 if they are letters alone. With the password "test", ``tests/``
-    keeps its name, and the JSON of a trace its keys.
+    keeps its name, and JSON its keys.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
         values = [value for value in values if len(value) >= SHORTEST]
-        self._in_texts = _pattern(values)
+        forms = _all_forms(values)
+        self._in_texts = _pattern(forms)
+        self._longest = max(map(len, (MASK, *forms)))
         unmistakable = [value for value in values if len(value) >= (LONG_WORD if value.isalpha() else LONG)]
-        self._in_paths = _pattern(unmistakable)
-        self._in_files = tuple(form.encode() for form in _all_forms(unmistakable))
+        forms = _all_forms(unmistakable)
+        self._in_paths = _pattern(forms)
+        self._in_files = tuple(form.encode() for form in forms)
 
     def redact(self, text: str) -> str:
         """The text without the values."""
         return self._in_texts.sub(MASK, text) if self._in_texts else text
+
+    def redact_begun(self, text: str) -> tuple[str, str]:
+        """Of a text that goes on: its beginning without the values, and the rest, which may begin with part of a value
+        and is to be put before what comes next."""
+        if self._in_texts is None:
+            return text, ""
+        # Whatever begins before this place has its end in the text.
+        end = max(0, len(text) - self._longest + 1)
+        beginning = []
+        told = 0
+        for match in self._in_texts.finditer(text):
+            if match.start() >= end:
+                break
+            beginning += [text[told : match.start()], MASK]
+            told = match.end()
+        beginning.append(text[told:end])
+        return "".join(beginning), text[max(told, end) :]
 
     def redact_content(self, content: bytes) -> bytes:
         """A file's content without the values."""
@@ -72,21 +94,23 @@ class Redactor:
             if name not in _PATHS:
                 return self.redact(value)
             return self._in_paths.sub(MASK, value) if self._in_paths else value
-        if isinstance(value, tuple):
-            return tuple(self._without(item, name) for item in value)
+        if isinstance(value, list | tuple):
+            return type(value)(self._without(item, name) for item in value)
+        if isinstance(value, Mapping):
+            return {self._without(key, _KEY): self._without(item) for key, item in value.items()}
         if is_dataclass(value) and not isinstance(value, type):
             names = [field.name for field in fields(value) if field.name not in _NAMES]
             return replace(value, **{name: self._without(getattr(value, name), name) for name in names})
         return value
 
 
-def _pattern(values: Iterable[str]) -> re.Pattern[str] | None:
-    """Matches every form of the values, the longest first, and the mask, so that no part of it is masked again."""
-    forms = _all_forms(values)
+def _pattern(forms: Sequence[str]) -> re.Pattern[str] | None:
+    """Matches each of these forms, the longest first, and the mask, so that no part of it is masked again."""
     return re.compile("|".join(map(re.escape, (MASK, *forms)))) if forms else None
 
 
 def _all_forms(values: Iterable[str]) -> list[str]:
+    """Every form of the values, the longest first."""
     return sorted({form for value in values for form in _forms(value)}, key=lambda form: (-len(form), form))
 
 

@@ -120,6 +120,49 @@ class TestSummary:
         return Verdict.PASSED if self.expected else Verdict.NO_TESTS
 
 
+class RepairCause(Enum):
+    """What a repair found to be wrong."""
+
+    LOCATOR = "locator"
+    TIMING = "timing"
+    TEST_DATA = "test_data"
+    ASSERTION = "assertion"
+    """The assertion itself was changed."""
+    APP_DEFECT = "app_defect"
+    """The test is right and the app is wrong."""
+
+
+class RepairVerdict(Enum):
+    """How a repair ended."""
+
+    REPAIRED = "repaired"
+    APP_DEFECT = "app_defect"
+    """The app is suspected; the test is as it was."""
+    BEHAVIOR_CHANGED = "behavior_changed"
+    """The app does something else now; the test is as it was."""
+    REFUSED = "refused"
+    """No change that makes the test pass was found, or it was not accepted; the test is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One change the fixer made, or declined to make."""
+
+    test_id: str
+    verdict: RepairVerdict
+    cause: RepairCause | None = None
+    explanation: str = ""
+    diff_artifact_id: str = ""
+    """Empty when nothing was changed."""
+    outcome: TestOutcome | None = None
+    """Of the test after the change."""
+    round: int = 1
+    """Repair round, from 1."""
+    reviewer: str = ""
+    """Set when a person reviewed it."""
+    assertion_changed: bool = False
+
+
 class FindingKind(Enum):
     """What was found in the app."""
 
@@ -159,6 +202,10 @@ class ArtifactKind(Enum):
     SCREENSHOT = "screenshot"
     VIDEO = "video"
     LOG = "log"
+    DIFF = "diff"
+    """What a repair changed, as a unified diff."""
+    TRANSCRIPT = "transcript"
+    """All that an agent and its model said and did, one JSON object a line."""
     JUNIT = "junit"
     APP_MODEL = "app_model"
 

@@ -6,7 +6,10 @@ from agent_runtime_server.domain.task import Status
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.RUNNING, Status.CANCELLED, Status.FAILED}),
-    Status.RUNNING: frozenset({Status.PENDING, Status.CANCELLING, Status.COMPLETED, Status.FAILED}),
+    Status.RUNNING: frozenset(
+        {Status.PENDING, Status.AWAITING_INPUT, Status.CANCELLING, Status.COMPLETED, Status.FAILED}
+    ),
+    Status.AWAITING_INPUT: frozenset({Status.RUNNING, Status.PENDING, Status.CANCELLING, Status.FAILED}),
     Status.CANCELLING: frozenset({Status.CANCELLED, Status.COMPLETED, Status.FAILED}),
     Status.COMPLETED: frozenset(),
     Status.FAILED: frozenset(),

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from zlib import crc32
 
-from agent_runtime_server.domain.results import Finding, TestSummary, Verdict
+from agent_runtime_server.domain.inputs import InputPolicy
+from agent_runtime_server.domain.results import Finding, Repair, TestSummary, Verdict
+from agent_runtime_server.domain.usage import Budget, Usage
 
 
 class TaskType(Enum):
@@ -17,6 +19,8 @@ class TaskType(Enum):
     PLAN = "plan"
     GENERATE = "generate"
     RUN = "run"
+    FIX = "fix"
+    CUSTOM = "custom"
 
 
 class Status(Enum):
@@ -24,6 +28,8 @@ class Status(Enum):
 
     PENDING = "pending"
     RUNNING = "running"
+    AWAITING_INPUT = "awaiting_input"
+    """Halted until a person answers, or nobody did in time."""
     CANCELLING = "cancelling"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -37,6 +43,8 @@ class Phase(Enum):
     PLANNING = "planning"
     GENERATING_TESTS = "generating_tests"
     RUNNING_TESTS = "running_tests"
+    FIXING_TESTS = "fixing_tests"
+    CUSTOM = "custom"
     COLLECTING = "collecting"
 
 
@@ -44,6 +52,8 @@ class FailureReason(Enum):
     """Why a task failed: the machinery, never the tests."""
 
     AGENT_ERROR = "agent_error"
+    MODEL_PROVIDER = "model_provider"
+    """The model's provider refuses, fails or says nothing."""
     APP_UNREACHABLE = "app_unreachable"
     SIGN_IN_FAILED = "sign_in_failed"
     RUNNER_CRASHED = "runner_crashed"
@@ -51,6 +61,11 @@ class FailureReason(Enum):
     QUEUE_TIMEOUT = "queue_timeout"
     RUN_TIMEOUT = "run_timeout"
     TOTAL_TIMEOUT = "total_timeout"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    INPUT_REFUSED = "input_refused"
+    """A person's or a rule's answer was to stop."""
+    INPUT_EXPIRED = "input_expired"
+    """Nobody answered in time, and that was to stop the task."""
     OUT_OF_RESOURCES = "out_of_resources"
     BROWSER_MISSING = "browser_missing"
     DISK_FULL = "disk_full"
@@ -90,6 +105,18 @@ class ExploreOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairOptions:
+    """Limits of repairs."""
+
+    max_rounds: int = 0
+    """0 means 3 for FIX and none for COMPLETE."""
+    review_assertion_changes: bool = False
+    """Ask a person before a changed assertion counts."""
+    accept_assertion_changes: bool = False
+    """Accept changed assertions unasked."""
+
+
+@dataclass(frozen=True, slots=True)
 class TestName:
     """One test of a suite, as its results name it (``TestCase``)."""
 
@@ -123,6 +150,11 @@ class TaskSpec:
     sign_in: SignIn = SignIn()
     explore: ExploreOptions = ExploreOptions()
     run: RunOptions = RunOptions()
+    repair: RepairOptions = RepairOptions()
+    model: str = ""
+    """"provider/model", for drivers that use one."""
+    max_turns: int = 0
+    """Most model calls in a phase; 0 takes the server's default."""
     from_task_id: str = ""
     """The task whose session was asked for, if it was asked for like that."""
     retry_of: str = ""
@@ -173,6 +205,8 @@ class NewTask:
     labels: dict[str, str] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
     retry_policy: RetryPolicy = RetryPolicy()
+    budget: Budget = Budget()
+    input_policy: InputPolicy = InputPolicy()
     expire_time: datetime | None = None
     ttl: timedelta = timedelta()
 
@@ -216,6 +250,7 @@ class TaskResult:
     report_artifact_id: str = ""
     test_paths: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    repairs: tuple[Repair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -264,6 +299,8 @@ class Task:
     labels: dict[str, str] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
     retry_policy: RetryPolicy = RetryPolicy()
+    budget: Budget = Budget()
+    input_policy: InputPolicy = InputPolicy()
     expire_time: datetime | None = None
     """When it may be removed; None counts ``ttl`` from its end."""
     ttl: timedelta = timedelta()
@@ -273,6 +310,10 @@ class Task:
     progress: Progress | None = None
     result: TaskResult = field(default_factory=TaskResult)
     failure: Failure | None = None
+    usage: Usage = Usage()
+    """All attempts together."""
+    pending_inputs: tuple[str, ...] = ()
+    """Ids of questions that nobody has answered yet."""
     cancellation: Cancellation | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -309,11 +350,11 @@ class Task:
         limits = [self.timeouts.total] if self.attempts else [self.timeouts.queue, self.timeouts.total]
         return min((self.create_time + limit for limit in limits if limit), default=None)
 
-    @property
-    def end_by(self) -> datetime | None:
-        """When a task that runs has run too long: in this attempt, or in all."""
+    def end_by(self, waited: timedelta = timedelta()) -> datetime | None:
+        """When a task that runs has run too long, in this attempt or in all; ``waited`` for people does not count in
+        the attempt."""
         begun = self.attempts[-1].start_time if self.attempts else self.create_time
-        limits = ((begun, self.timeouts.run), (self.create_time, self.timeouts.total))
+        limits = ((begun + waited, self.timeouts.run), (self.create_time, self.timeouts.total))
         return min((start + limit for start, limit in limits if limit), default=None)
 
     @property
@@ -326,7 +367,10 @@ class Task:
     @property
     def etag(self) -> str:
         """Changes when a mutable field changes."""
-        mutable = (sorted(self.labels.items()), self.priority, self.timeouts, self.retry_policy)
+        mutable = (
+            *(sorted(self.labels.items()), self.priority, self.timeouts, self.retry_policy),
+            *(self.budget, self.input_policy),
+        )
         return f"{crc32(repr((*mutable, self.expire_time, self.ttl)).encode()):08x}"
 
 

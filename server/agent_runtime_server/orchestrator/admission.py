@@ -11,10 +11,12 @@ from agent_runtime_server.domain.faults import (
     InvalidField,
     NothingToWorkOn,
 )
+from agent_runtime_server.domain.inputs import InputPolicy
 from agent_runtime_server.domain.pipeline import PhaseKind, work_of
-from agent_runtime_server.domain.task import NewTask, RetryPolicy, Task, TaskSpec, Timeouts
+from agent_runtime_server.domain.task import NewTask, RetryPolicy, Task, TaskSpec, TaskType, Timeouts
+from agent_runtime_server.domain.usage import Budget
 from agent_runtime_server.orchestrator.ids import new_id
-from agent_runtime_server.ports import AgentDriver, Clock, Store, Workspaces
+from agent_runtime_server.ports import AgentDriver, Clock, Models, Store, Workspaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,11 @@ class Defaults:
     """What a task gets that does not ask for anything else."""
 
     driver: str
+    """Used for what it can do; the first other driver that can do a type of task does that."""
     timeouts: Timeouts = Timeouts(timedelta(days=1), timedelta(hours=2), timedelta(days=2))
     retry_policy: RetryPolicy = RetryPolicy(3, timedelta(seconds=5), timedelta(minutes=5), 2.0)
     ttl: timedelta = timedelta(days=30)
+    answer_timeout: timedelta = timedelta(hours=1)
 
 
 def timeouts_in_force(asked: Timeouts, default: Timeouts) -> Timeouts:
@@ -52,6 +56,11 @@ def expiry_in_force(asked: datetime | None, now: datetime) -> datetime | None:
     return asked
 
 
+def input_policy_in_force(asked: InputPolicy, default_timeout: timedelta) -> InputPolicy:
+    """An input policy with the default filled in."""
+    return replace(asked, answer_timeout=asked.answer_timeout or default_timeout)
+
+
 class Admission:
     """Makes tasks of what callers ask for."""
 
@@ -60,12 +69,14 @@ class Admission:
         store: Store,
         workspaces: Workspaces,
         drivers: Mapping[str, AgentDriver],
+        models: Models,
         clock: Clock,
         defaults: Defaults,
     ) -> None:
         self._store = store
         self._workspaces = workspaces
         self._drivers = drivers
+        self._models = models
         self._clock = clock
         self.defaults = defaults
 
@@ -76,7 +87,8 @@ class Admission:
         asked = new.spec.session_id
         if new.spec.from_task_id:
             asked = (await self._store.get(new.spec.from_task_id)).spec.session_id
-        spec = replace(new.spec, driver=new.spec.driver or self.defaults.driver, session_id=asked or task_id)
+        spec = replace(new.spec, driver=self._driver_for(new.spec), session_id=asked or task_id)
+        spec = replace(spec, model=self._model_for(spec, new.budget))
         self._require_driver(spec)
         await self._require_material(spec, new_session=not asked)
         return Task(
@@ -88,9 +100,33 @@ class Admission:
             labels=new.labels,
             timeouts=timeouts_in_force(new.timeouts, self.defaults.timeouts),
             retry_policy=policy_in_force(new.retry_policy, self.defaults.retry_policy),
+            budget=new.budget,
+            input_policy=input_policy_in_force(new.input_policy, self.defaults.answer_timeout),
             expire_time=expiry_in_force(new.expire_time, now),
             ttl=new.ttl or self.defaults.ttl,
         )
+
+    def _driver_for(self, spec: TaskSpec) -> str:
+        """The driver asked for, else the default one, else one that can do what the default one cannot."""
+        default = self.defaults.driver
+        if spec.driver or default not in self._drivers or _can(self._drivers[default], spec):
+            return spec.driver or default
+        others = (name for name, driver in self._drivers.items() if _can(driver, spec))
+        return next(others, default)
+
+    def _model_for(self, spec: TaskSpec, budget: Budget) -> str:
+        """The model of a task whose driver uses one. Raises InvalidField."""
+        driver = self._drivers.get(spec.driver)
+        if driver is None or not driver.uses_model:
+            if spec.model:
+                raise InvalidField.of("task.configuration.agent.model", f"driver {spec.driver} uses no model")
+            return ""
+        model = spec.model or self._models.default_model
+        if model and not (state := self._models.availability(model)).available:
+            raise InvalidField.of("task.configuration.agent.model", state.message)
+        if budget.max_cost and model and not self._models.has_price(model):
+            raise InvalidField.of("task.budget.max_cost", f"the server knows no price of {model}; use max_tokens")
+        return model
 
     def _require_driver(self, spec: TaskSpec) -> None:
         driver = self._drivers.get(spec.driver)
@@ -101,6 +137,16 @@ class Admission:
             )
         if work_of(spec)[0] is PhaseKind.RUN:
             return
+        if spec.task_type is TaskType.CUSTOM and not spec.instructions.strip():
+            raise InvalidField.of("task.configuration.instructions", "is required: a custom task does what they say")
+        if spec.task_type not in driver.task_types():
+            raise DriverUnavailable(
+                f"driver {spec.driver} has no {spec.task_type.value} tasks: they need an LLM agent, so set a model on "
+                "the server (AGENT_RUNTIME_MODEL) or name driver opencode",
+                driver=spec.driver,
+            )
+        if PhaseKind.FIX in work_of(spec) and TaskType.FIX not in driver.task_types():
+            raise InvalidField.of("task.configuration.repair.max_rounds", f"driver {spec.driver} cannot repair tests")
         state = driver.availability()
         if not state.available:
             raise DriverUnavailable(f"driver {spec.driver} cannot be used here: {state.message}", driver=spec.driver)
@@ -119,6 +165,10 @@ async def missing_material(workspaces: Workspaces, spec: TaskSpec) -> str:
     first = work_of(spec)[0]
     if first is PhaseKind.GENERATE and not await workspaces.has_plan(spec.session_id):
         return "no plan to generate tests from"
-    if first is PhaseKind.RUN and not await workspaces.has_tests(spec.session_id):
-        return "no tests to run"
+    if first in (PhaseKind.RUN, PhaseKind.FIX) and not await workspaces.has_tests(spec.session_id):
+        return "no tests"
     return ""
+
+
+def _can(driver: AgentDriver, spec: TaskSpec) -> bool:
+    return spec.task_type in driver.task_types() and driver.availability().available

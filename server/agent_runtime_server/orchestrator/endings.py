@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent_runtime_server.domain.event import Event, StatusChanged, told
-from agent_runtime_server.domain.status import move
+from agent_runtime_server.domain.status import MOVES, move
 from agent_runtime_server.domain.task import Attempt, Failure, FailureReason, Status, Task, TaskResult
+from agent_runtime_server.orchestrator import questions
 
 RETRIED = frozenset(
     {
@@ -16,6 +17,7 @@ RETRIED = frozenset(
         FailureReason.RUNNER_CRASHED,
         FailureReason.WORKER_LOST,
         FailureReason.OUT_OF_RESOURCES,
+        FailureReason.MODEL_PROVIDER,
     }
 )
 """Failures of the machinery: what another attempt may not meet again. An app that is not there is not among them."""
@@ -25,11 +27,12 @@ Step = tuple[Task, Sequence[Event]]
 
 def ended(task: Task, status: Status, now: datetime, failure: Failure | None = None, message: str = "") -> Step:
     """The task at its end. ``task.result`` is what came out."""
+    task, dropped = questions.dropped(task, now)
     why = failure if status is Status.FAILED else None
     changed = StatusChanged(task.status, move(task.status, status), message or (why.message if why else ""), why)
     changed = replace(changed, result=task.result)
     final = replace(task, end_time=now, activity="", progress=None)
-    return told(final, *_closed(task, now, why), Event(task.id, now, changed, task.phase, task.attempt))
+    return told(final, *dropped, *_closed(task, now, why), Event(task.id, now, changed, task.phase, task.attempt))
 
 
 def interrupted(task: Task, now: datetime, message: str) -> Step:
@@ -75,18 +78,19 @@ def _may_try_again(task: Task, failure: Failure, when: datetime) -> bool:
     return (
         failure.retryable
         and failure.reason in RETRIED
-        and task.status is Status.RUNNING
+        and Status.PENDING in MOVES[task.status]
         and task.failures + 1 < task.retry_policy.max_attempts
         and (not task.timeouts.total or when < task.create_time + task.timeouts.total)
     )
 
 
 def _queued_again(task: Task, now: datetime, message: str, closed: Sequence[Event]) -> Step:
+    task, dropped = questions.dropped(task, now)
     # What the unfinished phase has found is found again.
     result = TaskResult(findings=task.checkpoint.result.findings)
     fresh = replace(task, phase=None, activity="", progress=None, result=result)
     changed = StatusChanged(task.status, move(task.status, Status.PENDING), message)
-    return told(fresh, *closed, Event(task.id, now, changed, task.phase, task.attempt))
+    return told(fresh, *dropped, *closed, Event(task.id, now, changed, task.phase, task.attempt))
 
 
 def _closed(task: Task, now: datetime, failure: Failure | None, retry_time: datetime | None = None) -> Sequence[Event]:

@@ -1,17 +1,22 @@
-"""The flake filter: generated tests run twice before they count; those that do not pass both times are set aside."""
+"""The flake filter: generated tests run twice before they count, and what cannot fail does not count either.
+
+Tests that do not pass both times are set aside, and those that would pass whatever the app does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.results import TestCase, TestOutcome
 from agent_runtime_server.domain.task import Failure, Phase, Progress, RunOptions, TaskSpec
-from agent_runtime_server.ports import Clock, Emit, RunJob, StopSign, TestReport, TestRunner, Workspaces
+from agent_runtime_server.orchestrator.can_fail import CanFail, Proof
+from agent_runtime_server.ports import Assertion, Clock, Emit, RunJob, StopSign, TestReport, TestRunner, Workspaces
 
 _RUNS = 2
+_MOST_LISTED = 50
 _WORTH_TELLING = (LogLevel.WARNING, LogLevel.ERROR)
 
 
@@ -23,6 +28,18 @@ class Sifted:
     set_aside: tuple[tuple[str, str], ...] = ()
     """Path and reason of each test that was quarantined."""
     failure: Failure | None = None
+    cannot_fail: tuple[str, ...] = ()
+    """Assertions of tests that were kept all the same."""
+    unproved: tuple[str, ...] = ()
+
+    def markdown(self) -> str:
+        """An account for people; empty when there is nothing to be said."""
+        parts = (
+            ("Set aside:", [f"`{path}`: {reason}" for path, reason in self.set_aside]),
+            ("Assertions that cannot fail:", self.cannot_fail),
+            ("Assertions of which it is not known whether they can fail:", self.unproved),
+        )
+        return "\n\n".join(f"{title}\n\n{_list(lines)}" for title, lines in parts if lines)
 
 
 class FlakeFilter:
@@ -41,8 +58,10 @@ class FlakeFilter:
         paths: Sequence[str],
         emit: Emit,
         redact: Callable[[str], str],
+        can_fail: CanFail | None = None,
     ) -> Sifted:
-        """Keep the tests of ``paths`` that pass every time. ``redact`` takes secrets out of the reasons.
+        """Keep the tests of ``paths`` that pass every time, and fail when they are to. ``redact`` takes secrets out of
+        the reasons. ``can_fail`` is for tests of which nobody has proved yet that they can.
 
         The runs' own files are the caller's to remove.
         """
@@ -55,12 +74,41 @@ class FlakeFilter:
             for path in paths:
                 if path not in reasons and (reason := _unsteady(path, report.tests, redact)):
                     reasons[path] = f"{reason} (run {number} of {_RUNS})"
+        await self._set_aside(spec, reasons, emit)
+        sifted = Sifted(tuple(path for path in paths if path not in reasons), tuple(reasons.items()))
+        if can_fail is not None and sifted.kept:
+            emit(_activity("Checking that the tests can fail"))
+            steady = [test for test in report.tests if test.location.path in sifted.kept]
+            proof = await can_fail.prove(workspace, spec, environment, steady, emit)
+            sifted = await self._without_pointless(spec, sifted, proof, emit, redact)
+        counts = f"{len(sifted.kept)} tests kept, {len(sifted.set_aside)} set aside"
+        emit(self._log(LogLevel.INFO, f"flake filter: {counts}"))
+        return sifted
+
+    async def _without_pointless(
+        self, spec: TaskSpec, sifted: Sifted, proof: Proof, emit: Emit, redact: Callable[[str], str]
+    ) -> Sifted:
+        """Set aside what passes whatever the app does, and tell the rest."""
+        reasons = {path: redact(reason) for path, reason in proof.pointless.items()}
+        await self._set_aside(spec, reasons, emit)
+        if proof.trouble:
+            emit(self._log(LogLevel.WARNING, f"not every assertion was proved: {redact(proof.trouble)}"))
+        for assertion in proof.cannot_fail:
+            emit(self._log(LogLevel.WARNING, redact(f"this assertion cannot fail: {_plain(assertion)}")))
+        if proof.unproved:
+            emit(self._log(LogLevel.WARNING, f"{len(proof.unproved)} assertions were not proved"))
+        return Sifted(
+            tuple(path for path in sifted.kept if path not in reasons),
+            (*sifted.set_aside, *reasons.items()),
+            None,
+            tuple(redact(_quoted(each)) for each in proof.cannot_fail if each.path not in reasons),
+            tuple(redact(_quoted(each)) for each in proof.unproved if each.path not in reasons),
+        )
+
+    async def _set_aside(self, spec: TaskSpec, reasons: Mapping[str, str], emit: Emit) -> None:
         for path, reason in reasons.items():
             moved = await self._workspaces.quarantine(spec.session_id, path, reason)
             emit(self._log(LogLevel.WARNING, f"set aside {path} as {moved}: {reason}"))
-        kept = tuple(path for path in paths if path not in reasons)
-        emit(self._log(LogLevel.INFO, f"flake filter: {len(kept)} tests kept, {len(reasons)} set aside"))
-        return Sifted(kept, tuple(reasons.items()))
 
     async def _run(
         self, workspace: Path, spec: TaskSpec, environment: dict[str, str], paths: Sequence[str], emit: Emit
@@ -80,6 +128,21 @@ class FlakeFilter:
 
 def _activity(text: str) -> PhaseChanged:
     return PhaseChanged(Phase.GENERATING_TESTS, Phase.GENERATING_TESTS, text)
+
+
+def _plain(assertion: Assertion) -> str:
+    why = "" if assertion.awaited else " (nobody waits for it)"
+    return f"{assertion.path}:{assertion.line} {assertion.text}{why}"
+
+
+def _quoted(assertion: Assertion) -> str:
+    why = "" if assertion.awaited else ": nobody waits for it"
+    return f"`{assertion.path}:{assertion.line}` ``{assertion.text}``{why}"
+
+
+def _list(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
+    return "\n".join(f"- {line}" for line in [*lines[:_MOST_LISTED], *more])
 
 
 def _unsteady(path: str, tests: Sequence[TestCase], redact: Callable[[str], str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
 from agent_runtime_server.domain.faults import ArtifactNotFound, is_full
+from agent_runtime_server.domain.inputs import Answer, Question
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, merged, work_of
 from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.status import move
@@ -19,8 +20,12 @@ from agent_runtime_server.domain.task import Attempt, Checkpoint, Failure, Failu
 from agent_runtime_server.orchestrator import endings
 from agent_runtime_server.orchestrator.cleaning import clean
 from agent_runtime_server.orchestrator.disk import DiskGuard
+from agent_runtime_server.orchestrator.inputs import Inputs
+from agent_runtime_server.orchestrator.pausing import Pause
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
-from agent_runtime_server.orchestrator.work import Stage, Work
+from agent_runtime_server.orchestrator.spending import TaskMeter
+from agent_runtime_server.orchestrator.stage import Stage
+from agent_runtime_server.orchestrator.work import Work
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, StopSign, Store, Workspaces
 
@@ -39,6 +44,7 @@ class Executor:
         scrub: Scrub,
         disk: DiskGuard,
         clock: Clock,
+        inputs: Inputs,
         work: Work,
     ) -> None:
         self._store = store
@@ -48,6 +54,7 @@ class Executor:
         self._scrub = scrub
         self._disk = disk
         self._clock = clock
+        self._inputs = inputs
         self._work = work
 
     async def start(self, task_id: str) -> Task:
@@ -83,12 +90,21 @@ class Executor:
         scene = Scene(task.id, token, kind.value, workspace, task.attempt)
         scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
         begun = self._clock.now()
-        recorder = Recorder(self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub)
+        recorder = Recorder(
+            self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub, redactor.redact_begun
+        )
         async with recorder.recording():
             recorder.emit(PhaseChanged(current.phase, kind.value))
-            stage = Stage(task, inputs, workspace, values.get("password", ""), recorder.emit, scrub, stop)
+            pause = Pause()
+
+            async def ask(question: Question) -> Answer:
+                return await self._inputs.ask(task.id, token, pause, recorder.emit, question)
+
+            meter = TaskMeter(current.budget, current.usage, recorder.emit, ask)
+            password = values.get("password", "")
+            stage = Stage(task, inputs, workspace, password, recorder.emit, scrub, stop, ask, meter)
             try:
-                result = await self._in_time(current, kind, lambda: self._carry_out(kind, stage))
+                result = await self._in_time(current, kind, pause, lambda: self._carry_out(kind, stage))
             finally:
                 # Preparing writes nothing but what is restored, which may be a person's own.
                 if scrub is not None and kind is not PhaseKind.PREPARE:
@@ -100,18 +116,22 @@ class Executor:
         result = replace(result, summary_markdown=redactor.redact(result.summary_markdown))
         # An attempt that goes on later prepares again: that takes back nothing of what is finished.
         if result.failure is None and kind is not PhaseKind.COLLECT and number >= current.checkpoint.phases:
-            noted = await self._in_time(current, kind, lambda: self._check_in(task, token, inputs, result))
+            noted = await self._in_time(current, kind, Pause(), lambda: self._check_in(task, token, inputs, result))
             return replace(result, failure=noted.failure)
         return result
 
-    async def _in_time(self, task: Task, kind: PhaseKind, work: Callable[[], Awaitable[PhaseResult]]) -> PhaseResult:
+    async def _in_time(
+        self, task: Task, kind: PhaseKind, pause: Pause, work: Callable[[], Awaitable[PhaseResult]]
+    ) -> PhaseResult:
         """What work brings; a failure if its time is up or the disk gets full. What is there is collected anyhow."""
-        left = None
-        if task.end_by is not None and kind is not PhaseKind.COLLECT:
-            left = max(0.0, (task.end_by - self._clock.now()).total_seconds())
+        left = last = None
+        if kind is not PhaseKind.COLLECT:
+            left = self._until(task.end_by(await self._inputs.waited(task)))
+            last = self._until(task.create_time + task.timeouts.total) if task.timeouts.total else None
+        latest = None if last is None else asyncio.get_running_loop().time() + last
         try:
             async with asyncio.timeout(left) as limit:
-                with self._disk.guarding(limit):
+                with self._disk.guarding(limit), pause.of(limit, latest):
                     return await work()
         except TimeoutError:
             if not limit.expired():
@@ -121,6 +141,10 @@ class Executor:
             if not is_full(problem):
                 raise
             return PhaseResult(failure=_DISK_FULL)
+
+    def _until(self, moment: datetime | None) -> float | None:
+        """Seconds from now on, none for a moment that has passed; None for no moment."""
+        return None if moment is None else max(0.0, (moment - self._clock.now()).total_seconds())
 
     def _out_of_time(self, task: Task) -> Failure:
         if self._disk.full:
@@ -141,6 +165,10 @@ class Executor:
                 return await self._work.generate(stage)
             case PhaseKind.RUN:
                 return await self._work.run(stage)
+            case PhaseKind.FIX:
+                return await self._work.fix(stage)
+            case PhaseKind.CUSTOM:
+                return await self._work.custom(stage)
             case PhaseKind.COLLECT:
                 return await self._work.collect(stage)
 
@@ -148,6 +176,7 @@ class Executor:
         """Make the workspace what the task's last finished phase left; why that is not possible."""
         session_id, snapshot = task.spec.session_id, task.checkpoint.snapshot
         await self._workspaces.abandon_runs(session_id)
+        await self._workspaces.tidy(session_id)
         if not snapshot:
             return None
         try:
@@ -181,6 +210,7 @@ class Executor:
     async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> Task:
         """Write the end of an attempt. A completion that beats a cancel wins; what broke after a cancel is
         cancelled."""
+        await self._work.leave(task)
         now = self._clock.now()
 
         def end(current: Task) -> tuple[Task, Sequence[Event]]:
@@ -202,6 +232,7 @@ class Executor:
 
     async def release(self, task: Task) -> None:
         """The end of interrupted work: cancelled if that was asked for, else back in the queue for the next server."""
+        await self._work.leave(task)
         now = self._clock.now()
 
         def back(current: Task) -> tuple[Task, Sequence[Event]]:

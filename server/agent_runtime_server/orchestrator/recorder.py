@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent_runtime_server.domain.agent import AgentMessage, ToolCall
 from agent_runtime_server.domain.event import (
     Event,
     Fact,
@@ -20,13 +21,16 @@ from agent_runtime_server.domain.event import (
 )
 from agent_runtime_server.domain.results import Artifact, Produced, artifact_id
 from agent_runtime_server.domain.task import Phase, Progress, Token
+from agent_runtime_server.orchestrator.conversation import Messages, RedactBegun, bounded, cut, sound
+from agent_runtime_server.orchestrator.merging import CHUNK_CHARACTERS, merged
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Blobs, Clock, Store
 
 _MERGE_SECONDS = 0.1
-_CHUNK_BYTES = 64 * 1024
-_PENDING_BYTES = 1024 * 1024
-"""Log text that may wait for one merge; lines beyond it are counted and dropped."""
+_PENDING_CHARACTERS = 1024 * 1024
+"""Of log lines and of what agents say, that may wait for one merge; lines and pieces beyond are counted and dropped."""
+_PIECE_CHARACTERS = 100
+"""What a piece counts as besides its text: the pieces of a flood are short."""
 _APPEND_EVENTS = 500
 
 
@@ -42,8 +46,8 @@ class Scene:
 
 
 class Recorder:
-    """Gathers facts and appends them: log lines merged for at most 100 ms, others at once. ``emit`` never blocks and
-    never fails."""
+    """Gathers facts and appends them: log lines and what agents say merged for at most 100 ms, others at once.
+    ``emit`` never blocks and never fails."""
 
     def __init__(
         self,
@@ -53,16 +57,19 @@ class Recorder:
         scene: Scene,
         redact: Callable[[Fact], Fact],
         scrub: Callable[[Path], Awaitable[None]] | None = None,
+        redact_begun: RedactBegun | None = None,
     ) -> None:
-        """``redact`` takes secrets out of facts, ``scrub`` out of files, where there are any; it raises OSError."""
+        """``redact`` takes secrets out of facts, ``scrub`` out of files and ``redact_begun`` out of texts that come in
+        pieces, where there are any; ``scrub`` raises OSError."""
         self._store = store
         self._blobs = blobs
         self._clock = clock
         self._scene = scene
         self._redact = redact
         self._scrub = scrub
+        self._messages = Messages(redact, redact_begun or (lambda text: (text, "")))
         self._facts: list[Fact] = []
-        self._log_bytes = 0
+        self._text_size = 0
         self._dropped = 0
         self._batch = 0
         self._filled = asyncio.Event()
@@ -72,29 +79,38 @@ class Recorder:
 
     def emit(self, fact: Fact) -> None:
         """Take a fact. Newer activity and progress replace older ones that are not written yet."""
+        if isinstance(fact, AgentMessage):
+            for piece in self._messages.take(fact):
+                self._take_text(piece, len(piece.text) + _PIECE_CHARACTERS)
+            return
         fact = self._redact(fact)
         if isinstance(fact, LinesLost):
             self._dropped += fact.count
             self._filled.set()
-            return
-        if isinstance(fact, LogEntry):
-            size = len(fact.message)
-            if self._log_bytes + size > _PENDING_BYTES:
-                self._dropped += 1
-                return
-            self._log_bytes += size
-            if size > _CHUNK_BYTES:
-                fact = replace(fact, message=f"{fact.message[:_CHUNK_BYTES]}… [{size - _CHUNK_BYTES} characters cut]")
+        elif isinstance(fact, LogEntry):
+            self._take_text(replace(fact, message=cut(sound(fact.message), CHUNK_CHARACTERS)), len(fact.message))
         else:
-            self._urgent.set()
-            latest = self._facts[-1] if self._facts else None
-            if isinstance(fact, Progress) and isinstance(latest, Progress):
-                self._facts.pop()
-            elif isinstance(fact, PhaseChanged) and isinstance(latest, PhaseChanged):
-                # The phase it came from stays told, though the activity in between is not.
-                fact = replace(fact, old=latest.old)
-                self._facts.pop()
+            self._take_at_once(bounded(fact) if isinstance(fact, ToolCall) else fact)
+
+    def _take_text(self, fact: LogEntry | AgentMessage, size: int) -> None:
+        """Take what comes in floods."""
+        if self._text_size + size > _PENDING_CHARACTERS:
+            self._dropped += 1
+        else:
+            self._text_size += size
+            self._facts.append(fact)
+        self._filled.set()
+
+    def _take_at_once(self, fact: Fact) -> None:
+        latest = self._facts[-1] if self._facts else None
+        if isinstance(fact, Progress) and isinstance(latest, Progress):
+            self._facts.pop()
+        elif isinstance(fact, PhaseChanged) and isinstance(latest, PhaseChanged):
+            # The phase it came from stays told, though the activity in between is not.
+            fact = replace(fact, old=latest.old)
+            self._facts.pop()
         self._facts.append(fact)
+        self._urgent.set()
         self._filled.set()
 
     @asynccontextmanager
@@ -120,6 +136,8 @@ class Recorder:
             raise
         finally:
             writer.remove_done_callback(stop_work)
+            for piece in self._messages.left():
+                self._take_text(piece, 0)
             self._ending = True
             self._filled.set()
             self._urgent.set()
@@ -136,34 +154,11 @@ class Recorder:
     async def _flush(self) -> None:
         facts, self._facts = self._facts, []
         dropped, self._dropped = self._dropped, 0
-        self._log_bytes = 0
+        self._text_size = 0
         if not self._ending:
             self._filled.clear()
             self._urgent.clear()
-        events: list[Event] = []
-        entries: list[LogEntry] = []
-        size = 0
-
-        def close_chunk() -> None:
-            nonlocal size
-            if entries:
-                events.append(self._event(LogChunk(tuple(entries))))
-                entries.clear()
-                size = 0
-
-        for fact in facts:
-            if isinstance(fact, LogEntry):
-                entries.append(fact)
-                size += len(fact.message)
-                if size >= _CHUNK_BYTES:
-                    close_chunk()
-                continue
-            close_chunk()
-            if isinstance(fact, Produced):
-                events.append(self._event(await self._keep(fact)))
-            else:
-                events.append(self._event(fact))
-        close_chunk()
+        events = [self._event(await self._keep(fact) if isinstance(fact, Produced) else fact) for fact in merged(facts)]
         if dropped:
             events.append(self._event(LogChunk((), dropped)))
         for start in range(0, len(events), _APPEND_EVENTS):

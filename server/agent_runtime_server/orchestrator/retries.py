@@ -11,7 +11,7 @@ from agent_runtime_server.domain.faults import (
     SignInRequired,
     TaskNotDone,
 )
-from agent_runtime_server.domain.pipeline import WORK, PhaseKind
+from agent_runtime_server.domain.pipeline import PhaseKind, work_of
 from agent_runtime_server.domain.results import TestCase, TestOutcome
 from agent_runtime_server.domain.task import NewTask, Phase, SignIn, SignInMethod, Task, TaskSpec, TestName
 from agent_runtime_server.ports import Store
@@ -57,17 +57,22 @@ async def retry_of(store: Store, task_id: str, retry: Retry) -> NewTask:
         labels=task.labels,
         timeouts=task.timeouts,
         retry_policy=task.retry_policy,
+        budget=task.budget,
+        input_policy=task.input_policy,
         ttl=task.ttl,
     )
 
 
 def _require_phase(spec: TaskSpec, phase: Phase | None, *, failed_tests_only: bool) -> None:
-    phases = [kind.value for kind in WORK[spec.task_type]]
+    name = spec.task_type.value
+    phases = [kind.value for kind in work_of(replace(spec, from_phase=None))]
+    if failed_tests_only and PhaseKind.RUN.value not in phases:
+        raise InvalidField.of("failed_tests_only", f"is for tasks with the phase RUNNING_TESTS; a {name} task has none")
     if phase is not None and phase not in phases:
         known = ", ".join(known.name for known in phases)
-        raise InvalidField.of("from_phase", f"a {spec.task_type.value} task has the phases {known}")
+        raise InvalidField.of("from_phase", f"must be one of {known}, the phases of a {name} task")
     if failed_tests_only and phase is not PhaseKind.RUN.value:
-        raise InvalidField.of("from_phase", "failed_tests_only starts with RUNNING_TESTS")
+        raise InvalidField.of("from_phase", "must be RUNNING_TESTS with failed_tests_only")
 
 
 async def _failed_tests(store: Store, task: Task) -> tuple[TestName, ...]:

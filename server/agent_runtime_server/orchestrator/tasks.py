@@ -17,6 +17,7 @@ from agent_runtime_server.domain.faults import (
     SessionConflict,
     TaskNotFound,
 )
+from agent_runtime_server.domain.inputs import InputPolicy
 from agent_runtime_server.domain.status import move
 from agent_runtime_server.domain.task import (
     Cancellation,
@@ -26,10 +27,12 @@ from agent_runtime_server.domain.task import (
     Status,
     Task,
 )
+from agent_runtime_server.domain.usage import Budget
 from agent_runtime_server.orchestrator import endings
 from agent_runtime_server.orchestrator.admission import (
     Admission,
     expiry_in_force,
+    input_policy_in_force,
     policy_in_force,
     timeouts_in_force,
 )
@@ -64,6 +67,8 @@ class TaskChange:
     timeouts: Mapping[str, timedelta] | None = None
     """Of ``Timeouts``, by name: one that is not named stays, 0 takes the server's default."""
     retry_policy: RetryPolicy | None = None
+    budget: Budget | None = None
+    input_policy: InputPolicy | None = None
     expiration: Expiration | None = None
 
 
@@ -207,6 +212,11 @@ class Tasks:
                 task = replace(task, timeouts=timeouts_in_force(timeouts, defaults.timeouts))
             if change.retry_policy is not None:
                 task = replace(task, retry_policy=policy_in_force(change.retry_policy, defaults.retry_policy))
+            if change.budget is not None:
+                task = replace(task, budget=change.budget)
+            if change.input_policy is not None:
+                policy = input_policy_in_force(change.input_policy, defaults.answer_timeout)
+                task = replace(task, input_policy=policy)
             if expires is not None:
                 task = replace(task, expire_time=moment, ttl=expires.ttl or defaults.ttl)
             return task, ()

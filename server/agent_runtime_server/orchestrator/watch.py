@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import Enum
 
 from agent_runtime_server.domain.faults import SequenceAhead, TaskNotFound, TooManyWatchers
-from agent_runtime_server.domain.task import Status, Task
+from agent_runtime_server.domain.task import Task
 from agent_runtime_server.orchestrator.signals import Signals, Topic, Waiter
 from agent_runtime_server.ports import Clock, Store
 
@@ -199,8 +199,8 @@ class Watches:
         final = topic.final
         return final if final is not None and final.sequence == cursor else None
 
-    async def wait(self, task_id: str, *, started: bool, timeout: timedelta) -> tuple[Task, bool]:
-        """The task once it is done (or has ``started``), or as it stands when time is up; and whether it came to it."""
+    async def wait(self, task_id: str, until: Callable[[Task], bool], timeout: timedelta) -> tuple[Task, bool]:
+        """The task once it is done or as wanted, or as it stands when time is up; and whether it came to it."""
         waiter = Waiter()
         deadline = self._clock.monotonic() + timeout.total_seconds()
         self._signals.join(task_id, waiter)
@@ -208,7 +208,7 @@ class Watches:
             while True:
                 waiter.arm()
                 task = await self._store.get(task_id)
-                met = task.done or (started and task.status is not Status.PENDING)
+                met = task.done or until(task)
                 if met or self._signals.draining or self._clock.monotonic() >= deadline:
                     return task, met
                 await self._signals.sleep(waiter, deadline)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSource, PhaseChanged
-from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, work_of
-from agent_runtime_server.domain.redaction import Redactor
-from agent_runtime_server.domain.results import ArtifactKind, Produced, TestCase, artifact_id
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Task
+from agent_runtime_server.domain.pipeline import PhaseKind, PhaseResult, work_of
+from agent_runtime_server.domain.results import ArtifactKind, Produced, TestCase, Verdict, artifact_id
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, RunOptions, Task, TaskType
 from agent_runtime_server.orchestrator.admission import missing_material
-from agent_runtime_server.orchestrator.flakes import FlakeFilter, Sifted
+from agent_runtime_server.orchestrator.can_fail import CanFail
+from agent_runtime_server.orchestrator.fixing import Fixing
+from agent_runtime_server.orchestrator.flakes import FlakeFilter
+from agent_runtime_server.orchestrator.signing_in import SignedIn
+from agent_runtime_server.orchestrator.stage import Stage
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import (
     AgentDriver,
     Clock,
     Emit,
+    Mutations,
     PhaseJob,
     PhaseReport,
     RunJob,
-    StopSign,
+    TestReport,
     TestRunner,
     Workspaces,
 )
@@ -32,31 +35,6 @@ Probe = Callable[[str], Awaitable[str]]
 """Says why an app cannot be reached; empty when it can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One phase of one task, about to be played."""
-
-    task: Task
-    inputs: PhaseInputs
-    workspace: Path
-    password: str
-    emit: Emit
-    scrub: Callable[[Path], Awaitable[None]] | None
-    """Takes secrets out of a file or a folder; raises OSError. None when there are no secrets."""
-    stop: StopSign
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Sign-in data for the tests' processes."""
-        if not self.password:
-            return {}
-        return {"TEST_USERNAME": self.task.spec.sign_in.username, "TEST_PASSWORD": self.password}
-
-    def redact(self, text: str) -> str:
-        """The text without the password."""
-        return Redactor([self.password]).redact(text)
-
-
 class Work:
     """Carries out the phases."""
 
@@ -65,15 +43,20 @@ class Work:
         drivers: Mapping[str, AgentDriver],
         runner: TestRunner,
         workspaces: Workspaces,
+        mutations: Mutations,
+        signed_in: SignedIn,
         probe: Probe,
         clock: Clock,
     ) -> None:
         self._drivers = drivers
+        self._signed_in = signed_in
         self._runner = runner
         self._workspaces = workspaces
         self._probe = probe
         self._clock = clock
         self._filter = FlakeFilter(runner, workspaces, clock)
+        self._can_fail = CanFail(runner, mutations)
+        self._fixing = Fixing(workspaces, clock, self._repair, self._run_suite)
 
     async def prepare(self, stage: Stage) -> PhaseResult:
         """See that everything is there before anything costly starts."""
@@ -117,40 +100,49 @@ class Work:
         spec = stage.task.spec
         try:
             sifted = await self._filter.sift(
-                stage.workspace, spec, stage.environment, report.test_paths, stage.emit, stage.redact
+                stage.workspace,
+                spec,
+                stage.environment,
+                report.test_paths,
+                stage.emit,
+                stage.redact,
+                # What the explorer writes it has seen fail.
+                self._can_fail if self._drivers[spec.driver].uses_model else None,
             )
         finally:
             await to_the_end(self._workspaces.tidy(spec.session_id))
         if sifted.failure is not None:
             return PhaseResult(failure=sifted.failure, test_paths=sifted.kept)
-        summary = "\n\n".join(text for text in (report.summary_markdown, _account(sifted)) if text)
+        summary = "\n\n".join(text for text in (report.summary_markdown, sifted.markdown()) if text)
         if not sifted.kept:
-            failure = Failure(FailureReason.NOTHING_GENERATED, "no test passed twice; the plan and the log say why")
+            failure = Failure(FailureReason.NOTHING_GENERATED, "no test was steady and able to fail; the log says why")
             return PhaseResult(failure=failure, summary_markdown=summary)
         return PhaseResult(summary_markdown=summary, test_paths=sifted.kept)
 
     async def run(self, stage: Stage) -> PhaseResult:
         """Run the suite and record it."""
-        spec = stage.task.spec
-        number = await self._workspaces.begin_run(spec.session_id)
-        job = RunJob(stage.workspace, spec.app_url, spec.run, stage.environment, number, stage.stop)
-
-        def with_artifact_ids(fact: Fact) -> None:
-            stage.emit(_identified(fact, stage.task.id) if isinstance(fact, TestCase) else fact)
-
-        self._tell(stage, Phase.RUNNING_TESTS, f"Running the tests, run {number} of this session")
-        try:
-            report = await self._runner.run(job, with_artifact_ids)
-        finally:
-            await to_the_end(self._clean_up(stage, number))
+        self._tell(stage, Phase.RUNNING_TESTS, "Running the tests")
+        report, report_id = await self._run_suite(stage, stage.task.spec.run)
         counts = report.summary
         return PhaseResult(
             failure=report.failure,
             summary=None if report.failure else counts,
-            report_artifact_id=artifact_id(stage.task.id, report.report_path) if report.report_path else "",
-            summary_markdown=f"**Run {number}**: {counts.total} tests, {counts.expected} passed, "
+            report_artifact_id=report_id,
+            summary_markdown=f"{counts.total} tests, {counts.expected} passed, "
             f"{counts.unexpected} failed, {counts.flaky} flaky, {counts.skipped} skipped.",
         )
+
+    async def fix(self, stage: Stage) -> PhaseResult:
+        """Repair the tests that fail."""
+        spec = stage.task.spec
+        if spec.task_type is TaskType.COMPLETE and stage.inputs.result.verdict not in (None, Verdict.FAILED):
+            return PhaseResult()
+        return await self._fixing.fix(stage)
+
+    async def custom(self, stage: Stage) -> PhaseResult:
+        """Follow the caller's instructions."""
+        report = await self._drive(PhaseKind.CUSTOM, stage, stage.emit)
+        return PhaseResult(report.failure, report.summary_markdown, test_paths=report.test_paths)
 
     async def collect(self, stage: Stage) -> PhaseResult:
         """Keep the sources of the tests that were written."""
@@ -158,10 +150,52 @@ class Work:
             stage.emit(Produced(ArtifactKind.TEST_SOURCE, path, "text/x-typescript"))
         return PhaseResult()
 
-    async def _drive(self, kind: PhaseKind, stage: Stage, emit: Emit) -> PhaseReport:
-        driver = self._drivers[stage.task.spec.driver]
-        job = PhaseJob(stage.task.id, kind, stage.task.spec, stage.workspace, stage.inputs, stage.password)
+    async def leave(self, task: Task) -> None:
+        """End what is kept for a task between its phases."""
+        if (driver := self._drivers.get(task.spec.driver)) is not None:
+            await driver.leave(task.id)
+        await self._signed_in.forget(task.id)
+
+    async def _repair(self, stage: Stage, failing: Sequence[TestCase], number: int) -> PhaseReport:
+        return await self._drive(PhaseKind.FIX, stage, stage.emit, tuple(failing), number)
+
+    async def _drive(
+        self, kind: PhaseKind, stage: Stage, emit: Emit, failing: tuple[TestCase, ...] = (), number: int = 0
+    ) -> PhaseReport:
+        task = stage.task
+        driver = self._drivers[task.spec.driver]
+        job = PhaseJob(
+            task.id,
+            kind,
+            task.spec,
+            stage.workspace,
+            stage.inputs,
+            stage.ask,
+            stage.meter,
+            password=stage.password if driver.signs_in else "",
+            failing=failing,
+            round=number,
+        )
+        if not driver.signs_in:
+            if (failure := await self._signed_in.ready(stage)) is not None:
+                return PhaseReport(failure)
+            job = replace(job, storage_state=await self._signed_in.state(task.id))
         return await driver.run(job, emit)
+
+    async def _run_suite(self, stage: Stage, options: RunOptions) -> tuple[TestReport, str]:
+        """Run tests and record the run; also gives the id of its report."""
+        spec = stage.task.spec
+        number = await self._workspaces.begin_run(spec.session_id)
+        job = RunJob(stage.workspace, spec.app_url, options, stage.environment, number, stage.stop)
+
+        def with_artifact_ids(fact: Fact) -> None:
+            stage.emit(_identified(fact, stage.task.id) if isinstance(fact, TestCase) else fact)
+
+        try:
+            report = await self._runner.run(job, with_artifact_ids)
+        finally:
+            await to_the_end(self._clean_up(stage, number))
+        return report, artifact_id(stage.task.id, report.report_path) if report.report_path else ""
 
     async def _clean_up(self, stage: Stage, number: int) -> None:
         """Leave no secret in what a run has written, whether it is kept as an artifact or not."""
@@ -194,10 +228,3 @@ def _identified(case: TestCase, task_id: str) -> TestCase:
         for attempt in case.attempts
     )
     return replace(case, attempts=attempts)
-
-
-def _account(sifted: Sifted) -> str:
-    if not sifted.set_aside:
-        return ""
-    lines = "\n".join(f"- `{path}`: {reason}" for path, reason in sifted.set_aside)
-    return f"Set aside as not steady:\n\n{lines}"

@@ -3,6 +3,8 @@
 from agent_runtime_server.ports.clock import Clock
 from agent_runtime_server.ports.dispatch import Dispatcher, Expire, Notify, PhaseExecutor
 from agent_runtime_server.ports.files import ArchiveFormat, BlobRef, Blobs, Disk, SessionFile, Workspaces
+from agent_runtime_server.ports.models import ModelAccess, ModelLimits, Models
+from agent_runtime_server.ports.mutations import Assertion, Mutant, Mutations
 from agent_runtime_server.ports.secrets import Scrub, Secrets
 from agent_runtime_server.ports.store import (
     Aging,
@@ -19,12 +21,17 @@ from agent_runtime_server.ports.store import (
 )
 from agent_runtime_server.ports.work import (
     AgentDriver,
+    Ask,
     Availability,
+    Diagnosis,
     Emit,
+    Meter,
     PhaseJob,
     PhaseReport,
     RunJob,
+    SetUp,
     StopSign,
+    SuiteSetUp,
     TestReport,
     TestRunner,
 )
@@ -33,12 +40,15 @@ __all__ = [
     "AgentDriver",
     "Aging",
     "ArchiveFormat",
+    "Ask",
+    "Assertion",
     "Availability",
     "Batch",
     "BlobRef",
     "Blobs",
     "Change",
     "Clock",
+    "Diagnosis",
     "Disk",
     "Dispatcher",
     "Emit",
@@ -46,6 +56,12 @@ __all__ = [
     "Expire",
     "Fenced",
     "IdempotencyKey",
+    "Meter",
+    "ModelAccess",
+    "ModelLimits",
+    "Models",
+    "Mutant",
+    "Mutations",
     "Notify",
     "Page",
     "PhaseExecutor",
@@ -56,8 +72,10 @@ __all__ = [
     "Secrets",
     "SessionFile",
     "SessionTaken",
+    "SetUp",
     "StopSign",
     "Store",
+    "SuiteSetUp",
     "TaskOrder",
     "TaskQuery",
     "TestReport",

@@ -107,6 +107,10 @@ class Workspaces(Protocol):
         and whatever ``pieces`` raises."""
         ...
 
+    async def remove(self, session_id: str, path: str) -> None:
+        """Remove one file; no error if there is none. Raises PathOutsideSession, OSError."""
+        ...
+
     async def archive(self, session_id: str, form: ArchiveFormat) -> AsyncGenerator[bytes, None]:
         """The bytes of an archive of all that ``files`` lists, made as they are taken, in pieces of at most 1 MiB."""
         ...

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from agent_runtime_server.domain.event import Event
 from agent_runtime_server.domain.filters import Filter
+from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
@@ -163,7 +164,8 @@ class Store(Protocol):
         """Append events in order and fold them into the task; returns the last sequence.
 
         ``batch`` numbers the writer's batches within its token, from 1: a repeated one is a no-op that returns the
-        same. Raises Fenced when the token is not the task's. Artifacts and test cases are indexed on the way.
+        same. Raises Fenced when the token is not the task's. Artifacts, test cases and questions to people are indexed
+        on the way, as by every other change.
         """
         ...
 
@@ -247,4 +249,15 @@ class Store(Protocol):
     async def tests(self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None) -> Page[TestCase]:
         """Test cases of a task, latest state of each test and round, in the order they first came, those that match a
         filter over ``filters.TEST_FIELDS``. Raises TaskNotFound, BadPageToken."""
+        ...
+
+    async def input_request(self, task_id: str, input_id: str) -> InputRequest:
+        """One question to a person, with its answer if it has one. Raises TaskNotFound, InputNotFound."""
+        ...
+
+    async def input_requests(
+        self, task_id: str | None, limit: int, page_token: str, *, resolved: bool = False
+    ) -> Page[InputRequest]:
+        """Questions of a task, or of all tasks for None, in the order they came: those that nobody has answered yet,
+        with ``resolved`` the others too. Raises TaskNotFound, BadPageToken."""
         ...

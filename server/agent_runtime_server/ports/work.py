@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from agent_runtime_server.domain.event import Fact
+from agent_runtime_server.domain.inputs import Answer, Question
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind
-from agent_runtime_server.domain.results import TestCase, TestSummary
+from agent_runtime_server.domain.results import RepairCause, TestCase, TestSummary
 from agent_runtime_server.domain.task import Failure, RunOptions, TaskSpec, TaskType
+from agent_runtime_server.domain.usage import ModelUsage
 
 Emit = Callable[[Fact], None]
 """Tells a fact about the task as it happens. Never blocks and never fails; a flood of log lines is counted."""
+
+
+Ask = Callable[[Question], Awaitable[Answer]]
+"""Puts a question to rules, then to a person; returns their answer, or the default when its time is up."""
 
 
 class StopSign:
@@ -40,6 +46,21 @@ class StopSign:
         await self._forced.wait()
 
 
+class Meter(Protocol):
+    """Watches over what a phase may still spend."""
+
+    async def admit(self) -> Failure | None:
+        """Asked before each call of a model: why it must not be made (BUDGET_EXCEEDED, INPUT_REFUSED, ...).
+
+        May wait for a person. Once it has refused it goes on refusing.
+        """
+        ...
+
+    def used(self, usage: ModelUsage) -> None:
+        """Told after each call, also of one that was cut off. Never blocks."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseJob:
     """One phase of work for a driver."""
@@ -49,7 +70,27 @@ class PhaseJob:
     spec: TaskSpec
     workspace: Path
     inputs: PhaseInputs
+    ask: Ask
+    """Puts a question to a person; the task waits for the answer, never without a bound."""
+    meter: Meter
+    """Watches over what models cost."""
     password: str = ""
+    """For drivers that sign in themselves."""
+    storage_state: Path | None = None
+    """Where a browser's state lies that is signed in, outside the workspace; for drivers that do not."""
+    failing: tuple[TestCase, ...] = ()
+    """For FIX: the tests to repair, as the last run saw them."""
+    round: int = 0
+    """For FIX: which repair round this is, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a driver says was wrong with a failing test."""
+
+    test_id: str
+    cause: RepairCause
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +100,9 @@ class PhaseReport:
     failure: Failure | None = None
     summary_markdown: str = ""
     test_paths: tuple[str, ...] = ()
-    """Tests written, relative to the workspace."""
+    """Tests written or changed, relative to the workspace."""
+    diagnoses: tuple[Diagnosis, ...] = ()
+    """For FIX: what the driver says of each failing test. What is true of them, the next run shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +118,11 @@ class AgentDriver(Protocol):
     """Does the agent's work in a phase."""
 
     name: str
+    signs_in: bool
+    """Whether it signs in to the app itself, with the password. For another one the runtime does, and hands it the
+    browser's state alone."""
+    uses_model: bool
+    """Whether a language model does its thinking."""
 
     def availability(self) -> Availability:
         """Whether the driver can work on this machine."""
@@ -86,6 +134,33 @@ class AgentDriver(Protocol):
 
     async def run(self, job: PhaseJob, emit: Emit) -> PhaseReport:
         """Do the work. Cancelling the call stops and reaps everything it started before CancelledError goes on."""
+        ...
+
+    async def leave(self, task_id: str) -> None:
+        """The task's attempt is over, or was given up: stop and reap whatever is kept for it between phases, and wait
+        for that. No error if there is nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """What a workspace is to be made ready for."""
+
+    workspace: Path
+    app_url: str
+    username: str = ""
+    """Empty when nobody signs in."""
+    password: str = ""
+    storage_state: Path | None = None
+    """Where to write the state of a browser that has signed in; the file must not be readable for others."""
+
+
+class SuiteSetUp(Protocol):
+    """Makes a workspace ready for an agent that must not see passwords."""
+
+    async def set_up(self, job: SetUp, emit: Emit) -> Failure | None:
+        """Write the files around the tests (configuration, fixtures, seed, sign-in) where the workspace has no
+        Playwright configuration yet, and sign in. Why that failed: SIGN_IN_FAILED, APP_UNREACHABLE, ..."""
         ...
 
 

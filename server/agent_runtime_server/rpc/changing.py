@@ -11,6 +11,7 @@ from agent_runtime_server.domain.task import Timeouts
 from agent_runtime_server.orchestrator.retries import Retry
 from agent_runtime_server.orchestrator.tasks import Expiration, TaskChange
 from agent_runtime_server.rpc import enums
+from agent_runtime_server.rpc.inputs_codec import budget_in, policy_in
 from agent_runtime_server.rpc.task_codec import (
     expire_time_in,
     priority_in,
@@ -22,7 +23,17 @@ from agent_runtime_server.rpc.validation import Requests
 
 _TIMEOUTS = {"timeouts.queue_timeout": "queue", "timeouts.run_timeout": "run", "timeouts.total_timeout": "total"}
 _EXPIRATION = {"expire_time", "ttl"}
-_MUTABLE = ("labels", "priority", "timeouts", *_TIMEOUTS, "retry_policy", "expire_time", "ttl")
+_MUTABLE = (
+    "labels",
+    "priority",
+    "timeouts",
+    *_TIMEOUTS,
+    "retry_policy",
+    "budget",
+    "input_policy",
+    "expire_time",
+    "ttl",
+)
 
 
 def mask_of(request: service_pb2.UpdateTaskRequest, requests: Requests) -> Set[str]:
@@ -45,6 +56,8 @@ def _valid_but_for_changes(task: task_pb2.Task) -> task_pb2.Task:
     whole.labels.update(task.labels)
     whole.timeouts.CopyFrom(task.timeouts)
     whole.retry_policy.CopyFrom(task.retry_policy)
+    whole.budget.CopyFrom(task.budget)
+    whole.input_policy.CopyFrom(task.input_policy)
     if task.HasField("expire_time"):
         whole.expire_time.CopyFrom(task.expire_time)
     if task.HasField("ttl"):
@@ -59,6 +72,8 @@ def change_in(message: task_pb2.Task, mask: Set[str]) -> TaskChange:
         priority=priority_in(message) if "priority" in mask else None,
         timeouts=_timeouts(timeouts_in(message.timeouts), mask),
         retry_policy=retry_policy_in(message.retry_policy) if "retry_policy" in mask else None,
+        budget=budget_in(message.budget, "task.budget") if "budget" in mask else None,
+        input_policy=policy_in(message.input_policy) if "input_policy" in mask else None,
         expiration=None if mask.isdisjoint(_EXPIRATION) else _expiration(message, mask),
     )
 

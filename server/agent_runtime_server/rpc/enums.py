@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Generic, TypeVar
 
-from agent_runtime.v1 import artifact_pb2, event_pb2, task_pb2, test_result_pb2
-from agent_runtime_server.domain import event, results, task
+from agent_runtime.v1 import artifact_pb2, event_pb2, input_pb2, task_pb2, test_result_pb2
+from agent_runtime_server.domain import agent, event, inputs, results, task
 
 E = TypeVar("E", bound=Enum)
 
@@ -40,6 +40,11 @@ OUTCOME = EnumMap(results.TestOutcome, test_result_pb2.TestOutcome, "TEST_OUTCOM
 ATTEMPT = EnumMap(results.AttemptStatus, test_result_pb2.TestAttemptStatus, "TEST_ATTEMPT_STATUS")
 FINDING = EnumMap(results.FindingKind, test_result_pb2.FindingKind, "FINDING_KIND")
 SEVERITY = EnumMap(results.Severity, test_result_pb2.FindingSeverity, "FINDING_SEVERITY")
+REPAIR_CAUSE = EnumMap(results.RepairCause, test_result_pb2.RepairCause, "REPAIR_CAUSE")
+REPAIR_VERDICT = EnumMap(results.RepairVerdict, test_result_pb2.RepairVerdict, "REPAIR_VERDICT")
 ARTIFACT = EnumMap(results.ArtifactKind, artifact_pb2.ArtifactKind, "ARTIFACT_KIND")
 LEVEL = EnumMap(event.LogLevel, event_pb2.LogLevel, "LOG_LEVEL")
 SOURCE = EnumMap(event.LogSource, event_pb2.LogSource, "LOG_SOURCE")
+TOOL_CALL = EnumMap(agent.ToolCallState, input_pb2.ToolCallState, "TOOL_CALL_STATE")
+INPUT_KIND = EnumMap(inputs.InputKind, input_pb2.InputKind, "INPUT_KIND")
+DECISION = EnumMap(inputs.InputDecision, task_pb2.InputDecision, "INPUT_DECISION")

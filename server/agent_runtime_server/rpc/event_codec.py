@@ -7,11 +7,22 @@ from collections.abc import Collection, Iterator
 
 from agent_runtime.v1 import event_pb2
 from agent_runtime_server.domain import event as domain
+from agent_runtime_server.domain.agent import AgentMessage, ToolCall
+from agent_runtime_server.domain.inputs import InputRequest, InputResolution
 from agent_runtime_server.domain.results import Artifact, Finding, TestCase
 from agent_runtime_server.domain.task import Attempt, Progress
+from agent_runtime_server.domain.usage import ModelUsage, Usage
 from agent_runtime_server.rpc import enums
+from agent_runtime_server.rpc.inputs_codec import input_request_out, input_resolution_out, tool_call_out
 from agent_runtime_server.rpc.results_codec import artifact_out, finding_out, test_case_out, timestamp
-from agent_runtime_server.rpc.task_codec import failure_out, progress_out, queue_out, result_out, task_attempt_out
+from agent_runtime_server.rpc.task_codec import (
+    failure_out,
+    progress_out,
+    queue_out,
+    result_out,
+    task_attempt_out,
+    usage_out,
+)
 
 PAYLOAD_OF_KIND = {
     event_pb2.TASK_EVENT_KIND_STATUS: "status",
@@ -20,9 +31,14 @@ PAYLOAD_OF_KIND = {
     event_pb2.TASK_EVENT_KIND_PROGRESS: "progress",
     event_pb2.TASK_EVENT_KIND_ATTEMPT: "attempt_change",
     event_pb2.TASK_EVENT_KIND_LOG: "log",
+    event_pb2.TASK_EVENT_KIND_AGENT_MESSAGE: "agent_message",
+    event_pb2.TASK_EVENT_KIND_TOOL_CALL: "tool_call",
     event_pb2.TASK_EVENT_KIND_TEST: "test",
     event_pb2.TASK_EVENT_KIND_ARTIFACT: "artifact",
     event_pb2.TASK_EVENT_KIND_FILE: "file",
+    event_pb2.TASK_EVENT_KIND_USAGE: "usage",
+    event_pb2.TASK_EVENT_KIND_INPUT_REQUESTED: "input_requested",
+    event_pb2.TASK_EVENT_KIND_INPUT_RESOLVED: "input_resolved",
     event_pb2.TASK_EVENT_KIND_FINDING: "finding",
 }
 
@@ -86,6 +102,18 @@ def _set_payload(message: event_pb2.TaskEvent, event: domain.Event) -> None:
                     dropped=payload.dropped,
                 )
             )
+        case AgentMessage():
+            message.agent_message.CopyFrom(
+                event_pb2.AgentMessage(
+                    message_id=payload.message_id,
+                    agent=payload.agent,
+                    text=payload.text,
+                    reasoning=payload.reasoning,
+                    final=payload.final,
+                )
+            )
+        case ToolCall():
+            message.tool_call.CopyFrom(tool_call_out(payload))
         case TestCase():
             message.test.CopyFrom(test_case_out(payload))
         case Artifact():
@@ -99,6 +127,12 @@ def _set_payload(message: event_pb2.TaskEvent, event: domain.Event) -> None:
                     removed=payload.removed,
                 )
             )
+        case ModelUsage():
+            message.usage.CopyFrom(usage_out(Usage((payload,))))
+        case InputRequest():
+            message.input_requested.CopyFrom(input_request_out(payload))
+        case InputResolution():
+            message.input_resolved.CopyFrom(input_resolution_out(payload))
         case Finding():
             message.finding.CopyFrom(finding_out(payload))
 

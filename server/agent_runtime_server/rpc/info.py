@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from agent_runtime.v1 import service_pb2
 from agent_runtime_server.domain.task import TaskType
 from agent_runtime_server.orchestrator.watch import WatchLimits
-from agent_runtime_server.ports import AgentDriver, Availability
+from agent_runtime_server.ports import AgentDriver, Availability, TestRunner
 from agent_runtime_server.rpc import enums
 from agent_runtime_server.rpc.pages import MAX_PAGE
 from agent_runtime_server.rpc.results_codec import duration
@@ -29,35 +30,53 @@ class ServerLimits:
     max_file_bytes: int
 
 
+class Able(Protocol):
+    """What the parts of a server can do."""
+
+    @property
+    def drivers(self) -> Mapping[str, AgentDriver]:
+        """Agents, by name."""
+
+    @property
+    def runner(self) -> TestRunner:
+        """What runs suites: without it the server is degraded."""
+
+    @property
+    def components(self) -> Callable[[], Sequence[tuple[str, Availability]]]:
+        """Helpers that it can do without."""
+
+    @property
+    def sandbox(self) -> Callable[[], str]:
+        """What contains agents; empty while that is not known."""
+
+
 class ServerInfo:
     """Describes the server."""
 
     def __init__(
         self,
         version: str,
-        drivers: Mapping[str, AgentDriver],
+        able: Able,
         default_driver: str,
-        components: Callable[[], Sequence[tuple[str, Availability]]],
         limits: ServerLimits,
     ) -> None:
         self._version = version
-        self._drivers = drivers
+        self._able = able
         self._default_driver = default_driver
-        self._components = components
         self.limits = limits
 
     async def describe(self, *, draining: bool) -> service_pb2.GetServerInfoResponse:
         """The whole answer, as of now."""
         now = Timestamp()
         now.GetCurrentTime()
+        runner = self._able.runner.availability()
         components = [
             service_pb2.Component(name=name, version=state.version, available=state.available, message=state.message)
-            for name, state in self._components()
+            for name, state in (("playwright", runner), *self._able.components())
         ]
-        degraded = any(not component.available for component in components)
         watch = self.limits.watch
         return service_pb2.GetServerInfoResponse(
-            status="draining" if draining else "degraded" if degraded else "healthy",
+            status="draining" if draining else "degraded" if not runner.available else "healthy",
             version=self._version,
             server_time=now,
             api_versions=["agent_runtime.v1"],
@@ -74,9 +93,9 @@ class ServerInfo:
                 request_id_retention=duration(self.limits.request_id_retention),
                 max_file_bytes=self.limits.max_file_bytes,
             ),
-            drivers=[_driver_out(driver) for driver in self._drivers.values()],
+            drivers=[_driver_out(driver) for driver in self._able.drivers.values()],
             default_driver=self._default_driver,
-            sandbox="subreaper",
+            sandbox=self._able.sandbox(),
         )
 
 

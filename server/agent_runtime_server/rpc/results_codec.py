@@ -114,6 +114,21 @@ def finding_out(finding: results.Finding) -> test_result_pb2.Finding:
     )
 
 
+def repair_out(repair: results.Repair) -> test_result_pb2.Repair:
+    """A change that the fixer made, or declined to make."""
+    return test_result_pb2.Repair(
+        test_id=repair.test_id,
+        verdict=enums.REPAIR_VERDICT.out(repair.verdict),  # type: ignore[arg-type]
+        cause=enums.REPAIR_CAUSE.out(repair.cause),  # type: ignore[arg-type]
+        explanation=repair.explanation,
+        diff_artifact_id=repair.diff_artifact_id,
+        outcome=enums.OUTCOME.out(repair.outcome),  # type: ignore[arg-type]
+        round=repair.round,
+        reviewer=repair.reviewer,
+        assertion_changed=repair.assertion_changed,
+    )
+
+
 def artifact_out(task_id: str, artifact: results.Artifact) -> artifact_pb2.Artifact:
     """A stored output of a task."""
     return artifact_pb2.Artifact(

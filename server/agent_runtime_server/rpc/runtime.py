@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 
 from agent_runtime.v1 import artifact_pb2, service_pb2, task_pb2
 from agent_runtime_server.domain.faults import InvalidField
 from agent_runtime_server.domain.filters import ARTIFACT_FIELDS, TASK_FIELDS, TEST_FIELDS, parse
-from agent_runtime_server.domain.task import CancelMode, Task
+from agent_runtime_server.domain.task import CancelMode, Status, Task
 from agent_runtime_server.orchestrator.filtered_watch import FilteredWatches
+from agent_runtime_server.orchestrator.inputs import Inputs
 from agent_runtime_server.orchestrator.tasks import SessionConflictPolicy, Tasks
 from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.ports import Blobs, Store, TaskQuery
@@ -18,6 +19,7 @@ from agent_runtime_server.rpc import enums
 from agent_runtime_server.rpc.changing import change_in, mask_of, retry_in
 from agent_runtime_server.rpc.idempotency import key_of
 from agent_runtime_server.rpc.info import ServerInfo
+from agent_runtime_server.rpc.inputs_codec import budget_in, input_request_out
 from agent_runtime_server.rpc.logs import LogPages
 from agent_runtime_server.rpc.orders import order_of
 from agent_runtime_server.rpc.pages import filled, page_limit
@@ -30,12 +32,20 @@ _TESTS_AT_ONCE = 10
 """A test case may hold half a megabyte of steps and errors."""
 _TASKS_AT_ONCE = 100
 """The instructions and the summary of a task may hold tens of kilobytes."""
+_INPUTS_AT_ONCE = 20
+"""The prompt and the arguments of a tool call may hold tens of kilobytes."""
+_ALL_TASKS = "-"
 _CONFLICT = {
     service_pb2.SESSION_CONFLICT_POLICY_UNSPECIFIED: SessionConflictPolicy.ENQUEUE,
     service_pb2.SESSION_CONFLICT_POLICY_ENQUEUE: SessionConflictPolicy.ENQUEUE,
     service_pb2.SESSION_CONFLICT_POLICY_REJECT: SessionConflictPolicy.REJECT,
     service_pb2.SESSION_CONFLICT_POLICY_REPLACE: SessionConflictPolicy.REPLACE,
 }
+_UNTIL: Mapping[int, Callable[[Task], bool]] = {
+    service_pb2.WAIT_CONDITION_DONE_OR_INPUT: lambda task: task.status is Status.AWAITING_INPUT,
+    service_pb2.WAIT_CONDITION_STARTED: lambda task: task.status is not Status.PENDING,
+}
+"""What is waited for besides the end."""
 
 
 class RuntimeService:
@@ -46,6 +56,7 @@ class RuntimeService:
     def __init__(
         self,
         tasks: Tasks,
+        inputs: Inputs,
         watches: Watches,
         filtered_watches: FilteredWatches,
         store: Store,
@@ -55,6 +66,7 @@ class RuntimeService:
         requests: Requests,
     ) -> None:
         self._tasks = tasks
+        self._inputs = inputs
         self._watches = watches
         self._filtered_watches = filtered_watches
         self._store = store
@@ -121,8 +133,8 @@ class RuntimeService:
         """Wait for a task."""
         most = self._info.limits.max_wait
         asked = request.timeout.ToTimedelta() if request.HasField("timeout") else most
-        started = request.until == service_pb2.WAIT_CONDITION_STARTED
-        task, met = await self._watches.wait(request.task_id, started=started, timeout=min(asked, most))
+        until = _UNTIL.get(request.until, lambda task: task.done)
+        task, met = await self._watches.wait(request.task_id, until, min(asked, most))
         return service_pb2.WaitTaskResponse(task=self._out(task, view=request.view), met=met)
 
     async def WatchTask(self, request: service_pb2.WatchTaskRequest) -> AsyncIterator[bytes]:  # noqa: N802
@@ -205,6 +217,30 @@ class RuntimeService:
             yield service_pb2.ReadArtifactResponse(chunk=chunk)
         if first.sha256:
             yield service_pb2.ReadArtifactResponse(chunk=first)
+
+    async def ListInputRequests(  # noqa: N802
+        self, request: service_pb2.ListInputRequestsRequest
+    ) -> service_pb2.ListInputRequestsResponse:
+        """List questions to people."""
+        task_id = None if request.task_id == _ALL_TASKS else request.task_id
+        page = await filled(
+            lambda limit, token: self._store.input_requests(task_id, limit, token, resolved=request.include_resolved),
+            input_request_out,
+            page_limit(request.page_size),
+            request.page_token,
+            _INPUTS_AT_ONCE,
+        )
+        return service_pb2.ListInputRequestsResponse(inputs=page.items, next_page_token=page.next_token)
+
+    async def RespondToInput(  # noqa: N802
+        self, request: service_pb2.RespondToInputRequest
+    ) -> service_pb2.RespondToInputResponse:
+        """Take a person's answer to a question."""
+        decision = enums.DECISION.inward(request.decision)
+        assert decision is not None, "validated"
+        added = budget_in(request.added_budget, "added_budget")
+        answered = await self._inputs.respond(request.task_id, request.input_id, decision, request.text, added)
+        return service_pb2.RespondToInputResponse(input=input_request_out(answered))
 
     async def GetServerInfo(  # noqa: N802
         self, _request: service_pb2.GetServerInfoRequest

@@ -6,19 +6,28 @@ from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, status_pb2
+from google.type.money_pb2 import Money
 
 from agent_runtime.v1 import service_pb2, task_pb2
 from agent_runtime_server.domain import task as domain
 from agent_runtime_server.domain.event import QueueState
+from agent_runtime_server.domain.faults import InvalidField
+from agent_runtime_server.domain.usage import Budget, ModelUsage, Usage
 from agent_runtime_server.rpc import enums
-from agent_runtime_server.rpc.results_codec import duration, finding_out, moment, summary_out, timestamp
+from agent_runtime_server.rpc.inputs_codec import budget_in, budget_out, money_out, policy_in, policy_out
+from agent_runtime_server.rpc.results_codec import duration, finding_out, moment, repair_out, summary_out, timestamp
 
-_SIGN_IN, _EXPLORE, _RUN = domain.SignIn(), domain.ExploreOptions(), domain.RunOptions()
+_SIGN_IN, _EXPLORE, _RUN, _REPAIR = (
+    domain.SignIn(),
+    domain.ExploreOptions(),
+    domain.RunOptions(),
+    domain.RepairOptions(),
+)
 """What a task has that asks for nothing else."""
 
 
 def task_in(message: task_pb2.Task) -> domain.NewTask:
-    """The input fields of a validated task. Output fields are ignored."""
+    """The input fields of a validated task. Output fields are ignored. Raises InvalidField."""
     configuration = message.configuration
     task_type = enums.TASK_TYPE.inward(message.task_type)
     assert task_type is not None, "validated"
@@ -31,6 +40,9 @@ def task_in(message: task_pb2.Task) -> domain.NewTask:
         sign_in=sign_in_in(configuration.sign_in) if configuration.HasField("sign_in") else _SIGN_IN,
         explore=_explore_in(configuration.agent.explore) if configuration.agent.HasField("explore") else _EXPLORE,
         run=_run_in(configuration.run) if configuration.HasField("run") else _RUN,
+        repair=_repair_in(configuration.repair, task_type) if configuration.HasField("repair") else _REPAIR,
+        model=configuration.agent.model,
+        max_turns=configuration.agent.max_turns,
         from_task_id=message.from_task_id,
     )
     return domain.NewTask(
@@ -40,6 +52,8 @@ def task_in(message: task_pb2.Task) -> domain.NewTask:
         labels=dict(message.labels),
         timeouts=timeouts_in(message.timeouts),
         retry_policy=retry_policy_in(message.retry_policy),
+        budget=budget_in(message.budget, "task.budget"),
+        input_policy=policy_in(message.input_policy),
         expire_time=expire_time_in(message),
         ttl=message.ttl.ToTimedelta(),
     )
@@ -87,6 +101,15 @@ def _run_in(run: task_pb2.TestRunOptions) -> domain.RunOptions:
     )
 
 
+def _repair_in(repair: task_pb2.RepairOptions, task_type: domain.TaskType) -> domain.RepairOptions:
+    asked = domain.RepairOptions(repair.max_rounds, repair.review_assertion_changes, repair.accept_assertion_changes)
+    if asked != _REPAIR and task_type not in (domain.TaskType.FIX, domain.TaskType.COMPLETE):
+        raise InvalidField.of("task.configuration.repair", f"is for FIX and COMPLETE; {task_type.name} repairs nothing")
+    if asked.review_assertion_changes and asked.accept_assertion_changes:
+        raise InvalidField.of("task.configuration.repair.accept_assertion_changes", "excludes review_assertion_changes")
+    return asked
+
+
 def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 0) -> task_pb2.Task:
     """A task as callers see it; ``view`` is a TaskView, with unspecified meaning FULL."""
     full = view != service_pb2.TASK_VIEW_BASIC
@@ -100,6 +123,8 @@ def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 
         priority=task.priority,
         timeouts=timeouts_out(task.timeouts) if full else None,
         retry_policy=retry_policy_out(task.retry_policy) if full else None,
+        budget=budget_out(task.budget) if full and task.budget != Budget() else None,
+        input_policy=policy_out(task.input_policy) if full else None,
         expire_time=timestamp(task.expires),
         status=enums.STATUS.out(task.status),  # type: ignore[arg-type]
         done=task.done,
@@ -110,6 +135,8 @@ def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 
         attempts=[task_attempt_out(attempt) for attempt in task.attempts] if full else (),
         result=result_out(task.result, full=full),
         error=failure_out(task.failure) if task.failure else None,
+        usage=usage_out(task.usage) if task.usage.models else None,
+        pending_input_ids=task.pending_inputs,
         cancellation=cancellation_out(task.cancellation) if task.cancellation else None,
         sequence=task.sequence,
         etag=task.etag,
@@ -123,7 +150,7 @@ def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 
 
 def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
     """What was asked, without secrets."""
-    explore, run = spec.explore, spec.run
+    explore, run, repair = spec.explore, spec.run, spec.repair
     return task_pb2.TaskConfiguration(
         app_url=spec.app_url,
         sign_in=task_pb2.SignIn(
@@ -133,6 +160,8 @@ def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
         instructions=spec.instructions,
         agent=task_pb2.AgentOptions(
             driver=spec.driver,
+            model=spec.model,
+            max_turns=spec.max_turns,
             explore=task_pb2.ExploreOptions(
                 max_states=explore.max_states,
                 max_duration=_span(explore.max_duration),
@@ -146,6 +175,11 @@ def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
             retries=run.retries,
             workers=run.workers,
             test_timeout=_span(run.test_timeout),
+        ),
+        repair=task_pb2.RepairOptions(
+            max_rounds=repair.max_rounds,
+            review_assertion_changes=repair.review_assertion_changes,
+            accept_assertion_changes=repair.accept_assertion_changes,
         ),
     )
 
@@ -203,17 +237,48 @@ def result_out(result: domain.TaskResult, *, full: bool = True) -> task_pb2.Task
         plan_artifact_id=result.plan_artifact_id,
         report_artifact_id=result.report_artifact_id,
         test_paths=result.test_paths if full else (),
+        repairs=[repair_out(repair) for repair in result.repairs] if full else (),
         findings=[finding_out(finding) for finding in result.findings] if full else (),
     )
 
 
+def usage_out(usage: Usage) -> task_pb2.Usage:
+    """What models have used; prices come from a list, for providers do not tell them."""
+    return task_pb2.Usage(
+        cost=_cost_out(usage.cost),
+        cost_estimated=usage.cost is not None,
+        models=[_model_usage_out(used) for used in usage.models],
+    )
+
+
+def _model_usage_out(used: ModelUsage) -> task_pb2.ModelUsage:
+    return task_pb2.ModelUsage(
+        model=used.model,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        reasoning_tokens=used.reasoning_tokens,
+        cache_read_tokens=used.cache_read_tokens,
+        cache_write_tokens=used.cache_write_tokens,
+        requests=used.requests,
+        cost=_cost_out(used.cost),
+    )
+
+
+def _cost_out(nanos: int | None) -> Money | None:
+    return None if nanos is None else money_out(nanos)
+
+
 _CODE = {
+    domain.FailureReason.MODEL_PROVIDER: code_pb2.UNAVAILABLE,
     domain.FailureReason.APP_UNREACHABLE: code_pb2.UNAVAILABLE,
     domain.FailureReason.SIGN_IN_FAILED: code_pb2.FAILED_PRECONDITION,
     domain.FailureReason.WORKER_LOST: code_pb2.ABORTED,
     domain.FailureReason.QUEUE_TIMEOUT: code_pb2.DEADLINE_EXCEEDED,
     domain.FailureReason.RUN_TIMEOUT: code_pb2.DEADLINE_EXCEEDED,
     domain.FailureReason.TOTAL_TIMEOUT: code_pb2.DEADLINE_EXCEEDED,
+    domain.FailureReason.BUDGET_EXCEEDED: code_pb2.RESOURCE_EXHAUSTED,
+    domain.FailureReason.INPUT_REFUSED: code_pb2.PERMISSION_DENIED,
+    domain.FailureReason.INPUT_EXPIRED: code_pb2.DEADLINE_EXCEEDED,
     domain.FailureReason.OUT_OF_RESOURCES: code_pb2.RESOURCE_EXHAUSTED,
     domain.FailureReason.BROWSER_MISSING: code_pb2.FAILED_PRECONDITION,
     domain.FailureReason.DISK_FULL: code_pb2.RESOURCE_EXHAUSTED,

@@ -20,9 +20,15 @@ class ScriptedDriver:
         *,
         name: str = "scripted",
         problem: str = "",
+        signs_in: bool = True,
+        uses_model: bool = False,
     ) -> None:
         """``problem`` makes it unavailable."""
         self.name = name
+        self.signs_in = signs_in
+        self.uses_model = uses_model
+        self.left: list[str] = []
+        """Tasks that it was told to leave."""
         self.player = Player()
         self.jobs: list[PhaseJob] = []
         self._scripts = scripts
@@ -42,3 +48,7 @@ class ScriptedDriver:
         self.jobs.append(job)
         await self.player.play(self._scripts.get(job.kind, NOTHING), job.workspace, emit)
         return self._reports.get(job.kind, PhaseReport())
+
+    async def leave(self, task_id: str) -> None:
+        """Remember it."""
+        self.left.append(task_id)

@@ -13,6 +13,7 @@ from agent_runtime_server.adapters.sqlite.records import micros
 from agent_runtime_server.domain.event import FOLDING, Event, fold
 from agent_runtime_server.domain.faults import (
     ArtifactNotFound,
+    InputNotFound,
     RequestIdReused,
     SessionBusy,
     SessionExists,
@@ -21,6 +22,7 @@ from agent_runtime_server.domain.faults import (
     TaskNotFound,
 )
 from agent_runtime_server.domain.filters import Filter, ValueOf, artifact_value, matches, task_value, test_value
+from agent_runtime_server.domain.inputs import InputRequest, InputResolution
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
@@ -54,6 +56,8 @@ class _Entry:
     batch_last: int = 0
     outputs: dict[object, tuple[Place, Artifact | TestCase]] = field(default_factory=dict)
     """Artifacts and test cases by id (and round), with the place where each first came."""
+    inputs: dict[str, tuple[Place, InputRequest]] = field(default_factory=dict)
+    """Questions by id, with their places among those of all tasks."""
 
     @property
     def kept_from(self) -> int:
@@ -74,6 +78,8 @@ class MemoryStore:
         self._sessions: dict[str, Session] = {}
         self._session_keys: dict[str, IdempotencyKey] = {}
         """What made sessions, by their ids."""
+        self._asked = 0
+        """Questions so far."""
         self._changes = Changes()
 
     async def close(self) -> None:
@@ -307,6 +313,21 @@ class MemoryStore:
         found = _matching(_only(TestCase, self._entry(task_id).outputs.values()), where, test_value)
         return _page(found, limit, page_token, scope_of("test", task_id, where))
 
+    async def input_request(self, task_id: str, input_id: str) -> InputRequest:
+        """One question to a person."""
+        inputs = self._entry(task_id).inputs
+        if input_id not in inputs:
+            raise InputNotFound(f"task {task_id} has no input request {input_id}", input_id=input_id)
+        return inputs[input_id][1]
+
+    async def input_requests(
+        self, task_id: str | None, limit: int, page_token: str, *, resolved: bool = False
+    ) -> Page[InputRequest]:
+        """Questions to people, in the order they came."""
+        entries = self._entries.values() if task_id is None else [self._entry(task_id)]
+        asked = [item for entry in entries for item in entry.inputs.values() if resolved or not item[1].resolution]
+        return _page(asked, limit, page_token, scope_of("inputs", task_id, resolved))
+
     def _entry(self, task_id: str) -> _Entry:
         if task_id not in self._entries:
             raise TaskNotFound(f"no task {task_id}", task_id=task_id)
@@ -336,6 +357,13 @@ class MemoryStore:
                     _keep(entry, artifact.id, sequence, artifact)
                 case TestCase() as test:
                     _keep(entry, (test.round, test.id), sequence, test)
+                case InputRequest() as request:
+                    self._asked += 1
+                    entry.inputs[request.id] = ((self._asked, 0), request)
+                case InputResolution(input_id=input_id) as resolution if input_id in entry.inputs:
+                    place, request = entry.inputs[input_id]
+                    if request.resolution is None:
+                        entry.inputs[input_id] = (place, replace(request, resolution=resolution))
         entry.frames += frames
         if task.done and not entry.task.done:
             entry.sealed = b""

@@ -5,6 +5,7 @@ import pytest
 
 from agent_runtime.v1 import event_pb2, test_result_pb2
 from tests.unit.cli.conftest import Command
+from tests.unit.cli.test_submit_and_watch import repaired_task
 from tests.unit.client.fake_service import FakeService, Turn
 
 
@@ -41,6 +42,17 @@ def test_results(command: Command, service: FakeService) -> None:
     document = json.loads(command("results", "task-1", "-o", "json").out)
     assert [test["id"] for test in document["tests"]] == ["0", "1", "2"]
     assert document["summary"] == {"total": 3, "expected": 3}
+
+
+def test_results_name_the_tests_that_were_repaired(command: Command, service: FakeService) -> None:
+    service.tasks["task-1"] = repaired_task()
+    service.tests = [test_result_pb2.TestCase(id="t0", title_path=["Cart", "buys"])]
+    lines = command("results", "task-1").out.splitlines()
+    assert lines[-5] == "repair: repaired (locator) Cart > buys: the button is called Buy"
+    assert lines[-4] == "repair: app defect test t1"
+    assert lines[-2].startswith("usage: 12,345 tokens")
+    document = json.loads(command("results", "task-1", "-o", "json").out)
+    assert [repair["test_id"] for repair in document["repairs"]] == ["t0", "t1", "t2"]
 
 
 def test_files(command: Command, service: FakeService) -> None:

@@ -10,11 +10,11 @@ import pytest
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
-from agent_runtime.v1 import event_pb2, service_pb2, session_pb2, task_pb2, test_result_pb2
+from agent_runtime.v1 import event_pb2, input_pb2, service_pb2, session_pb2, task_pb2, test_result_pb2
 from tests.unit.cli.conftest import Command
 from tests.unit.cli.test_server_commands import Check, put_module
 from tests.unit.cli.test_submit_and_watch import every_kind_of_event
-from tests.unit.client.fake_service import FakeService, Turn, done_task
+from tests.unit.client.fake_service import FakeService, Turn, done_task, open_question
 
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
 MESSAGES: dict[str, type[Message]] = {
@@ -24,6 +24,8 @@ MESSAGES: dict[str, type[Message]] = {
     "LogEntry": event_pb2.LogEntry,
     "TestCase": test_result_pb2.TestCase,
     "TestSummary": test_result_pb2.TestSummary,
+    "Repair": test_result_pb2.Repair,
+    "InputRequest": input_pb2.InputRequest,
     "SessionFile": session_pb2.SessionFile,
     "Session": session_pb2.Session,
 }
@@ -73,6 +75,8 @@ def full(service: FakeService, tmp_path: Path) -> FakeService:
     service.sessions["s"] = session_pb2.Session(id="s")
     service.files = {"specs/plan.md": b"# Plan"}
     service.tests = [test_result_pb2.TestCase(id="t", title_path=["Cart"])]
+    service.tasks["task-1"].result.repairs.add(test_id="t")
+    service.inputs = [open_question()]
     service.trimmed = 2
     (tmp_path / "new.txt").write_text("new")
     return service
@@ -81,6 +85,7 @@ def full(service: FakeService, tmp_path: Path) -> FakeService:
 ARGUMENTS = {
     "submit": ("submit", "plan", "--app-url", "http://shop.test/"),
     "list": ("list",),
+    "answer": ("answer", "task-1", "--allow"),
     "logs --follow": ("logs", "--follow", "task-1"),
     "upload": ("upload", "s", "new.txt"),
     "sessions": ("sessions",),
@@ -134,6 +139,8 @@ def test_names_are_those_of_the_contract_and_long_numbers_are_texts(command: Com
         ("logs", "task-1"),
         ("logs", "-f", "task-1"),
         ("results", "task-1"),
+        ("inputs", "--all"),
+        ("answer", "task-1", "--reject", "--text", EVIL),
         ("files", "task-1"),
         ("sessions",),
         ("wait", "task-1"),
@@ -152,13 +159,17 @@ def test_pipes_get_plain_text(
     monkeypatch.setenv("GITHUB_ACTIONS", "1")
     task = evil_task()
     service.tasks = {task.id: task}
-    service.events = [*every_kind_of_event(), event_pb2.TaskEvent(sequence=15)]
+    asks = event_pb2.TaskEvent(input_requested=open_question(f"i{EVIL}", prompt=EVIL))
+    says = event_pb2.TaskEvent(agent_message=event_pb2.AgentMessage(message_id="m", agent=EVIL, text=EVIL))
+    does = event_pb2.TaskEvent(tool_call=input_pb2.ToolCall(tool=EVIL, title=f"t{EVIL}", output=EVIL, state=3))  # type: ignore[arg-type]
+    service.events = [*every_kind_of_event(), asks, says, does, event_pb2.TaskEvent()]
     service.events[-1].log.entries.add(message=EVIL, level=event_pb2.LOG_LEVEL_INFO)
     service.events[-1].event_time.FromSeconds(1)
     for sequence, event in enumerate(service.events, 1):
         event.sequence = sequence
     service.files = {f"tests/{EVIL}": b""}
     service.tests = [test_result_pb2.TestCase(id="t", title_path=[EVIL])]
+    service.inputs = [open_question(f"i{EVIL}", prompt=EVIL, choices=[EVIL])]
     service.sessions["s"] = session_pb2.Session(id="s", active_task_id=EVIL)
     service.turns.append(Turn(3, "reset"))
     ran = command(*arguments)
@@ -174,6 +185,9 @@ def evil_task() -> task_pb2.Task:
     task.current_activity = EVIL
     task.cancellation.reason = EVIL
     task.result.findings.add(title=EVIL, url=EVIL)
+    task.result.repairs.add(test_id=EVIL, explanation=EVIL, reviewer=EVIL)
+    task.usage.models.add(model=EVIL, input_tokens=1)
+    task.configuration.agent.model = EVIL
     task.attempts.add(number=1).error.status.message = EVIL
     task.attempts[0].end_time.FromSeconds(1)
     task.attempts.add(number=2)

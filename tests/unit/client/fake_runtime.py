@@ -11,7 +11,7 @@ from typing import Any
 import grpc.aio
 from google.protobuf.message import Message
 
-from agent_runtime.v1 import artifact_pb2, event_pb2, service_pb2, service_pb2_grpc, task_pb2
+from agent_runtime.v1 import artifact_pb2, event_pb2, input_pb2, service_pb2, service_pb2_grpc, task_pb2
 from tests.unit.client.fake_state import (
     Context,
     FakeService,
@@ -241,6 +241,34 @@ class FakeRuntime(service_pb2_grpc.AgentRuntimeServicer):
         digest = self.fake.digest or sha256(data).hexdigest()
         async for chunk in chunks_of(self.fake, data, request, digest, context):
             yield service_pb2.ReadArtifactResponse(chunk=chunk)
+
+    async def ListInputRequests(self, request: Any, context: Any) -> service_pb2.ListInputRequestsResponse:
+        await self._note(request, context)
+        if request.task_id != "-":
+            await self._task(request.task_id, context)
+        found = [
+            asked
+            for asked in self.fake.inputs
+            if request.task_id in ("-", asked.task_id)
+            and (request.include_resolved or not asked.HasField("resolution"))
+        ]
+        inputs, token = page_of(found, request)
+        return service_pb2.ListInputRequestsResponse(inputs=inputs, next_page_token=token)
+
+    async def RespondToInput(self, request: Any, context: Any) -> service_pb2.RespondToInputResponse:
+        await self._note(request, context)
+        asked = {question.id: question for question in self.fake.inputs}.get(request.input_id)
+        if asked is None:
+            await refuse(context, grpc.StatusCode.NOT_FOUND, "no such question", reason("INPUT_NOT_FOUND"))
+        if asked.HasField("resolution") and asked.resolution.decision != request.decision:
+            answered = reason("INPUT_ALREADY_RESOLVED")
+            await refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "answered already", answered)
+        resolution = input_pb2.InputResolution(
+            input_id=request.input_id, decision=request.decision, text=request.text, resolver="user"
+        )
+        asked.resolution.CopyFrom(resolution)
+        await lose_answer(self.fake, context)
+        return service_pb2.RespondToInputResponse(input=asked)
 
     async def GetServerInfo(self, request: Any, context: Any) -> service_pb2.GetServerInfoResponse:
         await self._note(request, context)

@@ -13,9 +13,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from agent_runtime.v1 import service_pb2_grpc
 from tests.unit.client.fake_runtime import FakeRuntime
 from tests.unit.client.fake_sessions import FakeSessions
-from tests.unit.client.fake_state import FakeService, Turn, done_task, log_events, reason
+from tests.unit.client.fake_state import FakeService, Turn, done_task, log_events, open_question, reason
 
-__all__ = ["FakeService", "Turn", "done_task", "log_events", "reason", "serving", "serving_in_thread"]
+__all__ = ["FakeService", "Turn", "done_task", "log_events", "open_question", "reason", "serving", "serving_in_thread"]
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from agent_runtime.v1 import artifact_pb2, event_pb2, session_pb2, task_pb2
+from agent_runtime.v1 import artifact_pb2, event_pb2, input_pb2, session_pb2, task_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 CHUNK_BYTES = 1000
@@ -64,6 +64,8 @@ class FakeService:
     failures: deque[tuple[grpc.StatusCode, str, tuple[Message, ...]] | None] = field(default_factory=deque)
     """What the next calls fail with; None for one that does not."""
     tests: list[Any] = field(default_factory=list)
+    inputs: list[input_pb2.InputRequest] = field(default_factory=list)
+    """Questions of all tasks."""
     requests: list[Message] = field(default_factory=list)
     created: dict[str, str] = field(default_factory=dict)
     lose_answers: int = 0
@@ -167,3 +169,19 @@ def done_task(task_id: str = "task-1") -> task_pb2.Task:
     task.result.verdict = task_pb2.TEST_VERDICT_PASSED
     task.result.summary.total = task.result.summary.expected = 3
     return task
+
+
+def open_question(input_id: str = "input-1", **fields: Any) -> input_pb2.InputRequest:
+    """A question that waits for an answer: may a tool be called?"""
+    decisions = [task_pb2.INPUT_DECISION_ALLOW_ONCE, task_pb2.INPUT_DECISION_REJECT, task_pb2.INPUT_DECISION_ABORT]
+    request = input_pb2.InputRequest(
+        id=input_id,
+        task_id="task-1",
+        kind=input_pb2.INPUT_KIND_PERMISSION,
+        prompt="May it call bash?",
+        allowed_decisions=decisions,
+        default_decision=task_pb2.INPUT_DECISION_REJECT,
+    )
+    request.expire_time.FromSeconds(1_800_000_000)
+    request.MergeFrom(input_pb2.InputRequest(**fields))
+    return request

@@ -82,6 +82,34 @@ async def test_create_sends_what_it_was_given() -> None:
     assert sent.task == expected
 
 
+async def test_create_sends_what_an_llm_agent_takes() -> None:
+    service = FakeService()
+    repair = task_pb2.RepairOptions(max_rounds=2)
+    budget = task_pb2.Budget(max_tokens=1000, ask_at_limit=True)
+    policy = task_pb2.InputPolicy(default_decision=task_pb2.INPUT_DECISION_REJECT)
+    async with serving(service) as address, AgentRuntimeClient(address) as client:
+        await client.create_task(
+            task_pb2.TASK_TYPE_FIX,
+            "http://shop.test",
+            model="openai/gpt",
+            max_turns=9,
+            repair=repair,
+            budget=budget,
+            input_policy=policy,
+        )
+    (sent,) = service.asked(service_pb2.CreateTaskRequest)
+    assert sent.task == task_pb2.Task(
+        task_type=task_pb2.TASK_TYPE_FIX,
+        budget=budget,
+        input_policy=policy,
+        configuration=task_pb2.TaskConfiguration(
+            app_url="http://shop.test",
+            agent=task_pb2.AgentOptions(model="openai/gpt", max_turns=9),
+            repair=repair,
+        ),
+    )
+
+
 async def test_create_on_another_tasks_session_with_a_moment_to_expire() -> None:
     service = FakeService()
     moment = datetime(2027, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=2)))
@@ -106,7 +134,11 @@ async def test_an_update_sends_and_names_what_is_given_only() -> None:
         with pytest.raises(agent_runtime.EtagMismatch):
             await client.update_task("task-1", priority=1, etag="old")
         assert (await client.update_task("task-1", priority=1, etag=task.etag)).priority == 1
-    first, _, last = service.asked(service_pb2.UpdateTaskRequest)
+        budget, policy = task_pb2.Budget(max_tokens=5), task_pb2.InputPolicy()
+        task = await client.update_task("task-1", budget=budget, input_policy=policy)
+        assert (task.budget, task.HasField("input_policy")) == (budget, True)
+    first, _, last, limits = service.asked(service_pb2.UpdateTaskRequest)
+    assert list(limits.update_mask.paths) == ["budget", "input_policy"]
     assert list(first.update_mask.paths) == ["labels", "priority", "ttl", "timeouts"]
     assert list(last.update_mask.paths) == ["priority"]
 

@@ -13,7 +13,9 @@ import pytest
 
 from agent_runtime_server.adapters.sqlite import DatabaseTooNew, SqliteStore
 from agent_runtime_server.adapters.sqlite.schema import MIGRATIONS, migrate, open_writer
+from agent_runtime_server.domain.event import Event, told
 from agent_runtime_server.domain.filters import TASK_FIELDS, parse
+from agent_runtime_server.domain.inputs import ALLOWED, InputDecision, InputKind, InputPolicy, InputRequest
 from agent_runtime_server.domain.results import TestSummary, Verdict
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import (
@@ -175,4 +177,21 @@ async def test_version_1_a_task_that_was_put_back_holds_its_session_no_more(path
         await store.claim("t2", to(Status.RUNNING))
     await finish(store, "t3")
     assert (await store.claim("t2", to(Status.RUNNING))).token == Token(1, 0)
+    await store.close()
+
+
+async def test_version_2_tasks_can_ask_people(path: Path) -> None:
+    version_1(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, MIGRATIONS[:2])
+    connection.close()
+    store = await SqliteStore.open(path, JsonCodec())
+    before = await store.get("t3")
+    assert (before.status, before.pending_inputs, before.input_policy) == (Status.RUNNING, (), InputPolicy())
+    assert (await store.input_requests(None, 9, "", resolved=True)).items == ()
+    kind = InputKind.QUESTION
+    question = InputRequest("i1", "t3", kind, "Which one?", NOW, at(60), InputDecision.REJECT, ALLOWED[kind])
+    asked = await store.transition("t3", lambda task: told(task, Event("t3", NOW, question)))
+    assert asked.pending_inputs == ("i1",)
+    assert (await store.input_requests(None, 9, "")).items == (question,)
     await store.close()

@@ -35,14 +35,19 @@ async def run(job: Job) -> None:
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     beating = asyncio.create_task(_beat())
     try:
-        if job.kind == "plan":
-            from agent_runtime_server.adapters.explorer import plan_job
+        match job.kind:
+            case "plan":
+                from agent_runtime_server.adapters.explorer import plan_job
 
-            await plan_job.run(job, emit)
-        else:
-            from agent_runtime_server.adapters.explorer import generate_job
+                await plan_job.run(job, emit)
+            case "generate":
+                from agent_runtime_server.adapters.explorer import generate_job
 
-            await generate_job.run(job, emit)
+                await generate_job.run(job, emit)
+            case "set_up":
+                from agent_runtime_server.adapters.explorer import set_up_job
+
+                await set_up_job.run(job, emit)
     finally:
         beating.cancel()
 

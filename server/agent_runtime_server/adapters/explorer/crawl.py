@@ -67,13 +67,13 @@ class Crawl:
         self._kinds: Counter[str] = Counter()
         self._siblings: dict[tuple[object, ...], Counter[str]] = {}
 
-    async def run(self, start: str) -> None:
-        """Walk until nothing new is left or the budget is used up."""
+    async def run(self, start: str, enough: Callable[[], bool] = lambda: False) -> None:
+        """Walk until enough is seen, nothing new is left or the budget is used up."""
         if self._signed_in:
             self._seen.update(path for path in self._site.visits if path not in self._site.private and path != start)
         self._offer(start, 0, "start page", "")
         opened = 0
-        while self._queue and opened < self._budget.states:
+        while self._queue and opened < self._budget.states and not enough():
             if self._budget.time_left <= 0:
                 self._site.truncated = True
                 self._emit(Log("warning", "the time for exploring is over: some pages were not opened"))

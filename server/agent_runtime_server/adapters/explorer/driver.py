@@ -24,7 +24,7 @@ from agent_runtime_server.adapters.processes import Exit, Limits, OutputLine, Ow
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
-from agent_runtime_server.domain.task import Failure, FailureReason, Progress, TaskType
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, TaskType
 from agent_runtime_server.ports import Availability, Emit, PhaseJob, PhaseReport
 
 COMMAND = (sys.executable, "-P", "-m", "agent_runtime_server.adapters.explorer")
@@ -50,6 +50,8 @@ class ExplorerDriver:
     """Plans and writes tests without a model. Implements ``ports.AgentDriver``."""
 
     name = "explorer"
+    signs_in = True
+    uses_model = False
 
     def __init__(
         self,
@@ -83,24 +85,30 @@ class ExplorerDriver:
 
     def task_types(self) -> Collection[TaskType]:
         """Whatever needs no more than planning, generating and running."""
-        return frozenset(TaskType)
+        return frozenset({TaskType.COMPLETE, TaskType.PLAN, TaskType.GENERATE, TaskType.RUN})
 
     async def run(self, job: PhaseJob, emit: Emit) -> PhaseReport:
         """Explore or generate; see ``ports.AgentDriver``."""
-        work = _Work(job, emit)
-        order = _job(job)
+        return await self.carry_out(_job(job), job.kind.value, emit)
+
+    async def carry_out(self, order: protocol.Job, phase: Phase, emit: Emit) -> PhaseReport:
+        """Have the explorer's process do a job; it is over, and reaped, when this ends. ``phase`` is what the task is
+        in meanwhile."""
+        workspace = Path(order.workspace)
+        work = _Work(workspace, phase, emit)
         environment = child_environment(self._environment, PYTHONPATH=str(_PACKAGE_ROOT))
         limits = Limits(memory_bytes=MEMORY_BYTES, seconds=order.max_seconds + MARGIN_SECONDS)
         try:
-            async with spawn(
-                self._command, cwd=job.workspace, env=environment, limits=limits, owner=self._owner
-            ) as tree:
+            async with spawn(self._command, cwd=workspace, env=environment, limits=limits, owner=self._owner) as tree:
                 with suppress(ConnectionError):  # it ended before it read its job; how it ended says why
                     await tree.write(protocol.encode(order) + b"\n")
                     tree.close_stdin()
                 return await self._listen(tree, work)
         except OSError as error:
             return _failed(FailureReason.AGENT_ERROR, f"the explorer could not be started: {error}")
+
+    async def leave(self, task_id: str) -> None:
+        """Nothing of it outlives a phase."""
 
     async def _listen(self, tree: ProcessTree, work: _Work) -> PhaseReport:
         """Take in what it says, to the end, or until it makes no sense or says nothing any more."""
@@ -141,9 +149,9 @@ def _job(job: PhaseJob) -> protocol.Job:
 class _Work:
     """One run of the explorer: turns its lines into facts, and at last into a report."""
 
-    def __init__(self, job: PhaseJob, emit: Emit) -> None:
-        self._workspace = job.workspace
-        self._phase = job.kind.value
+    def __init__(self, workspace: Path, phase: Phase, emit: Emit) -> None:
+        self._workspace = workspace
+        self._phase = phase
         self._emit = emit
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._stderr_lines = 0

@@ -7,10 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
-from playwright.async_api import Browser, Error
+from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer import (
     mine_auth,
@@ -21,14 +20,14 @@ from agent_runtime_server.adapters.explorer import (
     mine_pages,
     mine_search,
 )
-from agent_runtime_server.adapters.explorer.browser import BrowserLostError, BrowserMissingError, open_browser
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.flow import Flow, Model, Skipped
 from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.in_browser import work_in_browser
 from agent_runtime_server.adapters.explorer.instructions import Wish, read_instructions
 from agent_runtime_server.adapters.explorer.mining import Emit, Kit, Mined, OutOfTimeError
 from agent_runtime_server.adapters.explorer.plan_text import print_plan
-from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Failed, Job, Log, Progress, Wrote
+from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Job, Log, Progress, Wrote
 from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
 from agent_runtime_server.adapters.explorer.site import Site
 
@@ -55,34 +54,16 @@ MINERS: tuple[tuple[Miner, frozenset[str]], ...] = (
 """In the order in which they run when nothing is asked for."""
 
 
-class UnreachableError(Exception):
-    """The app does not answer, or with an error; the message has the status."""
-
-
 async def run(job: Job, emit: Emit) -> None:
     """Do the job; the last line is ``Done`` or ``Failed``."""
-    try:
-        async with open_browser() as browser:
-            done = await _plan(job, browser, emit)
-        emit(done)
-    except BrowserMissingError as error:
-        emit(Failed("browser_missing", str(error)))
-    except BrowserLostError as error:
-        emit(Failed("agent_error", str(error), retryable=True))
-    except UnreachableError as error:
-        emit(Failed("app_unreachable", str(error)))
-    except mine_auth.SignInFailedError as error:
-        emit(Failed("sign_in_failed", str(error)))
+    await work_in_browser(job, emit, _plan)
 
 
 async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
     started = time.monotonic()
     wish = read_instructions(job.instructions)
     _tell_wish(wish, emit)
-    parts = urlsplit(job.app_url)
-    site = Site(job.app_url, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
-    emit(Activity(f"Opening {job.app_url}"))
-    await _require_answer(browser, job.app_url)
+    site = Site.at(job.app_url)
     desk = _Desk(browser, job, emit, asyncio.Semaphore(PROVERS), asyncio.Lock())
     kit = Kit(
         browser=browser,
@@ -129,19 +110,6 @@ def _tell_wish(wish: Wish, emit: Emit) -> None:
     if wish.refused or wish.refused_words:
         refused = ", ".join(sorted(wish.refused | wish.refused_words)).replace("_", " ")
         emit(Log("info", f"the instructions leave out: {refused}"))
-
-
-async def _require_answer(browser: Browser, url: str) -> None:
-    context = await browser.new_context()
-    try:
-        page = await context.new_page()
-        response = await page.goto(url, wait_until="commit", timeout=20_000)
-    except Error as error:
-        raise UnreachableError(f"{url} does not answer: {error.message.splitlines()[0]}") from error
-    finally:
-        await context.close()
-    if response is not None and response.status >= 400:
-        raise UnreachableError(f"{url} answers with status {response.status}")
 
 
 async def _explore(job: Job, kit: Kit, budget: Budget) -> None:

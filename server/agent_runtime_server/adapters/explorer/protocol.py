@@ -20,8 +20,9 @@ BEAT_SECONDS = 5.0
 class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One phase of work for the explorer."""
 
-    kind: Literal["plan", "generate"]
-    """``plan`` explores and writes ``specs/plan.md`` and ``specs/model.json``; ``generate`` writes tests from them."""
+    kind: Literal["plan", "generate", "set_up"]
+    """``plan`` explores and writes ``specs/plan.md`` and ``specs/model.json``; ``generate`` writes tests from them.
+    ``set_up`` writes what tests of whatever origin need around them, and signs in."""
     app_url: str
     workspace: str
     """Absolute path of the workspace."""
@@ -32,6 +33,8 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_seconds: float = 300.0
     """Safety stop; a plan that it ends is marked as truncated."""
     allow_destructive: bool = False
+    storage_state: str = ""
+    """For ``set_up``: absolute path where the state of a browser that has signed in is to be written."""
 
 
 class Log(Struct, frozen=True, tag_field="type", tag="log"):

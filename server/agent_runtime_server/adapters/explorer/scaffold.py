@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from agent_runtime_server.adapters.explorer import templates_ts as ts
@@ -10,33 +11,52 @@ from agent_runtime_server.adapters.explorer.flow import Flow, Model, SignInRecip
 from agent_runtime_server.adapters.explorer.test_file import print_statements
 from agent_runtime_server.adapters.explorer.typescript import string
 
+SignedIn = Literal["none", "some", "all"]
+"""Which tests start signed in: none, those that ask for it with ``storageState: signedInState``, or all that do not ask
+for something else."""
+SIGNED_IN: tuple[SignedIn, ...] = get_args(SignedIn)
+
 
 def support_files(model: Model, app_url: str, flows: Iterable[Flow]) -> dict[str, str]:
     """Content by path in the workspace, of all files that the tests of these flows need."""
     stored = model.sign_in is not None and any(flow.session == "stored" for flow in flows)
+    return suite_files(app_url, model.sign_in, "some" if stored else "none")
+
+
+def suite_files(app_url: str, sign_in: SignInRecipe | None, signed_in: SignedIn) -> dict[str, str]:
+    """Content by path in the workspace, of what stands around the tests of an app."""
     parts = urlsplit(app_url)
     start = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     files = {
         ".gitignore": ts.GITIGNORE,
         "eslint.config.mjs": ts.ESLINT_CONFIG,
         "package.json": ts.PACKAGE,
-        "playwright.config.ts": _config(app_url, stored),
+        "playwright.config.ts": configuration(app_url, signed_in),
         "tsconfig.json": ts.TSCONFIG,
-        "tests/fixtures.ts": _fixtures(model.sign_in),
+        "tests/fixtures.ts": _fixtures(sign_in),
         "tests/seed.spec.ts": ts.SEED.replace("$START", string(start)),
         "tests/support.ts": ts.SUPPORT,
     }
-    if model.sign_in is not None:
-        files["tests/sign-in.ts"] = _sign_in(model.sign_in)
-    if stored:
+    if sign_in is not None:
+        files["tests/sign-in.ts"] = _sign_in(sign_in)
+    if signed_in != "none":
         files["tests/auth.setup.ts"] = ts.AUTH_SETUP
     return files
 
 
-def _config(app_url: str, stored: bool) -> str:
-    config = ts.CONFIG.replace("$APP_URL", string(app_url))
-    config = config.replace("$SETUP", ts.SETUP_PROJECT if stored else "")
-    return config.replace("$NEEDS_SETUP", ts.NEEDS_SETUP if stored else "")
+def configuration(app_url: str, signed_in: SignedIn) -> str:
+    """The content of ``playwright.config.ts``."""
+    some, config = signed_in != "none", ts.CONFIG
+    for word, text in (
+        ("$APP_URL", string(app_url)),
+        ("$STATE", ts.STATE if some else ""),
+        ("$SEED_STATE", ts.SEED_STATE if some else ""),
+        ("$SETUP", ts.SETUP_PROJECT if some else ""),
+        ("$USE", ts.USE_SIGNED_IN if signed_in == "all" else ts.USE),
+        ("$NEEDS_SETUP", ts.NEEDS_SETUP if some else ""),
+    ):
+        config = config.replace(word, text)
+    return config
 
 
 def _fixtures(sign_in: SignInRecipe | None) -> str:

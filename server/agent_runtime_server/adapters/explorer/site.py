@@ -85,6 +85,12 @@ class Site:
     sign_in: SignIn | None = None
     truncated: bool = False
 
+    @classmethod
+    def at(cls, app_url: str) -> Site:
+        """An app of which nothing is known but its address, which is that of its start page."""
+        parts = urlsplit(app_url)
+        return cls(app_url, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+
     @property
     def origin(self) -> str:
         """Scheme, host and port of the app."""

@@ -61,7 +61,7 @@ export default tseslint.config(
 
 CONFIG = """\
 import { defineConfig, devices } from '@playwright/test';
-
+$STATE
 export default defineConfig({
   testDir: 'tests',
   outputDir: 'artifacts/test-results',
@@ -77,25 +77,39 @@ export default defineConfig({
     screenshot: 'only-on-failure',
     trace: 'retain-on-failure',
     video: 'retain-on-failure',
-    // Chromium's sandbox does not work for root.
-    launchOptions: { chromiumSandbox: process.getuid?.() !== 0 },
+    // Chromium's sandbox works neither for root nor within another one.
+    launchOptions: { chromiumSandbox: process.getuid?.() !== 0 && process.env.CHROMIUM_SANDBOX !== 'off' },
   },
   projects: [
-    { name: 'seed', testMatch: 'tests/seed.spec.ts' },$SETUP
+    { name: 'seed', testMatch: 'tests/seed.spec.ts'$SEED_STATE },$SETUP
     {
       name: 'chromium',
       testIgnore: 'tests/seed.spec.ts',
-      use: devices['Desktop Chrome'],$NEEDS_SETUP
+      use: $USE,$NEEDS_SETUP
     },
   ],
 });
 """
 
+STATE = """
+// Names a file with the state of a browser that has signed in: no set-up is needed then, and no password.
+const { STORAGE_STATE } = process.env;
+"""
+
+SEED_STATE = ", use: { storageState: STORAGE_STATE }"
+
 SETUP_PROJECT = """
-    { name: 'setup', testMatch: 'tests/auth.setup.ts' },"""
+    ...(STORAGE_STATE ? [] : [{ name: 'setup', testMatch: 'tests/auth.setup.ts' }]),"""
 
 NEEDS_SETUP = """
-      dependencies: ['setup'],"""
+      dependencies: STORAGE_STATE ? [] : ['setup'],"""
+
+USE = "devices['Desktop Chrome']"
+
+USE_SIGNED_IN = """{
+        ...devices['Desktop Chrome'],
+        storageState: STORAGE_STATE ?? `${__dirname}/.auth/user.json`,
+      }"""
 
 SEED = """\
 import { expect, test } from './fixtures';
@@ -143,8 +157,8 @@ import {{ type Credentials, signIn }} from './sign-in';
 
 export {{ expect }} from '@playwright/test';
 
-/** Where the set-up project keeps the session of the signed-in user. */
-export const signedInState = path.join(__dirname, '../.auth/user.json');
+/** Where the session of the signed-in user lies; the set-up project keeps it there, unless there is one already. */
+export const signedInState = process.env.STORAGE_STATE ?? path.join(__dirname, '../.auth/user.json');
 
 interface Fixtures {{
   credentials: Credentials;

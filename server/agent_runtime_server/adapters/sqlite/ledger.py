@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from agent_runtime_server.adapters.sqlite import keys
+from agent_runtime_server.adapters.sqlite.inputs import Inputs
 from agent_runtime_server.adapters.sqlite.log import Log
 from agent_runtime_server.adapters.sqlite.records import Records, Row, micros
 from agent_runtime_server.adapters.sqlite.schema import BUSY_TIMEOUT
@@ -17,6 +18,7 @@ from agent_runtime_server.adapters.sqlite.segments import Segment, pack
 from agent_runtime_server.adapters.sqlite.sessions import Sessions
 from agent_runtime_server.domain.event import FOLDING, Event, fold
 from agent_runtime_server.domain.faults import TaskNotDone, TaskNotFound
+from agent_runtime_server.domain.inputs import InputRequest, InputResolution
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.task import Task, Token
 from agent_runtime_server.ports import Change, EventCodec, Fenced, IdempotencyKey, SessionTaken
@@ -56,6 +58,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, codec: EventCodec, records: Records, max_log_bytes: int) -> None:
         self.connection = connection
         self.sessions = Sessions(connection)
+        self._inputs = Inputs(connection, records)
         self._log = Log(connection, max_log_bytes)
         self._codec = codec
         self._records = records
@@ -190,7 +193,7 @@ class Ledger:
             raise TaskNotDone(f"task {task_id} is {row.task.status.value}", task_id=task_id)
         if expired_by is not None and (row.task.expires is None or row.task.expires > expired_by):
             return
-        for table in ("segment", "output"):
+        for table in ("segment", "output", "input"):
             self.connection.execute(f"DELETE FROM {table} WHERE task = ?", (row.number,))  # noqa: S608
         self._wipe(row.number)
         self.connection.execute("DELETE FROM task WHERE number = ?", (row.number,))
@@ -246,7 +249,7 @@ class Ledger:
         self._wiped = self._wiped or wiped.rowcount > 0
 
     def _index(self, number: int, events: Sequence[Event], first: int) -> None:
-        """Keep artifacts and test cases where they are found by id."""
+        """Keep artifacts, test cases and questions where they are found by id."""
         outputs: list[tuple[int, str, str, int, bytes]] = []
         for sequence, event in enumerate(events, first):
             match event.payload:
@@ -255,6 +258,10 @@ class Ledger:
                 case TestCase() as test:
                     key = f"{test.round}/{test.id}"
                     outputs.append((number, "test", key, sequence, self._records.encode(test)))
+                case InputRequest() as request:
+                    self._inputs.put(number, request)
+                case InputResolution() as resolution:
+                    self._inputs.resolve(number, resolution)
         if outputs:
             self.connection.executemany(
                 "INSERT INTO output (task, kind, key, position, record) VALUES (?, ?, ?, ?, ?)"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from agent_runtime_server.adapters.sqlite.conditions import ARTIFACTS, TASKS, TESTS, Columns, sql_of
+from agent_runtime_server.adapters.sqlite.inputs import Inputs
 from agent_runtime_server.adapters.sqlite.pages import Place, page_of, place_in, scope_of
 from agent_runtime_server.adapters.sqlite.records import Records, micros
 from agent_runtime_server.adapters.sqlite.schema import open_reader
@@ -20,6 +21,7 @@ from agent_runtime_server.adapters.sqlite.sessions import Sessions
 from agent_runtime_server.adapters.sqlite.tail import batch_of
 from agent_runtime_server.domain.faults import ArtifactNotFound, TaskNotFound
 from agent_runtime_server.domain.filters import Filter
+from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
@@ -82,6 +84,7 @@ class Reader:
         self._connection = open_reader(path)
         self._records = records
         self._sessions = Sessions(self._connection)
+        self._inputs = Inputs(self._connection, records)
 
     def close(self) -> None:
         """Close the connection."""
@@ -192,6 +195,17 @@ class Reader:
     def tests(self, task_id: str, limit: int, page_token: str, where: Filter | None) -> Page[TestCase]:
         """Test cases that match, in the order they first came."""
         return self._outputs("test", self._records.test, task_id, limit, page_token, where, TESTS)
+
+    def input_request(self, task_id: str, input_id: str) -> InputRequest:
+        """One question to a person."""
+        with self._snapshot():
+            return self._inputs.get(self._number(task_id), task_id, input_id)
+
+    def input_requests(self, task_id: str | None, limit: int, page_token: str, *, resolved: bool) -> Page[InputRequest]:
+        """Questions to people, in the order they came."""
+        with self._snapshot():
+            task = None if task_id is None else self._number(task_id)
+            return self._inputs.page(task, limit, page_token, resolved=resolved)
 
     def _outputs(
         self,

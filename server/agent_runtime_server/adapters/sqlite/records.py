@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.task import Task, Token
 
@@ -36,8 +37,9 @@ class Records:
         self._task = msgspec.json.Decoder(Task)
         self._artifact = msgspec.json.Decoder(Artifact)
         self._test = msgspec.json.Decoder(TestCase)
+        self._input = msgspec.json.Decoder(InputRequest)
 
-    def encode(self, value: Task | Artifact | TestCase) -> bytes:
+    def encode(self, value: Task | Artifact | TestCase | InputRequest) -> bytes:
         """The record of a value."""
         return self._encoder.encode(value)
 
@@ -52,6 +54,10 @@ class Records:
     def test(self, record: bytes) -> TestCase:
         """A test case."""
         return self._test.decode(record)
+
+    def input(self, record: bytes) -> InputRequest:
+        """A question to a person."""
+        return self._input.decode(record)
 
 
 def micros(moment: datetime) -> int:

@@ -111,6 +111,18 @@ MIGRATIONS: Sequence[Migration] = (
         ) AS work WHERE work.id = session.id""",
         "CREATE UNIQUE INDEX session_request ON session (request) WHERE request IS NOT NULL",
     ),
+    (
+        # Questions to people, numbered in the order they came over all tasks; an answered one is not `open`.
+        """CREATE TABLE input (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            task INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            open INTEGER NOT NULL,
+            record BLOB NOT NULL,
+            UNIQUE (task, id)
+        )""",
+        "CREATE INDEX input_open ON input (number) WHERE open = 1",
+    ),
 )
 
 

@@ -16,6 +16,7 @@ from agent_runtime_server.adapters.sqlite.tail import Tail
 from agent_runtime_server.adapters.sqlite.writer import Writer
 from agent_runtime_server.domain.event import Event
 from agent_runtime_server.domain.filters import Filter
+from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
@@ -173,6 +174,16 @@ class SqliteStore:
     async def tests(self, task_id: str, limit: int, page_token: str, *, where: Filter | None = None) -> Page[TestCase]:
         """A task's test cases that match."""
         return await self._readers.run(Reader.tests, task_id, limit, page_token, where)
+
+    async def input_request(self, task_id: str, input_id: str) -> InputRequest:
+        """One question to a person."""
+        return await self._readers.run(Reader.input_request, task_id, input_id)
+
+    async def input_requests(
+        self, task_id: str | None, limit: int, page_token: str, *, resolved: bool = False
+    ) -> Page[InputRequest]:
+        """Questions to people, in the order they came."""
+        return await self._readers.run(Reader.input_requests, task_id, limit, page_token, resolved=resolved)
 
     def _announce(self, told: Sequence[Told]) -> None:
         changed = set[str]()

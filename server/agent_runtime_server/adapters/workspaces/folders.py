@@ -179,19 +179,17 @@ class FolderWorkspaces:
 
     async def tidy(self, session_id: str) -> None:
         """Remove what runs leave behind for nobody: the cookies of signed-in browsers, wherever the suite keeps them,
-        what a runner that was killed had put beside the suite, and what the flake filter's runs have written."""
+        what a runner or a proof that was killed had put into the suite, and what the flake filter's runs wrote."""
 
         def clear() -> None:
             workspace = self._workspace(session_id)
             with suppress(FileNotFoundError), opened_folder(workspace, (ARTIFACTS,)) as artifacts:
                 remove(FILTERS, artifacts)
             with suppress(FileNotFoundError), opened_folder(workspace) as folder:
-                for name in names_in(folder):
-                    if name.startswith(f"{OURS}."):
-                        remove(name, folder)
                 for _, folders, files, opened in os.fwalk(dir_fd=folder):
-                    if SIGNED_IN in (*folders, *files):
-                        remove(SIGNED_IN, opened)
+                    for name in (*folders, *files):
+                        if name == SIGNED_IN or name.startswith(f"{OURS}."):
+                            remove(name, opened)
                     folders[:] = [name for name in folders if name not in (MODULES, SIGNED_IN)]
 
         await in_thread(clear)
@@ -228,6 +226,17 @@ class FolderWorkspaces:
             if sha256 and sha256.lower() != digest:
                 raise DigestMismatch(f"the bytes of {path} have the SHA-256 digest {digest}, not {sha256}")
             return replace(await in_thread(partial(put, scratch / "file")), sha256=digest)
+
+    async def remove(self, session_id: str, path: str) -> None:
+        """Remove one file; no error if there is none. Raises PathOutsideSession, OSError."""
+
+        def clear() -> None:
+            tree = self._tree(session_id)
+            parts = tree.find(path)
+            with self._placing, suppress(FileNotFoundError), opened_folder(tree.root, parts[:-1]) as folder:
+                os.unlink(parts[-1], dir_fd=folder)
+
+        await in_thread(clear)
 
     async def archive(self, session_id: str, form: ArchiveFormat) -> AsyncGenerator[bytes, None]:
         """The bytes of an archive of all that is to be seen, made as they are taken. Raises OSError."""

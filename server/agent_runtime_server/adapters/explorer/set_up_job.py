@@ -1,0 +1,129 @@
+"""The ``set_up`` job: sign in for somebody who must not see the password, and write what stands around tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+from playwright.async_api import Browser, StorageState
+
+from agent_runtime_server.adapters.explorer import mine_auth
+from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
+from agent_runtime_server.adapters.explorer.flow import SignInRecipe
+from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.in_browser import work_in_browser
+from agent_runtime_server.adapters.explorer.instructions import read_instructions
+from agent_runtime_server.adapters.explorer.mining import Emit, Kit
+from agent_runtime_server.adapters.explorer.protocol import Done, Job, Log, Wrote
+from agent_runtime_server.adapters.explorer.site import SignIn, Site
+from agent_runtime_server.adapters.explorer.surroundings import missing_files
+
+MOST_PAGES = 20
+"""Pages that are opened to find the form."""
+MOST_SECONDS = 60.0
+"""Time after which no further page is opened."""
+
+
+async def run(job: Job, emit: Emit) -> None:
+    """Do the job; the last line is ``Done`` or ``Failed``."""
+    if job.username:
+        await work_in_browser(job, emit, _sign_in)
+    else:
+        emit(await _lay_out(job, None, emit))
+
+
+async def _sign_in(job: Job, browser: Browser, emit: Emit) -> Done:
+    site = Site.at(job.app_url)
+    kit = Kit(
+        browser=browser,
+        site=site,
+        wish=read_instructions("sign in"),
+        emit=lambda _: None,
+        username=job.username,
+        password=job.password,
+        until=time.monotonic() + MOST_SECONDS,
+        may_change_data=False,
+        deliver=lambda _: None,
+        account=asyncio.Lock(),
+    )
+    if (known := await _learn(kit)) is None:
+        emit(Log("warning", "no form to sign in was found: the credentials are not used"))
+        return await _lay_out(job, None, emit)
+    if not await _carries(kit, known):
+        emit(
+            Log("warning", "the app forgets a sign-in when its state is moved to another browser: tests start without")
+        )
+        return await _lay_out(job, None, emit)
+    emit(Log("info", f"signed in at {known.page}; it shows by: {known.success.text}"))
+    if job.storage_state:
+        await asyncio.to_thread(_keep, known.state, Path(job.storage_state))
+    return await _lay_out(job, known.recipe, emit)
+
+
+async def _learn(kit: Kit) -> SignIn | None:
+    """Find the form and sign in; None when there is none. Raises SignInFailedError."""
+    site = kit.site
+    async with kit.hand() as hand:
+        await hand.visit(site.home)
+        await hand.look(first=True)
+        budget = Budget(MOST_PAGES, kit.until)
+        crawl = Crawl(hand, site, kit.wish, budget, kit.emit, signed_in=False)
+        await crawl.run(site.home, lambda: mine_auth.sign_in_page(site.good) is not None)
+    found = mine_auth.sign_in_page(site.good)
+    if found is None:
+        return None
+    try:
+        return await mine_auth.learn_sign_in(kit, found[0])
+    except LostError as error:
+        raise mine_auth.SignInFailedError(str(error)) from error
+
+
+async def _carries(kit: Kit, known: SignIn) -> bool:
+    """Whether another browser with this state is signed in, too."""
+    async with kit.hand(state=known.state) as hand:
+        try:
+            await hand.visit(known.landing)
+        except LostError:
+            return False
+        return await hand.holds(known.success.check)
+
+
+def _keep(state: StorageState, path: Path) -> None:
+    """For the owner's eyes only; whole or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.encode(state))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _lay_out(job: Job, recipe: SignInRecipe | None, emit: Emit) -> Done:
+    files = await asyncio.to_thread(missing_files, Path(job.workspace), job.app_url, recipe)
+    if files is None:
+        emit(Log("info", "the workspace has a suite of its own: nothing is written around it"))
+        return Done("")
+    for path, content in files.items():
+        await asyncio.to_thread(_write, Path(job.workspace), path, content)
+        emit(Wrote(path))
+    return Done(f"{len(files)} files written.")
+
+
+def _write(workspace: Path, path: str, content: str) -> None:
+    """Whole or not at all. An agent may have worked here: no link of its making is followed out of the workspace."""
+    file = workspace / path
+    if not file.parent.resolve().is_relative_to(workspace.resolve()):
+        raise PermissionError(f"{path} leads out of the workspace")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with part.open("x", encoding="utf-8") as opened:
+            opened.write(content)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""What a workspace lacks around its tests. What is there is a person's, or an agent's, and stays as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from agent_runtime_server.adapters.explorer import templates_ts as ts
+from agent_runtime_server.adapters.explorer.flow import SignInRecipe
+from agent_runtime_server.adapters.explorer.scaffold import SIGNED_IN, SignedIn, configuration, suite_files
+
+CONFIG = "playwright.config.ts"
+FIXTURES = "tests/fixtures.ts"
+_CONFIGS = tuple(f"playwright.config.{ending}" for ending in ("ts", "js", "mts", "mjs", "cts", "cjs"))
+_TEST = re.compile(r".+\.(spec|test)\.[cm]?[jt]sx?")
+_SEED = "tests/seed.spec.ts"
+_BASE_URL = re.compile(r"^ *baseURL: .*$", re.MULTILINE)
+_NO_SOURCES = frozenset({"node_modules", "artifacts"})
+
+
+def missing_files(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -> dict[str, str] | None:
+    """Content by path of what is to be written; None for a suite that a person has set up.
+
+    A configuration of ours without a sign-in is replaced as soon as there is one. Tests that are there already go on
+    starting as they did: tests start signed in only in workspaces that have none yet.
+    """
+    tests = [path for path in _tests(workspace) if path != _SEED]
+    config = next((path for name in _CONFIGS if (path := workspace / name).is_file()), None)
+    standing = _ours(config, app_url) if config else None
+    if config is not None and standing is None:
+        return None
+    wanted: SignedIn = standing or "none"
+    if wanted == "none" and sign_in is not None:
+        wanted = "some" if tests else "all"
+    files = suite_files(app_url, sign_in, wanted)
+    if config is None and (_elsewhere(tests) or _others(workspace, files)):
+        return None
+    outgrown = {CONFIG} if standing not in (None, wanted) else set()
+    if sign_in is not None and _reads(workspace / FIXTURES, ts.FIXTURES):
+        outgrown.add(FIXTURES)
+    return {path: text for path, text in files.items() if path in outgrown or not (workspace / path).exists()}
+
+
+def _ours(config: Path, app_url: str) -> SignedIn | None:
+    """Which of our configurations it is, for whatever address of the app; None if somebody has changed it."""
+    text = _without_address(config.read_text(encoding="utf-8", errors="replace"))
+    return next((each for each in SIGNED_IN if text == _without_address(configuration(app_url, each))), None)
+
+
+def _without_address(config: str) -> str:
+    return _BASE_URL.sub("", config)
+
+
+def _elsewhere(tests: list[str]) -> bool:
+    """Whether there are tests that our configuration would not run."""
+    return any(not path.startswith("tests/") for path in tests)
+
+
+def _others(workspace: Path, files: dict[str, str]) -> bool:
+    """Whether something else stands where our sources are to work together."""
+    sources = [path for path in files if PurePosixPath(path).parent.name == "tests" and path != _SEED]
+    return any((workspace / path).exists() and not _reads(workspace / path, files[path]) for path in sources)
+
+
+def _reads(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8", errors="replace") == text
+
+
+def _tests(workspace: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(workspace):
+        folders[:] = [name for name in folders if name not in _NO_SOURCES and not name.startswith(".")]
+        for name in names:
+            if _TEST.fullmatch(name):
+                yield Path(folder, name).relative_to(workspace).as_posix()

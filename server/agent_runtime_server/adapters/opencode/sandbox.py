@@ -1,0 +1,180 @@
+"""What contains an agent: bubblewrap where it works, else the process supervisor alone.
+
+In bubblewrap an agent has process ids, a root folder and a user of its own. It sees system programs, the toolchain, its
+workspace and its own home, all but the last two read-only, at the paths that they have outside: reports and links hold
+absolute paths. The network is not contained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from agent_runtime_server.adapters.opencode.binary import MISSING, OpenCodeProgram
+from agent_runtime_server.adapters.toolchain import Toolchain
+
+Kind = Literal["bubblewrap", "subreaper"]
+
+NO_BUBBLEWRAP = (
+    "bubblewrap does not work here ({why}); install it and allow user namespaces, or set sandbox to auto to do without"
+)
+_UNSHARED = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+_USER = "1000"
+"""Inside; outside, files belong to whoever runs the server."""
+_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = (
+    *(
+        "alternatives",
+        "ca-certificates",
+        "chromium",
+        "chromium.d",
+        "fonts",
+        "group",
+        "host.conf",
+        "hosts",
+        "ld.so.cache",
+    ),
+    *(
+        "ld.so.cache",
+        "ld.so.conf",
+        "ld.so.conf.d",
+        "localtime",
+        "mime.types",
+        "nsswitch.conf",
+        "os-release",
+        "passwd",
+        "pki",
+    ),
+    *("resolv.conf", "ssl", "timezone"),
+)
+_TRIAL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnclosedCommand:
+    """A command line to be run as it is. Implements ``process.Cell``."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+class AgentSandbox:
+    """Encloses OpenCode. Implements ``surroundings.Sandbox``; what blocks is for a thread to do."""
+
+    def __init__(
+        self,
+        program: OpenCodeProgram,
+        toolchain: Toolchain,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        required: bool = False,
+    ) -> None:
+        """``required`` refuses to go without bubblewrap."""
+        self._program = program
+        self._toolchain = toolchain
+        self._environment = environment
+        self._required = required
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What contains agents here; tried out at first. Blocks for a moment."""
+        return "subreaper" if self._trouble else "bubblewrap"
+
+    @property
+    def known(self) -> str:
+        """What contains agents, if that was tried out already; empty otherwise."""
+        return self.kind if "kind" in self.__dict__ else ""
+
+    async def learn(self) -> None:
+        """Try out what works here."""
+        await asyncio.to_thread(getattr, self, "kind")
+
+    @cached_property
+    def _trouble(self) -> str:
+        """Why bubblewrap cannot be used; empty when it can."""
+        if (bwrap := self._bwrap) is None:
+            return "it is not installed"
+        command = [bwrap, *_walls(), *_system(), "--", "/bin/true"]
+        try:
+            tried = subprocess.run(
+                command, capture_output=True, text=True, timeout=_TRIAL_SECONDS, check=False, stdin=subprocess.DEVNULL
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        return "" if tried.returncode == 0 else tried.stderr.strip()[:200] or f"exit code {tried.returncode}"
+
+    @property
+    def _bwrap(self) -> str | None:
+        return shutil.which("bwrap", path=self._environment.get("PATH"))
+
+    def cell(
+        self, workspace: Path, home: Path, environment: Mapping[str, str], readable: Sequence[Path] = ()
+    ) -> EnclosedCommand:
+        """OpenCode's command line, enclosed: it can write to workspace and home only, and read no file of the server's
+        but ``readable``. Blocks for a moment. Raises OSError if there is no program, or bubblewrap is required and
+        does not work."""
+        program = self._program.path
+        if program is None:
+            raise FileNotFoundError(MISSING)
+        return self.enclose([str(program)], workspace, home, environment, [program.resolve().parent, *readable])
+
+    def enclose(
+        self,
+        command: Sequence[str],
+        workspace: Path,
+        home: Path,
+        environment: Mapping[str, str],
+        readable: Sequence[Path] = (),
+    ) -> EnclosedCommand:
+        """A command line, enclosed; see ``cell``."""
+        if self.kind == "subreaper":
+            if self._required:
+                raise OSError(NO_BUBBLEWRAP.format(why=self._trouble))
+            return EnclosedCommand(tuple(command), environment, workspace)
+        bwrap = self._bwrap
+        assert bwrap is not None, "it was tried"
+        walls = [bwrap, *_walls(), *_system()]
+        for path in (*self._tools(), *readable):
+            if not path.is_relative_to("/usr") and path.exists():
+                walls += ["--ro-bind", str(path), str(path)]
+        for path in (workspace, home):
+            walls += ["--bind", str(path), str(path)]
+        return EnclosedCommand((*walls, "--chdir", str(workspace), "--", *command), environment, workspace)
+
+    def _tools(self) -> list[Path]:
+        """What agents run, and what that needs: the toolchain, its browser and helpers, Node.js."""
+        toolchain = self._toolchain
+        tools = [toolchain.node_modules, toolchain.browsers_folder]
+        for program in (toolchain.node, *(build.path for build in (toolchain.browser(), toolchain.ffmpeg()) if build)):
+            if program is not None:
+                real = program.resolve()
+                tools += [real.parent] if real.is_file() else [real]
+                if program != real:
+                    tools.append(program)
+        return tools
+
+
+def _walls() -> list[str]:
+    return [*_UNSHARED, "--die-with-parent", "--new-session", "--uid", _USER, "--gid", _USER]
+
+
+def _system() -> list[str]:
+    """System programs, without anything that belongs to this machine's users."""
+    binds = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
+    for name in _SYSTEM:
+        folder = Path("/", name)
+        if folder.is_symlink():
+            binds += ["--symlink", str(folder.readlink()), str(folder)]
+        elif folder.is_dir():
+            binds += ["--ro-bind", str(folder), str(folder)]
+    for name in _ETC:
+        binds += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    return binds

@@ -1,0 +1,131 @@
+"""OpenCode's process: how it starts, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agent_runtime_server.adapters.opencode.process import AgentNotStarted, running_agent
+from agent_runtime_server.adapters.opencode.turn import Prompt, Said
+from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
+from agent_runtime_server.domain.task import Failure, FailureReason
+from agent_runtime_server.testing.asking import Answers
+from tests.unit.opencode.stand_in import CONNECTED, IDLE, Access, StandIn, message
+
+QUICK = Watchdogs(start_seconds=10, silence_seconds=10, tool_seconds=10)
+PROMPT = Prompt("custom", "A title", "Do it")
+
+
+async def start(cell: StandIn, watchdogs: Watchdogs = QUICK) -> None:
+    async with running_agent(cell, Access(), cell.cwd, watchdogs=watchdogs):
+        pass
+
+
+async def played(cell: StandIn, prompt: Prompt = PROMPT) -> Said:
+    async with running_agent(cell, Access(), cell.cwd, watchdogs=QUICK) as agent:
+        return await agent.prompt(prompt, lambda _: None, Answers())
+
+
+def none_left(cell: StandIn) -> bool:
+    return not any(psutil.pid_exists(int(line.split()[0])) for line in cell.starts)
+
+
+async def test_it_serves_on_loopback_and_is_gone_afterwards(tmp_path: Path) -> None:
+    cell = StandIn(tmp_path)
+    async with running_agent(cell, Access(), tmp_path, watchdogs=QUICK):
+        assert not none_left(cell)
+    assert [line.partition(" ")[2] for line in cell.starts] == ["serve --hostname 127.0.0.1 --port 0"]
+    assert none_left(cell)
+
+
+async def test_one_that_says_nothing_is_started_once_more(tmp_path: Path) -> None:
+    cell = StandIn(tmp_path, start="silent")
+    with pytest.raises(AgentNotStarted) as caught:
+        await start(cell, replace(QUICK, start_seconds=0.7))
+    assert caught.value.failure.reason is FailureReason.AGENT_ERROR
+    assert caught.value.failure.retryable
+    assert "did not start within 0.7 seconds; it said: a warning" in caught.value.failure.message
+    assert len(cell.starts) == 2
+    assert none_left(cell)
+
+
+async def test_one_that_ends_at_its_start_says_why(tmp_path: Path) -> None:
+    cell = StandIn(tmp_path, start="die")
+    with pytest.raises(AgentNotStarted) as caught:
+        await start(cell)
+    assert "OpenCode ended at its start (exit code 7)" in caught.value.failure.message
+    assert len(cell.starts) == 2
+
+
+async def test_one_that_answers_nothing_has_not_started(tmp_path: Path) -> None:
+    cell = StandIn(tmp_path, silent=["/global/health"])
+    with pytest.raises(AgentNotStarted):
+        await start(cell, replace(QUICK, start_seconds=1))
+    assert len(cell.starts) == 2
+    assert none_left(cell)
+
+
+async def test_a_program_that_is_not_there_is_not_tried_again(tmp_path: Path) -> None:
+    class Missing(StandIn):
+        @property
+        def argv(self) -> list[str]:
+            return [str(self.cwd / "opencode")]
+
+    with pytest.raises(AgentNotStarted) as caught:
+        await start(Missing(tmp_path))
+    assert not caught.value.failure.retryable
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    cell = StandIn(tmp_path, start="silent")
+    starting = asyncio.create_task(start(cell))
+    while not (tmp_path / "starts").exists():
+        await asyncio.sleep(0.02)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert none_left(cell)
+
+
+async def test_its_password_is_in_nothing_that_it_says(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The stand-in puts it into its output, its errors and its answers."""
+    caplog.set_level(logging.DEBUG)
+    cell = StandIn(
+        tmp_path,
+        [[CONNECTED, message("msg_1", error={"name": "UnknownError", "data": {"message": "$PASSWORD"}}), IDLE]],
+        {"/session/ses_1/message": [{"info": {"id": "msg_1", "role": "assistant"}, "parts": [{"x": "$PASSWORD"}]}]},
+    )
+    said = await played(cell, replace(PROMPT, transcript="transcript.jsonl"))
+    broken = await played(replace(cell, broken=["/session"]))
+    texts = [caplog.text, str(said), str(broken), (tmp_path / "transcript.jsonl").read_text()]
+    assert "broken [redacted]" in str(broken)
+    assert "a warning with [redacted]" in caplog.text
+    assert '"x": "[redacted]"' in texts[-1]
+    assert not any(re.search(r"[\w-]{43}", text) for text in texts), "a password has 43 characters"
+
+
+async def test_each_process_has_a_password_of_its_own(tmp_path: Path) -> None:
+    seen = set()
+    for _ in range(2):
+        async with running_agent(StandIn(tmp_path), Access(), tmp_path, watchdogs=QUICK):
+            last = int(StandIn(tmp_path).starts[-1].split()[0])
+            seen.add(psutil.Process(last).environ()["OPENCODE_SERVER_PASSWORD"])
+    assert len(seen) == 2
+    assert all(len(password) == 43 for password in seen)
+
+
+async def test_death_in_the_middle_is_a_failure_at_once(tmp_path: Path) -> None:
+    """Whatever has gone wrong before."""
+    cell = StandIn(tmp_path, [[CONNECTED, message("msg_1"), {"die": 3}]])
+    access = Access(Failure(FailureReason.MODEL_PROVIDER, "the provider is overloaded"))
+    async with running_agent(cell, access, tmp_path, watchdogs=QUICK) as agent:
+        said = await agent.prompt(PROMPT, lambda _: None, Answers())
+    assert said.failure == Failure(
+        FailureReason.AGENT_ERROR, "OpenCode ended in the middle of its work (exit code 3)", retryable=True
+    )
