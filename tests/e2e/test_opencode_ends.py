@@ -135,6 +135,22 @@ async def test_death_in_the_middle_is_seen_at_once(
     assert message in told.said.failure.message
 
 
+async def test_one_that_is_frozen_is_given_up(tmp_path: Path, model: ScriptedModel) -> None:
+    where = place(tmp_path, model)
+
+    def freeze(fact: Fact) -> None:
+        for process in where.processes() if isinstance(fact, ToolCall) else ():
+            if "serve" in process.cmdline():
+                process.suspend()
+
+    begun = time.monotonic()
+    async with working_agent(where, replace(PATIENT, tool_seconds=2)) as agent:
+        told = await tell(agent, "bash", emit=freeze)
+    assert told.said.failure is not None
+    assert told.said.failure.retryable
+    assert time.monotonic() - begun < 2 + 2 * AT_ONCE_SECONDS
+
+
 async def test_after_its_mcp_servers_death_no_prompt_is_begun(tmp_path: Path, model: ScriptedModel) -> None:
     where = place(tmp_path, model, browser=True)
     async with working_agent(where) as agent:

@@ -77,7 +77,7 @@ def test_the_fields_of_other_lists() -> None:
     assert parse("kind = ARTIFACT_KIND_APP_MODEL", ARTIFACT_FIELDS) == Comparison("kind", "=", "app_model")
 
 
-STATUSES = "one of PENDING, RUNNING, CANCELLING, COMPLETED, FAILED, CANCELLED"
+STATUSES = "one of PENDING, RUNNING, AWAITING_INPUT, CANCELLING, COMPLETED, FAILED, CANCELLED"
 
 
 @pytest.mark.parametrize(

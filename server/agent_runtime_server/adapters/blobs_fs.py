@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 import aiofiles
+from aiofiles.threadpool.binary import AsyncBufferedReader
 
 from agent_runtime_server.domain.faults import ArtifactNotFound
 from agent_runtime_server.patience import to_the_end
@@ -78,7 +79,7 @@ class DirectoryBlobs:
     async def read(self, sha256: str, offset: int, limit: int) -> AsyncIterator[bytes]:
         """Bytes from ``offset``, at most ``limit`` of them (0: all). Raises ArtifactNotFound."""
         try:
-            file = await aiofiles.open(self._path(sha256), "rb")
+            file = await _opened(self._path(sha256))
         except (FileNotFoundError, ValueError):
             raise ArtifactNotFound("the artifact's bytes are gone") from None
         try:
@@ -115,6 +116,17 @@ class DirectoryBlobs:
         if not _DIGEST.fullmatch(digest):
             raise ValueError(f"{digest!r} is no SHA-256 digest")
         return self._folder / digest[:2] / digest[2:4] / digest
+
+
+async def _opened(path: Path) -> AsyncBufferedReader:
+    """A file, to read. Raises OSError. When it is not wanted any more before it is open, it is closed again."""
+    opening = asyncio.ensure_future(aiofiles.open(path, "rb"))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            await to_the_end((await to_the_end(opening)).close())
+        raise
 
 
 def _open_file(path: Path) -> BinaryIO:

@@ -14,9 +14,10 @@ import pytest
 from agent_runtime_server.adapters.opencode.process import AgentNotStarted, running_agent
 from agent_runtime_server.adapters.opencode.turn import Prompt, Said
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
+from agent_runtime_server.domain.event import Fact
 from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.testing.asking import Answers
-from tests.unit.opencode.stand_in import CONNECTED, IDLE, Access, StandIn, message
+from tests.unit.opencode.stand_in import CONNECTED, IDLE, Access, StandIn, message, tool
 
 QUICK = Watchdogs(start_seconds=10, silence_seconds=10, tool_seconds=10)
 PROMPT = Prompt("custom", "A title", "Do it")
@@ -27,9 +28,10 @@ async def start(cell: StandIn, watchdogs: Watchdogs = QUICK) -> None:
         pass
 
 
-async def played(cell: StandIn, prompt: Prompt = PROMPT) -> Said:
+async def played(cell: StandIn, prompt: Prompt = PROMPT, facts: list[Fact] | None = None) -> Said:
+    told: list[Fact] = [] if facts is None else facts
     async with running_agent(cell, Access(), cell.cwd, watchdogs=QUICK) as agent:
-        return await agent.prompt(prompt, lambda _: None, Answers())
+        return await agent.prompt(prompt, told.append, Answers())
 
 
 def none_left(cell: StandIn) -> bool:
@@ -94,19 +96,23 @@ async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_its_password_is_in_nothing_that_it_says(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The stand-in puts it into its output, its errors and its answers."""
+    """The stand-in puts it into its output, its errors, its events and its answers."""
     caplog.set_level(logging.DEBUG)
+    printed = tool("prt_1", "msg_1", "bash", "completed", input={"command": "$PASSWORD"}, output="$PASSWORD")
+    failed = message("msg_1", error={"name": "UnknownError", "data": {"message": "$PASSWORD"}})
     cell = StandIn(
         tmp_path,
-        [[CONNECTED, message("msg_1", error={"name": "UnknownError", "data": {"message": "$PASSWORD"}}), IDLE]],
+        [[CONNECTED, failed, printed, IDLE]],
         {"/session/ses_1/message": [{"info": {"id": "msg_1", "role": "assistant"}, "parts": [{"x": "$PASSWORD"}]}]},
     )
-    said = await played(cell, replace(PROMPT, transcript="transcript.jsonl"))
+    facts: list[Fact] = []
+    said = await played(cell, replace(PROMPT, transcript="transcript.jsonl"), facts)
     broken = await played(replace(cell, broken=["/session"]))
-    texts = [caplog.text, str(said), str(broken), (tmp_path / "transcript.jsonl").read_text()]
-    assert "broken [redacted]" in str(broken)
-    assert "a warning with [redacted]" in caplog.text
-    assert '"x": "[redacted]"' in texts[-1]
+    texts = [str(facts), str(said), str(broken), caplog.text, (tmp_path / "transcript.jsonl").read_text()]
+    assert "output='[redacted]'" in texts[0]
+    assert "broken [redacted]" in texts[2]
+    assert "a warning with [redacted]" in texts[3]
+    assert '"x": "[redacted]"' in texts[4]
     assert not any(re.search(r"[\w-]{43}", text) for text in texts), "a password has 43 characters"
 
 

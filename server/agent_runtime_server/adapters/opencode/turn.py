@@ -27,7 +27,9 @@ from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Ask, Emit, ModelAccess
 
 GRACE_SECONDS = 0.5
-"""How long a turn that is to end may take to end in good order."""
+"""How long a turn that is cancelled may take to end in good order."""
+STOP_SECONDS = 5.0
+"""The same for one that must not go on: OpenCode may be stuck."""
 DEATH_SECONDS = 2.0
 """When a call fails: how long it is waited for the news that the process has died."""
 RECONNECT_SECONDS = 0.2
@@ -299,10 +301,11 @@ class _Turn:
             self._translation.close(stopped.message)  # first: OpenCode takes some aborted calls for good ones
         messages: Sequence[Json] = ()
         if self._course.session and not dead:
-            with suppress(ApiError):
-                if stopped is not None:
-                    await self._api.abort(self._course.session)
-                messages = await self._api.messages(self._course.session)
+            with suppress(ApiError, TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS if stopped else None):
+                    if stopped is not None:
+                        await self._api.abort(self._course.session)
+                    messages = await self._api.messages(self._course.session)
         self._translation.settle(messages)
         failure = stopped if dead else self._course.end(messages)
         self._translation.close(failure.message if failure else "it did not come to its end")
