@@ -12,7 +12,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks.rows import ROWS, Row, Sample
+from tests.benchmarks.rows import ROWS, Row
+from tests.benchmarks.sample import Sample
 
 
 def main() -> int:
@@ -62,7 +63,8 @@ def report(row: Row, taken: list[Sample]) -> tuple[str, int]:
     grade = 0 if excess <= 1 else 1 if excess <= 2 else 2
     word = ("met", "missed", "wrong")[grade]
     spread = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    figures = f"{row.limit}: {limit:,.0f} {row.unit} | {ours:,.0f} {row.unit}"
+    digits = 1 if row.unit == "s" else 0
+    figures = f"{row.limit}: {limit:,.{digits}f} {row.unit} | {ours:,.{digits}f} {row.unit}"
     return f"| {row.number} | {row.metric} | {figures} | {spread} | {row.goal} | {word} | {taken[-1].note} |", grade
 
 

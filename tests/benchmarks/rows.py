@@ -11,21 +11,11 @@ from typing import Any
 import grpc
 
 from agent_runtime.v1 import service_pb2
+from tests.benchmarks import agents
 from tests.benchmarks.load import RUNTIME, create, wait_done
 from tests.benchmarks.processes import loads, our_server, raw_server, seconds_to_first_answer
 from tests.benchmarks.raw import SERVICE
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One round of one row."""
-
-    limit: float
-    ours: float
-    ratio: float
-    note: str = ""
-    idle_cpu: float = 0.0
-    """Share of a core that the idle server takes."""
+from tests.benchmarks.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +163,10 @@ ROWS = (
     Row(
         *(12, "start to first answered call", "ms", "raw server"),
         *("<= 1.5x and <= 300 ms", lambda sample: max(sample.ratio / 1.5, sample.ours / 300), start),
+    ),
+    Row(21, "cancel of an LLM agent, slowest", "s", "the goal", "<= 2 s", lambda sample: sample.ratio, agents.cancel),
+    Row(
+        *(22, "LLM agent, eleven model calls, start to end", "s", "OpenCode driven by hand"),
+        *("<= 5% or 1 s more", lambda sample: min(sample.ratio / 1.05, sample.ours - sample.limit), agents.overhead),
     ),
 )

@@ -33,7 +33,8 @@ class IdleModels:
 
     def availability(self, model: str) -> Availability:
         """Whether it is one of the scripted provider's."""
-        if model.startswith("scripted/"):
+        provider, _, name = model.partition("/")
+        if provider == "scripted" and name:
             return Availability(True)
         return Availability(False, message=f"{model!r} is not a model of provider scripted")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 Wire = Literal["openai", "anthropic"]
 """OpenAI's chat completions, or Anthropic's messages."""
@@ -21,6 +22,8 @@ class Provider:
     keys: tuple[str, ...] = ()
     """Variables that may hold the key; none for a provider that needs none."""
     wire: Wire = "openai"
+    tells_usage_unasked: bool = False
+    """In streams, and takes being asked for an error."""
 
 
 KNOWN: Mapping[str, Provider] = {
@@ -31,7 +34,7 @@ KNOWN: Mapping[str, Provider] = {
         ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
     ),
     "groq": Provider("https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
-    "mistral": Provider("https://api.mistral.ai/v1", ("MISTRAL_API_KEY",)),
+    "mistral": Provider("https://api.mistral.ai/v1", ("MISTRAL_API_KEY",), tells_usage_unasked=True),
     "ollama": Provider("http://127.0.0.1:11434/v1"),
     "openai": Provider("https://api.openai.com/v1", ("OPENAI_API_KEY",)),
     "openrouter": Provider("https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",)),
@@ -48,6 +51,7 @@ class Route:
     base_url: str
     wire: Wire
     key: str
+    tells_usage_unasked: bool = False
 
     @property
     def url(self) -> str:
@@ -72,9 +76,19 @@ def route(model: str, base_url: str, environment: Mapping[str, str]) -> Route | 
     known = KNOWN.get(name)
     if known is None and not base_url:
         return f"provider {name!r} is none of {', '.join(sorted(KNOWN))}; set AGENT_RUNTIME_MODEL_BASE_URL for another"
+    if base_url and not _is_address(base_url):
+        return f"AGENT_RUNTIME_MODEL_BASE_URL {base_url!r} is not of the form http://host:port/path"
     provider = known or Provider("")
     variables = (OWN_KEY, *provider.keys) if base_url else provider.keys
     key = next((environment[variable] for variable in variables if environment.get(variable)), "")
     if provider.keys and not key and not base_url:
         return f"model {model} needs a key: set {' or '.join(provider.keys)} in the server's environment"
-    return Route(name, short, base_url or provider.base_url, provider.wire, key)
+    return Route(name, short, base_url or provider.base_url, provider.wire, key, provider.tells_usage_unasked)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -17,99 +17,154 @@ from agent_runtime_server.adapters.gateway.wire import said_wrong
 if TYPE_CHECKING:
     import httpx
 
-FIRST_BACKOFF = 1.0
 MAX_BACKOFF = 30.0
-"""Seconds between tries, doubled each time and jittered; a provider's Retry-After counts instead."""
+"""Seconds between tries, which double each time and are jittered; a provider's Retry-After counts instead."""
+MAX_UNREACHABLE = 5
+"""Tries to reach a provider that cannot be reached at all."""
 CONNECT_SECONDS = 10.0
 MAX_ERROR_BYTES = 64 * 1024
-_TOO_BUSY = 429
+_BUSY = (408, 429)
+_OUT_OF_CREDIT = b"insufficient_quota"
+"""In a 429 that no wait will change."""
 
 
-class GaveUp(Exception):
-    """A call that got no answer worth passing on."""
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a provider, in seconds."""
+
+    idle: float
+    """Longest silence, before the answer begins and within it."""
+    call: float
+    """Longest call, all tries included."""
+    backoff: float
+    """Before the second try."""
+
+
+class NoAnswer(Exception):
+    """A call got no answer, or not all of one."""
+
+
+class GaveUp(NoAnswer):
+    """The provider is silent, broken or too busy."""
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
         super().__init__(message)
         self.retryable = retryable
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A provider's own answer that no other try would change."""
+class Refused(NoAnswer):
+    """The provider's own refusal, which no other try would change."""
 
-    status: int
-    body: bytes
+    def __init__(self, message: str, status: int, content_type: str, body: bytes) -> None:
+        super().__init__(message)
+        self.status = status
+        self.content_type = content_type
+        self.body = body
 
 
 class Upstream:
     """Calls one provider for one agent."""
 
-    def __init__(self, client: httpx.AsyncClient, route: Route, idle_seconds: float, call_seconds: float) -> None:
-        """``idle_seconds`` is the longest silence, before the answer begins and within it; ``call_seconds`` the longest
-        time to an answer, all tries included."""
+    def __init__(self, client: httpx.AsyncClient, route: Route, patience: Patience) -> None:
         self._client = client
         self._route = route
-        self._idle = idle_seconds
-        self._call = call_seconds
+        self._patience = patience
+        self._name = f"the provider {route.provider}"
 
     @asynccontextmanager
-    async def call(self, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response | Refused]:
-        """The answer to a call, to be read inside the block. Raises GaveUp, also while it is read."""
+    async def call(self, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """The answer to a call, to be read inside the block. Raises NoAnswer, also while it is read."""
         import httpx
 
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._call
-        tries = 0
-        while True:
-            tries += 1
-            trouble, wait = "", _backoff(tries)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    response = await self._send(body, headers)
-                    if response.status_code != _TOO_BUSY and response.status_code < 500:
-                        break
-                    said = said_wrong(await _bounded(response))
-                    trouble = f"the provider {self._route.provider} answers {response.status_code}: {said}"
-                    wait = _asked_wait(response.headers.get("retry-after", "")) or wait
-                    await response.aclose()
-            except (httpx.HTTPError, TimeoutError) as error:
-                trouble = f"the provider {self._route.provider} cannot be reached: {_words(error, self._idle)}"
-            if loop.time() + wait >= deadline:
-                raise GaveUp(f"{trouble} (tried {tries} times)")
-            await asyncio.sleep(wait)
+        deadline = asyncio.get_running_loop().time() + self._patience.call
+        trouble: list[str] = []
         try:
-            if response.is_success:
-                yield response
-            else:
-                yield Refused(response.status_code, await _bounded(response))
-        except httpx.HTTPError as error:
-            text = f"the answer of the provider {self._route.provider} broke off: {_words(error, self._idle)}"
-            raise GaveUp(text) from error
-        finally:
-            await response.aclose()
+            async with asyncio.timeout_at(deadline):
+                response = await self._answer(body, headers, deadline, trouble)
+                try:
+                    yield response
+                except httpx.HTTPError as error:
+                    raise GaveUp(f"the answer of {self._name} broke off: {self._words(error)}") from None
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            last = f"; before, {trouble[-1]}" if trouble else ""
+            raise GaveUp(f"{self._name} did not complete an answer in {self._patience.call:g} seconds{last}") from None
+
+    async def _answer(
+        self, body: bytes, headers: Mapping[str, str], deadline: float, trouble: list[str]
+    ) -> httpx.Response:
+        """The first answer that is none of trouble, which is noted for each try."""
+        import httpx
+
+        unreachable = 0
+        while True:
+            wait = _backoff(self._patience.backoff, len(trouble))
+            try:
+                response = await self._send(body, headers)
+                if response.is_success:
+                    return response
+                wait = _asked_wait(response.headers.get("retry-after", "")) or wait
+                trouble.append(await self._refusal(response))
+            except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
+                raise GaveUp(f"no answer from {self._name}: {self._words(error)}") from None
+            except httpx.HTTPError as error:
+                unreachable += 1
+                trouble.append(f"{self._name} cannot be reached: {self._words(error)}")
+            ends = asyncio.get_running_loop().time() + wait >= deadline
+            if ends or unreachable >= MAX_UNREACHABLE:
+                raise GaveUp(f"{trouble[-1]} (tries: {len(trouble)})")
+            await asyncio.sleep(wait)
 
     async def _send(self, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         import httpx
 
-        timeout = httpx.Timeout(self._idle, connect=min(CONNECT_SECONDS, self._idle))
+        idle = self._patience.idle
+        timeout = httpx.Timeout(idle, connect=min(CONNECT_SECONDS, idle))
         request = self._client.build_request(
             "POST", self._route.url, content=body, headers={**headers, **self._route.headers()}, timeout=timeout
         )
         return await self._client.send(request, stream=True)
 
+    async def _refusal(self, response: httpx.Response) -> str:
+        """What a provider says that refuses a call for now. Raises NoAnswer if it is for good."""
+        try:
+            body = await _bounded(response)
+        finally:
+            await response.aclose()
+        if self._route.key:
+            # Some repeat what they do not accept.
+            body = body.replace(self._route.key.encode(), b"...")
+        status = response.status_code
+        text = f"{self._name} answers {status}: {said_wrong(body)}"
+        if _OUT_OF_CREDIT in body:
+            raise GaveUp(text, retryable=False)
+        if status not in _BUSY and status < 500:
+            raise Refused(text, status, response.headers.get("content-type", "application/json"), body)
+        return text
+
+    def _words(self, error: httpx.HTTPError) -> str:
+        import httpx
+
+        if isinstance(error, httpx.ConnectTimeout):
+            return "no connection in time"
+        if isinstance(error, httpx.TimeoutException):
+            return f"silence for {self._patience.idle:g} seconds"
+        # An error's own text may hold what nobody is to read; the kind of error does not.
+        return type(error).__name__
+
 
 async def _bounded(response: httpx.Response) -> bytes:
-    body = b""
+    body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) >= MAX_ERROR_BYTES:
             break
-    return body[:MAX_ERROR_BYTES]
+    return bytes(body[:MAX_ERROR_BYTES])
 
 
-def _backoff(tries: int) -> float:
-    doublings = min(tries - 1, 10)
-    return min(MAX_BACKOFF, FIRST_BACKOFF * float(1 << doublings)) * random.uniform(0.5, 1.0)  # noqa: S311
+def _backoff(first: float, doublings: int) -> float:
+    return min(MAX_BACKOFF, first * float(1 << min(doublings, 10))) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def _asked_wait(retry_after: str) -> float:
@@ -122,16 +177,3 @@ def _asked_wait(retry_after: str) -> float:
         return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return 0.0
-
-
-def _words(error: Exception, idle: float) -> str:
-    import httpx
-
-    if isinstance(error, httpx.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, httpx.TimeoutException):
-        return f"silence for {idle:g} seconds"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    # A request's text may hold what nobody is to read; the kind of error does not.
-    return type(error).__name__
