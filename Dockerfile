@@ -4,6 +4,14 @@ FROM node:22-trixie-slim AS toolchain
 WORKDIR /toolchain
 COPY config/toolchain/package.json config/toolchain/package-lock.json config/toolchain/.npmrc ./
 RUN npm ci --ignore-scripts
+COPY config/toolchain/opencode.lock ./
+RUN package="opencode-linux-$(node -p process.arch)" \
+    && version="$(awk -v name="$package" '$1 == name { print $2 }' opencode.lock)" \
+    && npm pack --silent "$package@$version" \
+    && tar -xzf "$package-$version.tgz" \
+    && mkdir opencode \
+    && mv package/bin/opencode opencode/ \
+    && rm -r package "$package-$version.tgz"
 
 FROM python:3.13-slim-trixie
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
