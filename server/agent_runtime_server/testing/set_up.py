@@ -25,7 +25,7 @@ class ScriptedSetUp:
     def __init__(self, password: str | None = None, unreachable: Collection[str] = ()) -> None:
         """``password`` is the only one that opens the app; without one any does. Apps at ``unreachable`` are down."""
         self.jobs: list[SetUp] = []
-        self._password = password
+        self.password = password
         self._unreachable = unreachable
 
     async def set_up(self, job: SetUp, emit: Emit) -> Failure | None:
@@ -34,7 +34,7 @@ class ScriptedSetUp:
         if job.username:
             if job.app_url in self._unreachable:
                 return Failure(FailureReason.APP_UNREACHABLE, f"{job.app_url} does not answer")
-            if self._password not in (None, job.password):
+            if self.password not in (None, job.password):
                 return Failure(FailureReason.SIGN_IN_FAILED, "the app did not accept the given credentials")
             if job.storage_state is not None:
                 await asyncio.to_thread(_keep, job.storage_state)
