@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -257,3 +258,66 @@ async def test_nothing_fails_nothing_is_asked(tmp_path: Path) -> None:
     result = await world.fix()
     assert (result.repairs, world.asked_to_repair) == ((), [])
     assert result.summary == TestSummary(1, 1, 0)
+
+
+async def test_what_helpers_of_tests_assert_counts_too(tmp_path: Path) -> None:
+    helper = "tests/pages/cart.ts"
+
+    def weaken(folder: Path) -> Sequence[Diagnosis]:
+        (folder / helper).write_text("export const total = () => {};")
+        return edit(CART, "Basket", "Cart")(folder)
+
+    world = World(tmp_path, finds_cart, weaken)
+    world.write({CART: BAD, helper: "export const total = () => expect(1).toBe(2);"})
+    assert only(await world.fix()).verdict is RepairVerdict.BEHAVIOR_CHANGED
+    assert world.text(helper).endswith("toBe(2);")
+
+
+async def test_a_later_round_does_not_spoil_an_earlier_repair_in_the_same_file(tmp_path: Path) -> None:
+    """Two tests in a file: one is repaired at first, then the agent weakens the other."""
+    first = "// first\n" + BAD + "\n"
+    second = "// second\nawait expect(page.locator('#b')).toHaveText('9');\n"
+    world = World(tmp_path, finds_cart, edit(CART, "Basket", "Cart"), edit(CART, "toHaveText('9')", "toBeVisible()"))
+    world.write({CART: first + second})
+    ran = world.run_suite
+
+    async def run_suite(stage: Stage, options: RunOptions) -> tuple[TestReport, str]:
+        """The same file for two tests, the second of which passes once it asks for less."""
+        report, report_id = await ran(stage, options)
+        case = report.tests[0]
+        weak = "toHaveText('9')" not in world.text(CART)
+        outcome = TestOutcome.EXPECTED if weak else TestOutcome.UNEXPECTED
+        other = replace(case, id="second", title_path=(CART, "other"), outcome=outcome)
+        return replace(report, tests=(case, other)), report_id
+
+    world.run_suite = run_suite  # type: ignore[method-assign]
+    result = await world.fix()
+    assert [repair.verdict for repair in result.repairs] == [RepairVerdict.REPAIRED, RepairVerdict.BEHAVIOR_CHANGED]
+    assert world.text(CART) == first.replace("Basket", "Cart") + second
+
+
+async def test_a_repair_that_is_cancelled_leaves_the_suite_as_it_was(tmp_path: Path) -> None:
+    world = World(tmp_path, finds_cart, edit(CART, "Basket", "Trolley"))
+    world.write({CART: BAD})
+    ran = world.run_suite
+
+    async def run_suite(stage: Stage, options: RunOptions) -> tuple[TestReport, str]:
+        if options.only:
+            raise asyncio.CancelledError
+        return await ran(stage, options)
+
+    world.run_suite = run_suite  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await world.fix()
+    assert world.text(CART) == BAD
+
+
+async def test_a_file_that_was_too_big_to_be_a_source_is_never_removed(tmp_path: Path) -> None:
+    def shrink(folder: Path) -> Sequence[Diagnosis]:
+        (folder / "tests/data.json").write_text("[]")
+        return []
+
+    world = World(tmp_path, finds_cart, shrink)
+    world.write({CART: BAD, "tests/data.json": "[" + " " * 1_100_000 + "]"})
+    await world.fix(max_rounds=1)
+    assert (world.folder / "tests/data.json").exists()

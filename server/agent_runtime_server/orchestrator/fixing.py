@@ -28,6 +28,7 @@ from agent_runtime_server.domain.results import (
 from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, RunOptions, TestName
 from agent_runtime_server.orchestrator.stage import Stage
 from agent_runtime_server.orchestrator.suite_files import Sources, SuiteFiles, changed, diff, text_of
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Clock, Diagnosis, PhaseReport, TestReport, Workspaces
 
 _MOST_QUESTION = 20_000
@@ -56,7 +57,7 @@ class _Case:
         return self.test.location.path
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Round:
     """One round: what the agent said and changed, and what the run after it showed."""
 
@@ -64,11 +65,23 @@ class _Round:
     before: Sources
     after: Sources
     diagnoses: Mapping[str, Diagnosis]
-    outcomes: Mapping[str, TestOutcome]
-    touched: list[str] = field(default_factory=list)
+    tests: Mapping[str, TestCase]
 
-    def __post_init__(self) -> None:
-        self.touched = changed(self.before, self.after)
+
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """The suite as it was, and what repairs have made of it."""
+
+    files: SuiteFiles
+    original: Sources
+    good: dict[str, bytes | None] = field(default_factory=dict)
+    """Content of what accepted repairs have changed, None for what they have removed."""
+
+    async def settle(self) -> None:
+        """Leave the changes of accepted repairs, and no others."""
+        wanted = {**self.original, **self.good}
+        kept = {path: content for path, content in wanted.items() if content is not None}
+        await self.files.put_back(kept, changed(kept, await self.files.read()))
 
 
 class _Stopped(Exception):
@@ -101,17 +114,20 @@ class Fixing:
             return PhaseResult(
                 None, "Every test passes: there is nothing to repair.", "", report_id, (), report.summary
             )
-        original = await files.read()
+        suite = _Suite(files, await files.read())
         failure = None
         try:
             for number in range(1, repair_rounds(spec) + 1):
-                await self._round(stage, files, original, cases, number)
+                await self._round(stage, suite, cases, number)
                 if all(case.repair for case in cases):
                     break
         except _Stopped as stopped:
             failure = stopped.failure
-        await self._leave_unrepaired(stage, files, original, cases)
-        repaired = changed(original, await files.read())
+        finally:
+            # Whatever ends the repair: of a person's suite nothing stays that repaired nothing.
+            await to_the_end(suite.settle())
+        self._give_up_the_rest(stage, cases)
+        repaired = sorted(suite.good)
         if repaired and failure is None:
             self._tell(stage, "Running all tests once more")
             report, report_id = await self._run_suite(stage, spec.run)
@@ -121,25 +137,22 @@ class Fixing:
             failure,
             _account(cases),
             report_artifact_id=report_id,
-            test_paths=tuple(path for path in repaired if ".spec." in path or ".test." in path),
+            test_paths=tuple(path for path in repaired if _is_test(path)),
             summary=report.summary,
             repairs=repairs,
         )
 
-    async def _round(
-        self, stage: Stage, files: SuiteFiles, original: Sources, cases: Sequence[_Case], number: int
-    ) -> None:
+    async def _round(self, stage: Stage, suite: _Suite, cases: Sequence[_Case], number: int) -> None:
         open_cases = [case for case in cases if case.repair is None]
         stage.emit(Progress(len(cases) - len(open_cases), len(cases), "tests"))
         self._tell(stage, f"Repairing {len(open_cases)} tests, round {number}")
-        before = await files.read()
+        before = await suite.files.read()
         report = await self._drive(stage, [case.test for case in open_cases], number)
         if report.failure is not None:
-            await files.put_back(before, changed(before, await files.read()))
             raise _Stopped(report.failure)
         names = tuple(TestName(case.test.project, case.test.title_path) for case in open_cases)
         self._tell(stage, f"Running the repaired tests, round {number}")
-        after = await files.read()
+        after = await suite.files.read()
         ran, _ = await self._run_suite(stage, RunOptions(workers=stage.task.spec.run.workers, only=names))
         if ran.failure is not None:
             raise _Stopped(ran.failure)
@@ -148,18 +161,19 @@ class Fixing:
             before,
             after,
             {diagnosis.test_id: diagnosis for diagnosis in report.diagnoses},
-            {test.id: test.outcome for test in ran.tests},
+            {test.id: test for test in ran.tests},
         )
         for case in open_cases:
-            await self._judge(stage, files, original, case, play)
-            latest = next((test for test in ran.tests if test.id == case.id), None)
-            case.test = latest or case.test
+            await self._judge(stage, suite, case, play)
+            case.test = play.tests.get(case.id, case.test)
+        await self._undo_refused(suite, play, open_cases)
 
-    async def _judge(self, stage: Stage, files: SuiteFiles, original: Sources, case: _Case, play: _Round) -> None:
+    async def _judge(self, stage: Stage, suite: _Suite, case: _Case, play: _Round) -> None:
         """Decide about a test, if this round has decided it."""
         diagnosis = play.diagnoses.get(case.id)
-        outcome = play.outcomes.get(case.id)
-        mine = [path for path in play.touched if path == case.path or not _is_test(path)]
+        test = play.tests.get(case.id)
+        outcome = test.outcome if test else None
+        mine = [path for path in changed(suite.original, play.after) if path == case.path or not _is_test(path)]
         base = Repair(
             case.id,
             RepairVerdict.REFUSED,
@@ -168,8 +182,8 @@ class Fixing:
             outcome=outcome,
             round=play.number,
         )
-        old, new = text_of(original, case.path), text_of(play.after, case.path)
-        if disabled(old, new):
+        texts = [(text_of(suite.original, path), text_of(play.after, path)) for path in mine]
+        if any(disabled(old, new) for old, new in texts):
             self._log(stage, f"{_title(case.test)} was disabled, which is no repair")
             case.repair = replace(base, explanation="The agent disabled the test instead of repairing it.")
             return
@@ -181,15 +195,17 @@ class Fixing:
             self._log(stage, f"{_title(case.test)} passes again, and nothing was changed: it is not steady")
             case.repair = replace(base, cause=RepairCause.TIMING, explanation="It passed again without a change.")
             return
-        text = diff(original, play.after, mine)
+        text = diff(suite.original, play.after, mine)
         cause = base.cause if base.cause is not RepairCause.APP_DEFECT else None
         repair = replace(base, verdict=RepairVerdict.REPAIRED, cause=cause)
-        if weakened(old, new):
+        if any(weakened(old, new) for old, new in texts):
             repair = await self._review(stage, case, replace(repair, cause=RepairCause.ASSERTION), text)
         path = f"artifacts/repairs/{stage.task.id}/round-{play.number}/{case.path}.diff"
-        await files.keep(path, text)
+        await suite.files.keep(path, text)
         stage.emit(Produced(ArtifactKind.DIFF, path, "text/x-diff", test_id=case.id, round=play.number))
         case.repair = replace(repair, diff_artifact_id=artifact_id(stage.task.id, path))
+        if _repaired(case):
+            suite.good.update({path: play.after.get(path) for path in mine})
 
     async def _review(self, stage: Stage, case: _Case, repair: Repair, text: str) -> Repair:
         """What becomes of a repair that changes what its test asserts."""
@@ -206,19 +222,21 @@ class Fixing:
             return repair
         return replace(repair, verdict=RepairVerdict.BEHAVIOR_CHANGED)
 
-    async def _leave_unrepaired(
-        self, stage: Stage, files: SuiteFiles, original: Sources, cases: Sequence[_Case]
-    ) -> None:
-        """Give up what is not decided, and leave no change that repaired nothing."""
+    async def _undo_refused(self, suite: _Suite, play: _Round, cases: Sequence[_Case]) -> None:
+        """Take back the changes of files whose tests were decided otherwise, so that later rounds do not build on
+        them."""
+        repaired = {case.path for case in cases if _repaired(case)}
+        refused = {case.path for case in cases if case.repair} - repaired
+        await suite.files.put_back(play.before, [path for path in changed(play.before, play.after) if path in refused])
+
+    def _give_up_the_rest(self, stage: Stage, cases: Sequence[_Case]) -> None:
         for case in cases:
             if case.repair is None:
                 text = "No change was found that makes it pass."
                 case.repair = Repair(case.id, RepairVerdict.REFUSED, explanation=text, outcome=case.test.outcome)
-        kept = {case.path for case in cases if case.repair and case.repair.verdict is RepairVerdict.REPAIRED}
-        touched = changed(original, await files.read())
-        await files.put_back(original, [path for path in touched if path not in kept and (_is_test(path) or not kept)])
-        for path in kept & {case.path for case in cases if case.repair and not _repaired(case)}:
-            self._log(stage, f"{path} keeps the repair of one test; others in it are as the agent left them")
+        mixed = {case.path for case in cases if _repaired(case)} & {case.path for case in cases if not _repaired(case)}
+        for path in sorted(mixed):
+            self._log(stage, f"{path} has the repair of one test; look at the others in it, too")
 
     def _tell(self, stage: Stage, activity: str) -> None:
         stage.emit(PhaseChanged(Phase.FIXING_TESTS, Phase.FIXING_TESTS, activity))

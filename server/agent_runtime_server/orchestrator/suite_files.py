@@ -24,10 +24,13 @@ class SuiteFiles:
     def __init__(self, workspaces: Workspaces, session_id: str) -> None:
         self._workspaces = workspaces
         self._session_id = session_id
+        self._there: set[str] = set()
+        """Files that were there at the first look, sources or not."""
 
     async def read(self) -> dict[str, bytes]:
         """All sources as they are now."""
         files = await self._workspaces.files(self._session_id, "", recursive=True)
+        self._there = self._there or {file.path for file in files}
         sources: dict[str, bytes] = {}
         for file in [file for file in files if _is_source(file)][:_MOST_FILES]:
             try:
@@ -38,12 +41,12 @@ class SuiteFiles:
         return sources
 
     async def put_back(self, before: Sources, paths: Collection[str]) -> None:
-        """Make files what they were: what was not there is removed. Raises OSError."""
+        """Make files what they were: what came after the first look is removed. Raises OSError."""
         for path in paths:
             if path in before:
                 pieces = _one(before[path])
                 await self._workspaces.write(self._session_id, path, pieces, sha256="", overwrite=True)
-            else:
+            elif path not in self._there:
                 await self._workspaces.remove(self._session_id, path)
 
     async def keep(self, path: str, text: str) -> None:
