@@ -24,7 +24,10 @@ from agent_runtime_server.settings import BadSettings, Settings, read_settings
 _OLDEST_NODE = (20, 19)
 _VERSION_SECONDS = 20
 _FREE_BYTES = 2 * 1024**3
-_CONTAINED = "agents share this machine's network: they reach what it reaches, loopback too"
+_CONTAINED = (
+    "agents share this machine's network: they reach what it reaches, loopback too; the tests that they write run "
+    "outside the sandbox; docs/security.md tells more"
+)
 _NOT_CONTAINED = (
     "bubblewrap does not work here: agents run as the server's user, and see its files and its network; "
     "docs/security.md tells more"

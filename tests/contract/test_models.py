@@ -35,7 +35,7 @@ async def test_a_model_that_is_not_there(models: Models, model: str) -> None:
     state = models.availability(model)
     assert not state.available
     assert state.message
-    with pytest.raises(ValueError) as refused:
+    with pytest.raises(ValueError, match=r"model|provider") as refused:
         async with models.open(model):
             pass
     assert str(refused.value) == state.message

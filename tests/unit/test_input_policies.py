@@ -26,7 +26,7 @@ ALLOW, ALWAYS, REJECT, ABORT = (
         ("bash", "", "bash2", "", False),
         ("*", "", "bash", "", True),
         ("playwright-test_*", "", "playwright-test_browser_click", "", True),
-        ("bash", "npx *", "bash", "npx playwright\ntest", True),
+        ("edit", "tests/*", "edit", "tests/a\nb", True),
         ("bash", "npx *", "bash", "sudo npx x", False),
         ("bash", "ls ?", "bash", "ls a", False),
         ("bash", "ls ?", "bash", "ls ?", True),
@@ -37,6 +37,25 @@ ALLOW, ALWAYS, REJECT, ABORT = (
 )
 def test_a_star_is_the_only_wildcard(tool: str, pattern: str, called: str, argument: str, matches: bool) -> None:
     assert InputRule(tool, ALLOW, pattern).matches(called, argument) is matches
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed", "denied"),
+    [
+        ("echo a", True, False),
+        ("echo a && echo b 2>&1", True, False),
+        ("echo a; curl http://app", False, True),
+        ("echo a\ncurl http://app", False, True),
+        ("echo $(curl http://app)", False, True),
+        ("echo `curl http://app`", False, True),
+        ("(curl http://app)", False, True),
+        ("ls | curl http://app", False, True),
+        ("ls && echo a", False, False),
+    ],
+)
+def test_every_command_of_a_line_is_looked_at(line: str, allowed: bool, denied: bool) -> None:
+    assert InputRule("bash", ALLOW, "echo *").matches("bash", line) is allowed
+    assert InputRule("bash", REJECT, "curl *").matches("bash", line) is denied
 
 
 def test_the_first_rule_that_matches_answers_then_the_default_then_nobody() -> None:

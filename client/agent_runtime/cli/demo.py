@@ -96,6 +96,7 @@ async def _demo(checkout: Path) -> dict[str, Any]:
             task_pb2.TASK_TYPE_COMPLETE,
             shop.ready,
             instructions=_INSTRUCTIONS,
+            driver="explorer",
             username=sample.CUSTOMER_EMAIL,
             password=sample.CUSTOMER_PASSWORD,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,6 +52,12 @@ ALLOWED: Mapping[InputKind, tuple[InputDecision, ...]] = {
 """Decisions that each kind of question takes."""
 
 
+_ALLOWANCES = (InputDecision.ALLOW_ONCE, InputDecision.ALLOW_FOR_TASK)
+_SHELLS = frozenset({"bash", "shell"})
+_JOINED_STREAMS = re.compile(r"\d?>&\d")
+_BETWEEN_COMMANDS = re.compile(r"[;&|\n`(){}]+|\$\(|<\(|>\(")
+
+
 @dataclass(frozen=True, slots=True)
 class InputRule:
     """A standing answer to permissions; ``*`` is a wildcard in both patterns."""
@@ -61,10 +68,17 @@ class InputRule:
     """Over the tool's main argument; empty matches any."""
 
     def matches(self, tool: str, argument: str) -> bool:
-        """Whether it answers for this call."""
-        return fnmatchcase(tool, _only_stars(self.tool)) and (
-            not self.argument_pattern or fnmatchcase(argument, _only_stars(self.argument_pattern))
-        )
+        """Whether it answers for this call.
+
+        The commands of a line for a shell count one by one: an allowance must fit all of them, a refusal one.
+        """
+        if not fnmatchcase(tool, _only_stars(self.tool)):
+            return False
+        if not self.argument_pattern:
+            return True
+        pattern = _only_stars(self.argument_pattern)
+        fitting = [fnmatchcase(part, pattern) for part in (_commands(argument) if tool in _SHELLS else [argument])]
+        return all(fitting) if self.decision in _ALLOWANCES else any((*fitting, fnmatchcase(argument, pattern)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +166,12 @@ class InputRequest:
     tool_call: ToolCall | None = None
     choices: tuple[str, ...] = ()
     resolution: InputResolution | None = None
+
+
+def _commands(line: str) -> list[str]:
+    """The commands of a line for a shell, those in substitutions and subshells too; quotes are not looked at."""
+    parts = _BETWEEN_COMMANDS.split(_JOINED_STREAMS.sub("", line))
+    return [part.strip() for part in parts if part.strip()] or [line]
 
 
 def _only_stars(pattern: str) -> str:

@@ -43,6 +43,21 @@ def test_an_address_of_ones_own() -> None:
     assert (proxied.url, proxied.headers()) == (f"{HERE}/messages", {"x-api-key": "secret"})
 
 
+def test_a_key_from_a_file_with_its_line_break() -> None:
+    way = route("openai/m", "", {"OPENAI_API_KEY": " secret\n"})
+    assert isinstance(way, Route)
+    assert way.key == "secret"
+    assert "needs a key" in str(route("openai/m", "", {"OPENAI_API_KEY": "\n"}))
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sec ret", "s\u00e9cret", "sec\x00ret"])
+def test_a_key_that_is_none(key: str) -> None:
+    refused = route("google/m", "", {"GOOGLE_API_KEY": key})
+    assert refused == "GOOGLE_API_KEY has a character in it that no key has"
+    own = route("mine/m", HERE, {OWN_KEY: key})
+    assert str(own).startswith(OWN_KEY)
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host/v1", "http://", "http://host:port/v1", "/v1"])
 def test_a_bad_address(url: str) -> None:
     assert "AGENT_RUNTIME_MODEL_BASE_URL" in str(route("mine/m", url, {}))

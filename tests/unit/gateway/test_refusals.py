@@ -12,7 +12,7 @@ from agent_runtime_server.adapters.gateway import http_server
 from agent_runtime_server.adapters.gateway.access import CALLS_AT_ONCE
 from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.testing.scripted_model import ScriptedModel
-from tests.unit.gateway.house import KEY, NEVER, SHORT, Json, Watch, agent_of, gateway, scripted
+from tests.unit.gateway.house import KEY, NEVER, PROVIDERS, SHORT, Agent, Json, Watch, agent_of, gateway, scripted
 
 both = pytest.mark.parametrize("wire", ["openai", "anthropic"])
 
@@ -100,11 +100,15 @@ async def test_a_request_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("hang", ["hang_before", "hang"])
 async def test_closing_an_access_cuts_its_calls(wire: str, hang: str, caplog: pytest.LogCaptureFixture) -> None:
     watch = Watch()
-    async with scripted([{hang: NEVER}], wire, watch=watch) as (agent, model):
-        asking = asyncio.create_task(agent.ask(stream=True))
-        await watch.asked.wait()
-        await model.until(lambda: bool(model.requests))
-        await agent.access.close()
+    async with (
+        ScriptedModel({"it": [{hang: NEVER}]}) as model,
+        gateway(model.base_url, PROVIDERS[wire]) as models,
+        httpx.AsyncClient(timeout=60, trust_env=False) as client,
+    ):
+        async with models.open(models.default_model) as access:
+            access.meter = watch
+            asking = asyncio.create_task(Agent(access, client).ask(stream=True))
+            await model.until(lambda: bool(model.requests))
         assert len(watch.told) == 1, "told before the access is closed"
         answered = (await asyncio.gather(asking, return_exceptions=True))[0]
         if isinstance(answered, httpx.Response):

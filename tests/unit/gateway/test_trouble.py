@@ -102,9 +102,7 @@ async def test_a_short_retry_after_replaces_the_backoff() -> None:
 
 
 @both
-@pytest.mark.parametrize(
-    ("status", "text"), [(401, "bad key"), (400, "maximum context length is 128000 tokens"), (404, "no such model")]
-)
+@pytest.mark.parametrize(("status", "text"), [(401, "bad key"), (403, "not in your country"), (404, "no such model")])
 async def test_refusals_pass_through(wire: str, status: int, text: str) -> None:
     watch = Watch()
     error = {"error": {"status": status, "message": text, "times": 1}, "text": "hello"}
@@ -120,6 +118,17 @@ async def test_refusals_pass_through(wire: str, status: int, text: str) -> None:
         assert (await agent.ask()).status_code == 200
         assert agent.access.failure is None, "the last call worked"
     assert watch.told[0].input_tokens == 0
+
+
+@both
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_conversation_that_is_too_long_is_the_agents_to_shorten(wire: str, status: int) -> None:
+    text = "maximum context length is 128000 tokens"
+    async with scripted([{"error": {"status": status, "message": text}}], wire) as (agent, model):
+        answer = await agent.ask(stream=True)
+        assert (answer.status_code, answer.json()["error"]["message"]) == (status, text)
+        assert agent.access.failure is None
+        assert len(model.requests) == 1
 
 
 async def test_no_credit_is_no_reason_to_wait() -> None:

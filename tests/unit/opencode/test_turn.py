@@ -414,7 +414,10 @@ async def test_calls_of_the_model_have_a_limit_also_those_of_sub_agents(tmp_path
     theirs["properties"]["sessionID"] = "ses_2"
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), message("msg_2"), child, theirs, {"pause": 600}]])
     assert (await play(cell, replace(PROMPT, max_turns=1))).said == Said(
-        "", Failure(FailureReason.AGENT_ERROR, "the agent was stopped at its limit of 1 model calls (max_turns)"), 1
+        "",
+        Failure(FailureReason.AGENT_ERROR, "the agent was stopped at its limit of 1 model calls (max_turns)"),
+        1,
+        out_of_turns=True,
     )
 
 

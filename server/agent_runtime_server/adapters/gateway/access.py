@@ -21,6 +21,8 @@ CALLS_AT_ONCE = 8
 """More wait, before their requests are read."""
 _REFUSED = 403
 """Of the gateway's own: clients do not try again after it."""
+_OF_THE_REQUEST = (400, 413, 422)
+"""A provider's answers that blame one request, such as a conversation that is too long: another may do."""
 
 
 class Access:
@@ -99,7 +101,8 @@ class Access:
             if not call.begun:
                 await call.error(_REFUSED, str(error))
         except Refused as refused:
-            self.failure = Failure(FailureReason.MODEL_PROVIDER, str(refused))
+            blamed = refused.status in _OF_THE_REQUEST
+            self.failure = None if blamed else Failure(FailureReason.MODEL_PROVIDER, str(refused))
             await call.whole(refused.status, refused.content_type, refused.body)
         else:
             # After the meter has been told: who sees the end may call again.

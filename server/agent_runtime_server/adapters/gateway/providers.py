@@ -80,7 +80,10 @@ def route(model: str, base_url: str, environment: Mapping[str, str]) -> Route | 
         return f"AGENT_RUNTIME_MODEL_BASE_URL {base_url!r} is not of the form http://host:port/path"
     provider = known or Provider("")
     variables = (OWN_KEY, *provider.keys) if base_url else provider.keys
-    key = next((environment[variable] for variable in variables if environment.get(variable)), "")
+    held = ((variable, environment.get(variable, "").strip()) for variable in variables)
+    variable, key = next(((variable, key) for variable, key in held if key), ("", ""))
+    if not key.isascii() or not key.isprintable() or " " in key:
+        return f"{variable} has a character in it that no key has"
     if provider.keys and not key and not base_url:
         return f"model {model} needs a key: set {' or '.join(provider.keys)} in the server's environment"
     return Route(name, short, base_url or provider.base_url, provider.wire, key, provider.tells_usage_unasked)

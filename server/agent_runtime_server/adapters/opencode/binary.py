@@ -10,21 +10,23 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent_runtime_server.adapters.environment import child_environment
-from agent_runtime_server.adapters.processes import Limits, Owner, spawn
+from agent_runtime_server.adapters.processes import Owner, spawn
 from agent_runtime_server.adapters.toolchain import Toolchain
 
 MAJOR = 1
 """The HTTP interface of other major versions is another one."""
 MISSING = "OpenCode is not installed; run bin/bootstrap, or set OPENCODE_PATH"
+ANSWER_SECONDS = 30.0
+"""How long it may take to tell its version."""
 _VERSION = re.compile(r"^v?(\d+)\.\d+\.\d+\S*$")
-_SECONDS = 30.0
 _MAX_SAID = 200
 
 _Identity = tuple[int, int, int]
 
 
 class OpenCodeProgram:
-    """Finds OpenCode and knows its version. ``learn`` starts it for that, once for each program file."""
+    """Finds OpenCode and knows its version. ``learn`` starts it for that, once for each program file that can be
+    used: one that gave no answer may have had a busy machine."""
 
     def __init__(
         self, toolchain: Toolchain, environment: Mapping[str, str], path: str = "", *, owner: Owner | None = None
@@ -63,7 +65,7 @@ class OpenCodeProgram:
         async with self._learning:
             path = self.path
             identity = _identity(path) if path else None
-            if path and identity and (self._known is None or self._known[0] != identity):
+            if path and identity and not self.version:
                 version, problem = await self._ask(path)
                 self._known = (identity, version, problem)
         return self.look()[1]
@@ -75,20 +77,15 @@ class OpenCodeProgram:
             environment = {**child_environment(self._environment), "HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": home}
             try:
                 async with (
-                    asyncio.timeout(_SECONDS),
-                    spawn(
-                        [str(path), "--version"],
-                        cwd=Path(home),
-                        env=environment,
-                        limits=Limits(seconds=_SECONDS),
-                        owner=self._owner,
-                    ) as tree,
+                    asyncio.timeout(ANSWER_SECONDS),
+                    spawn([str(path), "--version"], cwd=Path(home), env=environment, owner=self._owner) as tree,
                 ):
                     tree.close_stdin()
                     async for line in tree.lines():
-                        said = said or line.text.strip()[:_MAX_SAID]
+                        if line.stream == "stdout":
+                            said = said or line.text.strip()[:_MAX_SAID]
             except (OSError, TimeoutError) as error:
-                return "", f"{path} does not tell its version: {error or 'it takes too long'}; run bin/bootstrap"
+                return "", f"{path} does not tell its version: {str(error) or 'it takes too long'}; run bin/bootstrap"
         found = _VERSION.match(said)
         if found is None:
             return "", f"{path} is not OpenCode: asked for its version, it says {said!r}"

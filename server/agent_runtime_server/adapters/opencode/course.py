@@ -46,6 +46,8 @@ class Course:
         """Whether OpenCode has nothing more to do."""
         self.failure: Failure | None = None
         """Why it must be stopped."""
+        self.out_of_turns: Failure | None = None
+        """That, if it is for the number of its turns."""
 
     @property
     def turns(self) -> int:
@@ -113,7 +115,7 @@ class Course:
         self._error = None  # it goes on after an error: with a summary of a conversation that was too long
         if len(self._answers) > self._max_turns:
             text = f"the agent was stopped at its limit of {self._max_turns} model calls (max_turns)"
-            self.failure = Failure(FailureReason.AGENT_ERROR, text)
+            self.failure = self.out_of_turns = Failure(FailureReason.AGENT_ERROR, text)
 
     def _part(self, part: Json, main: bool) -> None:
         if part.get("messageID") not in self._answers:

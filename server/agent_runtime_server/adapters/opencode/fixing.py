@@ -44,7 +44,7 @@ async def _fix_group(work: PhaseWork, group: Sequence[TestCase]) -> tuple[Sequen
         await asyncio.to_thread(before.put_back, changes.all)
     if len(diagnoses) < len(group) and said.failure is None:
         work.log(LogLevel.WARNING, f"{path}: the agent says of {len(diagnoses)} of {len(group)} tests why they fail")
-    return diagnoses, None if work.turns_left <= 0 else said.failure
+    return diagnoses, None if said.out_of_turns else said.failure
 
 
 def _groups(failing: Sequence[TestCase]) -> Iterator[Sequence[TestCase]]:

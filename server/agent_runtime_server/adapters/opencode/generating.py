@@ -81,7 +81,7 @@ class _Generating:
         text = generating_prompt(self._work.job, file, await self._work.seed())
         said = await self._work.prompt("generator", file.path, text)
         written = await asyncio.to_thread(_taken, before, file)
-        if said.failure is not None and self._work.turns_left > 0:
+        if said.failure is not None and not said.out_of_turns:
             return said.failure
         if not written:
             self._leave_out(file, f"the agent has not written it{last_words(said)}")

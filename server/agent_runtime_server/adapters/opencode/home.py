@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 _FOLDERS = {
@@ -32,3 +35,13 @@ def furnish(folder: Path, version: str) -> None:
 def home_variables(folder: Path) -> Mapping[str, str]:
     """The environment that leads to the folders."""
     return {variable: f"{folder}/{name}" for variable, name in _FOLDERS.items()}
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, also one in which somebody has forbidden to write, as package managers do. What cannot be
+    removed stays: nobody works in it again."""
+    with suppress(OSError):
+        for path, _, _ in os.walk(folder):
+            with suppress(OSError):
+                Path(path).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

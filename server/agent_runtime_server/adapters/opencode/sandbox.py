@@ -2,7 +2,7 @@
 
 In bubblewrap an agent has process ids, a root folder and a user of its own. It sees system programs, the toolchain, its
 workspace and its own home, all but the last two read-only, at the paths that they have outside: reports and links hold
-absolute paths. The network is not contained.
+absolute paths. The network is not contained. ``docs/security.md`` tells this to the people who run a server.
 """
 
 from __future__ import annotations
@@ -28,32 +28,21 @@ NO_BUBBLEWRAP = (
 _UNSHARED = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 _USER = "1000"
 """Inside; outside, files belong to whoever runs the server."""
-_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_PROGRAMS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "share")
+"""Of each of ``_ROOTS``: what programs consist of. Sources, configuration and whatever else people keep beside these
+stay outside."""
+_ROOTS = (Path("/"), Path("/usr"), Path("/usr/local"))
 _ETC = (
-    *(
-        "alternatives",
-        "ca-certificates",
-        "chromium",
-        "chromium.d",
-        "fonts",
-        "group",
-        "host.conf",
-        "hosts",
-        "ld.so.cache",
-    ),
-    *(
-        "ld.so.cache",
-        "ld.so.conf",
-        "ld.so.conf.d",
-        "localtime",
-        "mime.types",
-        "nsswitch.conf",
-        "os-release",
-        "passwd",
-        "pki",
-    ),
-    *("resolv.conf", "ssl", "timezone"),
+    *("alternatives", "chromium", "chromium.d", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "mime.types"),
+    *("group", "host.conf", "hosts", "localtime", "nsswitch.conf", "os-release", "passwd", "resolv.conf", "timezone"),
+    *("ca-certificates", "crypto-policies", "ssl/certs", "ssl/openssl.cnf"),
+    *("pki/ca-trust/extracted", "pki/tls/cert.pem", "pki/tls/certs"),
 )
+"""Names, fonts and authorities, but no keys: where the server runs as root, an agent could read them."""
+_AUTHORITIES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that lead to files."""
+_SEALED = ("--remount-ro", "/")
+"""Comes last: what is not writable by then is not."""
 _TRIAL_SECONDS = 10.0
 
 
@@ -102,7 +91,7 @@ class AgentSandbox:
         """Why bubblewrap cannot be used; empty when it can."""
         if (bwrap := self._bwrap) is None:
             return "it is not installed"
-        command = [bwrap, *_walls(), *_system(), "--", "/bin/true"]
+        command = [bwrap, *_walls(), *_system(), *_SEALED, "--", "/bin/true"]
         try:
             tried = subprocess.run(
                 command, capture_output=True, text=True, timeout=_TRIAL_SECONDS, check=False, stdin=subprocess.DEVNULL
@@ -124,7 +113,8 @@ class AgentSandbox:
         program = self._program.path
         if program is None:
             raise FileNotFoundError(MISSING)
-        return self.enclose([str(program)], workspace, home, environment, [program.resolve().parent, *readable])
+        program = program.resolve()
+        return self.enclose([str(program)], workspace, home, environment, [program.parent, *readable])
 
     def enclose(
         self,
@@ -141,13 +131,15 @@ class AgentSandbox:
             return EnclosedCommand(tuple(command), environment, workspace)
         bwrap = self._bwrap
         assert bwrap is not None, "it was tried"
+        authorities = [Path(environment[name]) for name in _AUTHORITIES if environment.get(name)]
         walls = [bwrap, *_walls(), *_system()]
-        for path in (*self._tools(), *readable):
-            if not path.is_relative_to("/usr") and path.exists():
+        for path in (*self._tools(), *authorities, *readable):
+            if path.exists() and not _is_of_the_system(path):
                 walls += ["--ro-bind", str(path), str(path)]
         for path in (workspace, home):
             walls += ["--bind", str(path), str(path)]
-        return EnclosedCommand((*walls, "--chdir", str(workspace), "--", *command), environment, workspace)
+        walls += [*_SEALED, "--chdir", str(workspace)]
+        return EnclosedCommand((*walls, "--", *command), environment, workspace)
 
     def _tools(self) -> list[Path]:
         """What agents run, and what that needs: the toolchain, its browser and helpers, Node.js."""
@@ -167,10 +159,9 @@ def _walls() -> list[str]:
 
 
 def _system() -> list[str]:
-    """System programs, without anything that belongs to this machine's users."""
-    binds = ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"]  # noqa: S108
-    for name in _SYSTEM:
-        folder = Path("/", name)
+    """System programs, without anything that belongs to this machine or its users."""
+    binds = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/run"]  # noqa: S108
+    for folder in _program_folders():
         if folder.is_symlink():
             binds += ["--symlink", str(folder.readlink()), str(folder)]
         elif folder.is_dir():
@@ -178,3 +169,11 @@ def _system() -> list[str]:
     for name in _ETC:
         binds += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     return binds
+
+
+def _program_folders() -> list[Path]:
+    return [root / name for root in _ROOTS for name in _PROGRAMS]
+
+
+def _is_of_the_system(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in _program_folders())

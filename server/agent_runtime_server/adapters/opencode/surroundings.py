@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +21,7 @@ from agent_runtime_server.adapters.opencode.configuration import (
     read_configuration,
     readable,
 )
-from agent_runtime_server.adapters.opencode.home import furnish, home_variables
+from agent_runtime_server.adapters.opencode.home import furnish, home_variables, remove
 from agent_runtime_server.adapters.opencode.process import AgentNotStarted, Cell, running_agent
 from agent_runtime_server.adapters.opencode.turn import Agent
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
@@ -83,8 +83,8 @@ class Surroundings:
         self._watchdogs = watchdogs
         self._owner = owner
         self._environment = environment
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
+        remove(folder)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def look(self) -> tuple[str, Sequence[str]]:
         """OpenCode's version, and what is missing, each with its remedy. Small file work only."""
@@ -102,7 +102,7 @@ class Surroundings:
         """A process for a task, inside the block. Raises AgentNotStarted, BadConfiguration, OSError."""
         if problem := await self._program.learn():
             raise AgentNotStarted(problem, retryable=False)
-        home = self._folder / job.task_id
+        home = self._folder / f"{job.task_id}-{secrets.token_hex(4)}"
         try:
             cell = await asyncio.to_thread(self._prepare, job, access, home)
             async with running_agent(
@@ -111,7 +111,7 @@ class Surroundings:
                 yield agent
         finally:
             for folder in (home, job.workspace / SNAPSHOTS):
-                await to_the_end(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+                await to_the_end(asyncio.to_thread(remove, folder))
 
     def _prepare(self, job: PhaseJob, access: ModelAccess, home: Path) -> Cell:
         configuration = in_force(

@@ -66,6 +66,8 @@ class Said:
     failure: Failure | None = None
     turns: int = 0
     """Calls of the model, retries not counted."""
+    out_of_turns: bool = False
+    """Whether the failure is that no more of them were allowed."""
 
 
 class Agent:
@@ -310,7 +312,8 @@ class _Turn:
         failure = stopped if dead else self._course.end(messages)
         self._translation.close(failure.message if failure else "it did not come to its end")
         await self._keep(messages)
-        return Said(_last_answer(messages), failure, self._course.turns)
+        out_of_turns = failure is not None and failure is self._course.out_of_turns
+        return Said(_last_answer(messages), failure, self._course.turns, out_of_turns)
 
     async def _break_off(self) -> None:
         """The turn is cancelled: abort the work, and keep what was said."""
