@@ -100,11 +100,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 async def _play(folder: Path) -> Story:
     story = Story(folder / "workspace")
+    earlier = {process.pid for process in _processes()}
     with Shop() as shop:
         async with ScriptedModel(SCENARIOS) as model, _driver(folder, "scripted/model-a", model) as driver:
             await _work(story, driver, shop.start(), folder / "state.json")
             story.tools = {kind: _offered(model, kind) for kind in AGENTS}
-    story.left_running = {process.pid for process in _processes()}
+    story.left_running = {process.pid for process in _processes()} - earlier
     story.left_behind = [path.name for path in (folder / "agents").iterdir()]
     secrets = (PROVIDER_KEY, CUSTOMER_PASSWORD)
     story.leaks = [place for secret in secrets for place in places_of(secret, story.workspace)]

@@ -152,6 +152,27 @@ async def test_it_has_no_power_to_change_that(place: Place) -> None:
     assert "1000" in said
 
 
+async def test_it_cannot_change_the_settings_of_the_kernel(place: Place) -> None:
+    """Where the tests run as root, the attempts would succeed but for the seal. They open, and write nothing: these
+    settings are the whole machine's."""
+    pattern = "/proc/sys/kernel/core_pattern"
+    each = "for file in $(find /proc/sys /proc/[a-z]* -type f); do (: >>$file) 2>&1 && echo open $file; done"
+    assert await place.run(f"ls {pattern}; {each} | grep ^open") == [pattern]
+    deeper = await place.run(f"unshare -Um sh -c 'echo in; mount -o remount,rw,bind /proc; : >>{pattern} && echo open'")
+    assert "in" in deeper
+    assert "open" not in deeper
+
+
+async def test_it_inherits_its_standard_streams_and_nothing_else(place: Place) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(reading, True)
+    said = await place.run("cd /proc/$$/fd; for one in *; do [ $one -gt 9 ] || readlink $one; done; ls | wc -l")
+    os.close(reading)
+    os.close(writing)
+    assert [line.partition(":")[0] for line in said[:-1]] == ["pipe"] * 3
+    assert said[-1] == "3"
+
+
 async def test_keys_and_settings_of_the_machine_are_not_there(place: Place) -> None:
     hidden = [
         *("/etc/shadow", "/etc/ssl/private", "/etc/pki/tls/private", "/etc/environment", "/usr/src", "/usr/local/etc"),

@@ -269,6 +269,7 @@ class _InputDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputDe
     INPUT_DECISION_UNSPECIFIED: _InputDecision.ValueType  # 0
     INPUT_DECISION_ALLOW_ONCE: _InputDecision.ValueType  # 1
     INPUT_DECISION_ALLOW_FOR_TASK: _InputDecision.ValueType  # 2
+    """This call of the tool, and all later ones of the same tool."""
     INPUT_DECISION_REJECT: _InputDecision.ValueType  # 3
     INPUT_DECISION_ABORT: _InputDecision.ValueType  # 4
     """Reject and stop the task."""
@@ -281,6 +282,7 @@ class InputDecision(_InputDecision, metaclass=_InputDecisionEnumTypeWrapper):
 INPUT_DECISION_UNSPECIFIED: InputDecision.ValueType  # 0
 INPUT_DECISION_ALLOW_ONCE: InputDecision.ValueType  # 1
 INPUT_DECISION_ALLOW_FOR_TASK: InputDecision.ValueType  # 2
+"""This call of the tool, and all later ones of the same tool."""
 INPUT_DECISION_REJECT: InputDecision.ValueType  # 3
 INPUT_DECISION_ABORT: InputDecision.ValueType  # 4
 """Reject and stop the task."""
@@ -830,7 +832,8 @@ class InputRule(_message.Message):
     """Tool name, with * as wildcard."""
     argument_pattern: _builtins.str
     """Pattern over the tool's main argument, with * as wildcard; empty matches
-    any.
+    any. The commands of a line for a shell count one by one: an allowance
+    must fit each of them, a refusal any.
     """
     decision: Global___InputDecision.ValueType
     def __init__(

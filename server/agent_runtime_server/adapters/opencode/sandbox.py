@@ -41,8 +41,9 @@ _ETC = (
 """Names, fonts and authorities, but no keys: where the server runs as root, an agent could read them."""
 _AUTHORITIES = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that lead to files."""
-_SEALED = ("--remount-ro", "/")
-"""Comes last: what is not writable by then is not."""
+_SEALED = ("--remount-ro", "/", "--remount-ro", "/proc")
+"""Comes last: what is not writable by then is not. The kernel takes who is root outside for root inside: where the
+server runs as root, an agent could else change the kernel's settings, and have it start programs outside."""
 _TRIAL_SECONDS = 10.0
 
 
