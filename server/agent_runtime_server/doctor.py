@@ -81,7 +81,7 @@ def _agents(settings: Settings, toolchain: Toolchain) -> Iterator[Check]:
         yield Check("model", model.available, settings.model, model.message)
     else:
         yield Check("model", ok=True, message=NO_MODEL)
-    kind = AgentSandbox(program, toolchain).kind
+    kind = AgentSandbox(program, toolchain).kind()
     missing = kind == "subreaper" and settings.sandbox == "bubblewrap"
     yield Check("sandbox", not missing, kind, _CONTAINED if kind == "bubblewrap" else _NOT_CONTAINED)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from agent_runtime_server import bounds
@@ -38,6 +40,16 @@ Components = Sequence[tuple[str, Availability]]
 """Helpers by name, and whether they can be used."""
 
 
+_FOR_AGENTS = (
+    "httpx",
+    "agent_runtime_server.adapters.gateway.http_server",
+    "agent_runtime_server.adapters.gateway.access",
+    "agent_runtime_server.adapters.opencode.phases",
+    "agent_runtime_server.adapters.opencode.process",
+)
+"""Modules that the first agent would wait for, and everybody with it."""
+
+
 async def _nothing_to_learn() -> None:
     return
 
@@ -56,7 +68,7 @@ class Parts:
     components: Callable[[], Components] = tuple
     """Helpers that a server can do without, beside the runner."""
     sandbox: Callable[[], str] = str
-    """What contains agents; empty when that is not known."""
+    """What contains agents, as far as that is known."""
     learn: Callable[[], Awaitable[None]] = _nothing_to_learn
     """Finds out what takes a while, after the start."""
 
@@ -94,8 +106,12 @@ async def real_parts(settings: Settings, state: StateDir, owner: Owner) -> Async
         return [("opencode", Availability(not problem, version, problem))]
 
     async def learn() -> None:
+        if not settings.model:
+            return
+        for module in _FOR_AGENTS:
+            await asyncio.to_thread(import_module, module)
         await program.learn()
-        await sandbox.learn()
+        await asyncio.to_thread(sandbox.kind)
 
     try:
         yield Parts(
@@ -105,7 +121,7 @@ async def real_parts(settings: Settings, state: StateDir, owner: Owner) -> Async
             PlaywrightMutations(toolchain, owner=owner),
             models,
             components=components,
-            sandbox=lambda: sandbox.known,
+            sandbox=lambda: sandbox.known or "subreaper",
             learn=learn,
         )
     finally:

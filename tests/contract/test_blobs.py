@@ -229,3 +229,24 @@ async def test_putting_and_sweeping_at_once(folder: Path, source: Path) -> None:
         os.utime(kept, (old.timestamp() - 1, old.timestamp() - 1))
         await asyncio.gather(blobs.sweep((), old), blobs.put(source))
         assert kept.exists()
+
+
+async def test_a_read_that_is_given_up_before_the_file_is_open_leaves_none_open(folder: Path) -> None:
+    """A pipe opens for a reader only when a writer comes: until then the read hangs there."""
+    digest = "ab" * 32
+    pipe = folder / digest[:2] / digest[2:4] / digest
+    blobs = DirectoryBlobs(folder)
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    reading = asyncio.ensure_future(anext(aiter(blobs.read(digest, 0, 0))))
+    await asyncio.sleep(0)
+    writer = asyncio.get_running_loop().run_in_executor(None, os.open, pipe, os.O_WRONLY)
+    while not reading.cancelling():
+        await asyncio.sleep(0)
+        reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    descriptor = await writer
+    with pytest.raises(BrokenPipeError):
+        os.write(descriptor, b"x")
+    os.close(descriptor)

@@ -121,7 +121,13 @@ async def test_tidying_removes_cookies_and_what_the_filter_has_written(workspace
     await workspaces.tidy("s1")
     workspace = await workspaces.prepare("s1")
     deep = ("tests/d/e/.auth/user.json", "tests/.agent-runtime/.auth/user.json")
-    ours = (".auth/user.json", "playwright/.auth/user.json", *deep, ".agent-runtime.config.ts")
+    ours = (
+        ".auth/user.json",
+        "playwright/.auth/user.json",
+        *deep,
+        ".agent-runtime.config.ts",
+        "tests/d/.agent-runtime.mutant-1.a.spec.ts",
+    )
     dependency = put(workspace, "tests/node_modules/package/.auth/user.json")
     elsewhere = put(tmp_path, "elsewhere/.auth/user.json")
     (workspace / "tests" / "out").symlink_to(tmp_path / "elsewhere")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +34,6 @@ OF_QUEUE = {"status", "queue", "attempt_change"}
 """Payloads that may come while no attempt is open."""
 OF_WAITING = {task_pb2.FAILURE_REASON_QUEUE_TIMEOUT, task_pb2.FAILURE_REASON_TOTAL_TIMEOUT}
 """Failures that may come while no attempt is open."""
-LEARNING_SECONDS = 30.0
-"""A server that has just started asks OpenCode for its version."""
 OF_AGENTS = {"agents", "signed-in"}
 """Folders that are empty when no agent runs."""
 STATE_FILES = {
@@ -237,9 +234,6 @@ async def _check_other_views(client: AgentRuntimeClient, read: Read) -> None:
 
 def assert_settled(running: Server) -> None:
     """A server that has nothing to do runs no process, and has nothing half done on its disk."""
-    until = time.monotonic() + LEARNING_SECONDS
-    while running.started() and time.monotonic() < until:
-        time.sleep(0.1)
     assert running.started() == {}
     assert {path.name for path in running.state.iterdir()} <= STATE_FILES | OF_AGENTS
     assert [path for name in OF_AGENTS for path in (running.state / name).glob("*")] == []

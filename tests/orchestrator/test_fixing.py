@@ -321,3 +321,24 @@ async def test_a_file_that_was_too_big_to_be_a_source_is_never_removed(tmp_path:
     world.write({CART: BAD, "tests/data.json": "[" + " " * 1_100_000 + "]"})
     await world.fix(max_rounds=1)
     assert (world.folder / "tests/data.json").exists()
+
+
+async def test_a_refused_change_does_not_count_against_another_test_of_the_file(tmp_path: Path) -> None:
+    """In the first round the agent weakens the second test of a file, in the next one it repairs the first."""
+    first, second = BAD + "\n", "await expect(page.locator('#b')).toHaveText('9');\n"
+    world = World(tmp_path, finds_cart, edit(CART, "toHaveText('9')", "toBeVisible()"), edit(CART, "Basket", "Cart"))
+    world.write({CART: first + second})
+    ran = world.run_suite
+
+    async def run_suite(stage: Stage, options: RunOptions) -> tuple[TestReport, str]:
+        report, report_id = await ran(stage, options)
+        weak = "toHaveText('9')" not in world.text(CART)
+        outcome = TestOutcome.EXPECTED if weak else TestOutcome.UNEXPECTED
+        case = report.tests[0]
+        other = replace(case, id="second", title_path=(CART, "other"), outcome=outcome)
+        return replace(report, tests=(case, other)), report_id
+
+    world.run_suite = run_suite  # type: ignore[method-assign]
+    result = await world.fix()
+    assert [repair.verdict for repair in result.repairs] == [RepairVerdict.REPAIRED, RepairVerdict.BEHAVIOR_CHANGED]
+    assert world.text(CART) == first.replace("Basket", "Cart") + second

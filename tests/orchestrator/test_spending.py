@@ -53,12 +53,6 @@ async def test_a_person_may_add_to_the_budget() -> None:
     assert [question.kind for question in ask.questions] == [InputKind.BUDGET] * 2
 
 
-async def test_a_plain_yes_grants_the_budget_once_more() -> None:
-    ask = Answers(Answer(InputDecision.ALLOW_ONCE, resolver="user"))
-    await spend(Budget(max_tokens=300, ask_at_limit=True), ask, calls=7)
-    assert len(ask.questions) == 2
-
-
 async def test_no_answer_is_a_no() -> None:
     ask = Answers()
     made, meter, _ = await spend(Budget(max_tokens=100, ask_at_limit=True), ask)

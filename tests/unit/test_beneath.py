@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_runtime_server.adapters.workspaces.beneath import (
+from agent_runtime_server.adapters.beneath import (
     chunks,
     names_in,
     new_file,

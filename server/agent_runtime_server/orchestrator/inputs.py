@@ -21,6 +21,7 @@ from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.task import Task, Token
 from agent_runtime_server.domain.usage import Budget
 from agent_runtime_server.orchestrator import questions
+from agent_runtime_server.orchestrator.conversation import cut
 from agent_runtime_server.orchestrator.ids import new_id
 from agent_runtime_server.orchestrator.pausing import Pause
 from agent_runtime_server.orchestrator.signals import Signals, Waiter
@@ -131,7 +132,7 @@ class Inputs:
             new_id(now),
             task.id,
             question.kind,
-            _shortened(redactor.redact(question.prompt), _PROMPT_CHARACTERS),
+            cut(redactor.redact(question.prompt), _PROMPT_CHARACTERS),
             now,
             now + timeout,
             task.input_policy.on_timeout,
@@ -205,9 +206,5 @@ def _same(first: InputResolution, later: InputResolution) -> bool:
 
 def _told(question: Question, decision: InputDecision) -> str:
     tool = question.tool_call.tool if question.tool_call else "a tool"
-    what = f"{tool} {_shortened(question.argument, 200)}".rstrip()
+    what = f"{tool} {cut(question.argument, 200)}".rstrip()
     return f"{what}: {decision.value.replace('_', ' ')}, by a standing answer"
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]}… [{len(text) - most} characters cut]"

@@ -92,7 +92,7 @@ def test_paths_stay_in_the_workspace(workspace: Path, path: str) -> None:
 
 def test_a_pipe_is_no_file(workspace: Path) -> None:
     os.mkfifo(workspace / "tests/pipe.ts")
-    with pytest.raises(PermissionError, match="is not a file"):
+    with pytest.raises(FileNotFoundError, match="is not a regular file"):
         beneath.read(workspace, "tests/pipe.ts", 100)
     assert "tests/pipe.ts" not in Before.look(workspace).paths
 

@@ -14,7 +14,7 @@ import pytest
 
 from agent_runtime_server.adapters.opencode.configuration import BadConfiguration
 from agent_runtime_server.adapters.opencode.driver import OpenCodeDriver
-from agent_runtime_server.adapters.opencode.process import AgentNotStarted
+from agent_runtime_server.adapters.opencode.failures import AgentNotStarted
 from agent_runtime_server.adapters.opencode.surroundings import Surroundings
 from agent_runtime_server.adapters.opencode.turn import Agent, Prompt, Said
 from agent_runtime_server.domain.event import Fact

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,14 @@ async def test_at_the_limit_of_model_calls_what_is_written_counts(workspace: Pat
     assert report.test_paths == (ADD,)
     assert agent.prompts[0].max_turns == 3
     assert "max_turns" in logged(facts)
+
+
+@pytest.mark.parametrize("kind", [PhaseKind.GENERATE, PhaseKind.FIX])
+async def test_the_limit_of_model_calls_hides_no_other_failure(workspace: Path, kind: PhaseKind) -> None:
+    refused = Failure(FailureReason.BUDGET_EXCEEDED, "spent")
+    job = replace(job_in(planned(workspace), kind), failing=(failing_test(1),))
+    work, _, _ = work_on(job, writes(workspace, (ADD, "// add"), failure=refused), max_turns=3)
+    assert (await (generate if kind is PhaseKind.GENERATE else fix)(work)).failure == refused
 
 
 @pytest.mark.parametrize("record", ["", "[]", '{"tests/mine.spec.ts": 7}', "\x00"])

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent_runtime_server.adapters.opencode.process import AgentNotStarted, running_agent
+from agent_runtime_server.adapters.opencode.failures import AgentNotStarted
+from agent_runtime_server.adapters.opencode.process import running_agent
 from agent_runtime_server.adapters.opencode.turn import Prompt, Said
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
 from agent_runtime_server.domain.event import Fact

@@ -12,7 +12,8 @@ import pytest
 
 from agent_runtime_server.adapters.opencode import beneath
 from agent_runtime_server.adapters.opencode.configuration import TOKEN_VARIABLE, BadConfiguration
-from agent_runtime_server.adapters.opencode.process import AgentNotStarted, Cell
+from agent_runtime_server.adapters.opencode.failures import AgentNotStarted
+from agent_runtime_server.adapters.opencode.process import Cell
 from agent_runtime_server.adapters.opencode.surroundings import Surroundings
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
 from agent_runtime_server.adapters.toolchain import Toolchain

@@ -10,15 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent_runtime_server.adapters.gateway.access import Access
 from agent_runtime_server.adapters.gateway.providers import Route, route
-from agent_runtime_server.adapters.gateway.upstream import Patience, Upstream
 from agent_runtime_server.domain.usage import Price
 from agent_runtime_server.ports import Availability, ModelLimits
 
 if TYPE_CHECKING:
     import httpx
 
+    from agent_runtime_server.adapters.gateway.access import Access
     from agent_runtime_server.adapters.gateway.http_server import HttpCall
 
 _PATH = re.compile(r"/(\w+)/v1/(?:chat/completions|messages)")
@@ -92,6 +91,9 @@ class ModelGateway:
     @asynccontextmanager
     async def open(self, model: str) -> AsyncIterator[Access]:
         """Access to a model inside the block. Raises ValueError for one that is not available."""
+        from agent_runtime_server.adapters.gateway.access import Access
+        from agent_runtime_server.adapters.gateway.upstream import Patience, Upstream
+
         way = self._route(model)
         if isinstance(way, str):
             raise ValueError(way)

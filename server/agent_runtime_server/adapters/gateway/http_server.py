@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from agent_runtime_server.adapters.gateway.providers import Wire
 from agent_runtime_server.adapters.gateway.wire import error_body
+from agent_runtime_server.loopback import served
 
 MAX_REQUEST_BYTES = 32 * 1024 * 1024
-SHUTDOWN_SECONDS = 1
 _PASSED_ON = ("accept", "anthropic-beta", "anthropic-version", "content-type")
 
 log = logging.getLogger(__name__)
@@ -111,40 +109,6 @@ async def serving(answer: Callable[[HttpCall], Awaitable[None]]) -> AsyncIterato
             if not call.begun:
                 await call.error(500, "the gateway failed")
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    closing = asyncio.Event()
-    served = asyncio.create_task(_Server(app, closing).serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        closing.set()
-        await served
-
-
-class _Server(uvicorn.Server):
-    """Serves until the event; leaves signals to whose process it is."""
-
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], closing: asyncio.Event) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                # An answer that breaks off is an error to it; what is one here is logged here.
-                log_level=logging.CRITICAL,
-                access_log=False,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
-        )
-        self._closing = closing
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-    async def main_loop(self) -> None:
-        """Wait for the end."""
-        await self._closing.wait()
+    # An answer that breaks off is an error to uvicorn; what is one here is logged here.
+    async with served(app, log_level=logging.CRITICAL) as address:
+        yield address

@@ -9,15 +9,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from agent_runtime_server.adapters.beneath import open_file, opened_folder
 
 
 @contextmanager
 def opened(workspace: Path, path: str) -> Iterator[BufferedReader]:
     """A file of the workspace to read from. Raises OSError."""
-    with _folder(workspace, path) as (folder, name):
-        # A pipe that nobody writes to must not block whoever opens it.
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with os.fdopen(descriptor, "rb") as file:
+    with open_file(workspace, _parts(path)) as file:
+        yield file
+
+
+@contextmanager
+def appended(workspace: Path, path: str) -> Iterator[BinaryIO]:
+    """A file of the workspace to append to, made with its folders if it is not there. Raises OSError."""
+    # A pipe that nobody reads from must not block whoever opens it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    with _folder(workspace, path, make=True) as (folder, name):
+        descriptor = os.open(name, flags, 0o644, dir_fd=folder)
+    with os.fdopen(descriptor, "ab") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise PermissionError(f"{path} is not a file")
         yield file
@@ -72,18 +83,13 @@ def exists(workspace: Path, path: str) -> bool:
 @contextmanager
 def _folder(workspace: Path, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
     """The folder of a file, opened without following links, and the file's name in it."""
-    *folders, name = PurePosixPath(path).parts or ("",)
-    if name in ("", "..", "/") or {"..", "/"} & {*folders}:
-        raise PermissionError(f"{path} is not a path of the workspace")
-    within = os.open(workspace, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for folder in folders:
-            if make:
-                with suppress(FileExistsError):
-                    os.mkdir(folder, dir_fd=within)
-            inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
-            os.close(within)
-            within = inner
-        yield within, name
-    finally:
-        os.close(within)
+    *folders, name = _parts(path)
+    with opened_folder(workspace, folders, make=make) as folder:
+        yield folder, name
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    parts = PurePosixPath(path).parts
+    if not parts or {"..", "/"} & {*parts}:
+        raise PermissionError(f"{path!r} is not a path of the workspace")
+    return parts

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent_runtime_server.adapters.opencode.configuration import BadConfiguration
-from agent_runtime_server.adapters.opencode.custom import custom
-from agent_runtime_server.adapters.opencode.fixing import fix
-from agent_runtime_server.adapters.opencode.generating import generate
-from agent_runtime_server.adapters.opencode.phase import PhaseWork, failed
-from agent_runtime_server.adapters.opencode.planning import plan
-from agent_runtime_server.adapters.opencode.process import AgentNotStarted
+from agent_runtime_server.adapters.opencode.failures import AgentNotStarted, failed
 from agent_runtime_server.adapters.opencode.surroundings import Surroundings
-from agent_runtime_server.adapters.opencode.turn import Agent
 from agent_runtime_server.domain.faults import is_full
-from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.task import FailureReason, TaskType
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Availability, Emit, ModelAccess, Models, PhaseJob, PhaseReport
+
+if TYPE_CHECKING:
+    from agent_runtime_server.adapters.opencode.turn import Agent
 
 NO_MODEL = (
     "no model is set: AGENT_RUNTIME_MODEL=provider/model, and the provider's key in its usual variable "
     "(ANTHROPIC_API_KEY, OPENAI_API_KEY, ...)"
 )
-_PHASES: Mapping[PhaseKind, Callable[[PhaseWork], Awaitable[PhaseReport]]] = {
-    PhaseKind.PLAN: plan,
-    PhaseKind.GENERATE: generate,
-    PhaseKind.FIX: fix,
-    PhaseKind.CUSTOM: custom,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +79,9 @@ class OpenCodeDriver:
             await kept.held.aclose()
 
     async def _run(self, job: PhaseJob, emit: Emit) -> PhaseReport:
+        from agent_runtime_server.adapters.opencode.phase import PhaseWork
+        from agent_runtime_server.adapters.opencode.phases import PHASES
+
         model = job.spec.model or self._models.default_model
         if not (state := self._models.availability(model)).available:
             return failed(FailureReason.MODEL_PROVIDER, state.message)
@@ -102,7 +96,7 @@ class OpenCodeDriver:
         kept.access.meter = job.meter
         work = PhaseWork(job, kept.agent, emit, job.spec.max_turns or self._max_turns)
         try:
-            report = await _PHASES[job.kind](work)
+            report = await PHASES[job.kind](work)
         except OSError as error:
             report = _unusable(error)
         finally:

@@ -8,6 +8,7 @@ from typing import Any
 from agent_runtime_server.adapters.opencode.bounded import shortened
 from agent_runtime_server.adapters.processes import Exit
 from agent_runtime_server.domain.task import Failure, FailureReason
+from agent_runtime_server.ports import PhaseReport
 
 MAX_MESSAGE = 1000
 OVERFLOW = "ContextOverflowError"
@@ -50,3 +51,16 @@ def died(ended: Exit, tail: str = "") -> Failure:
 
 def _failure(reason: FailureReason, message: str, retryable: bool) -> Failure:
     return Failure(reason, shortened(message, MAX_MESSAGE), retryable=retryable)
+
+
+def failed(reason: FailureReason, message: str) -> PhaseReport:
+    """A phase that has brought nothing, and would not when it is tried again."""
+    return PhaseReport(Failure(reason, message))
+
+
+class AgentNotStarted(Exception):
+    """OpenCode did not start."""
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.failure = Failure(FailureReason.AGENT_ERROR, message, retryable=retryable)

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from agent_runtime_server.adapters.opencode import beneath
 from agent_runtime_server.adapters.opencode.before import Before
-from agent_runtime_server.adapters.opencode.phase import PhaseWork, failed, last_words, with_failure
+from agent_runtime_server.adapters.opencode.failures import failed
+from agent_runtime_server.adapters.opencode.phase import PhaseWork, last_words, with_failure
 from agent_runtime_server.adapters.opencode.plan_file import (
     MAX_BYTES,
     PLAN_PATH,

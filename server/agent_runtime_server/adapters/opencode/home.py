@@ -40,8 +40,9 @@ def home_variables(folder: Path) -> Mapping[str, str]:
 def remove(folder: Path) -> None:
     """Remove a folder, also one in which somebody has forbidden to write, as package managers do. What cannot be
     removed stays: nobody works in it again."""
-    with suppress(OSError):
-        for path, _, _ in os.walk(folder):
+    for path, folders, _ in os.walk(folder):
+        for inner in (Path(path, name) for name in folders):
             with suppress(OSError):
-                Path(path).chmod(0o700)
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)

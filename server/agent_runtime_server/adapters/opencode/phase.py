@@ -14,7 +14,7 @@ from agent_runtime_server.adapters.opencode.plan_file import SEED
 from agent_runtime_server.adapters.opencode.turn import Prompt, Said
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.results import ArtifactKind, Produced
-from agent_runtime_server.domain.task import Failure, FailureReason
+from agent_runtime_server.domain.task import Failure
 from agent_runtime_server.ports import Ask, Emit, PhaseJob, PhaseReport
 
 MAX_SUMMARY = 8000
@@ -105,11 +105,6 @@ def last_words(said: Said) -> str:
 def summary(said: Said) -> str:
     """What the agent said at the end, for people who read the task's result."""
     return shortened(said.text.strip(), MAX_SUMMARY)
-
-
-def failed(reason: FailureReason, message: str) -> PhaseReport:
-    """A phase that has brought nothing, and would not when it is tried again."""
-    return PhaseReport(Failure(reason, message))
 
 
 def with_failure(report: PhaseReport, failure: Failure) -> PhaseReport:

@@ -6,7 +6,8 @@ import asyncio
 
 from agent_runtime_server.adapters.opencode import beneath
 from agent_runtime_server.adapters.opencode.before import Before
-from agent_runtime_server.adapters.opencode.phase import MAX_LISTED, PhaseWork, failed, last_words, summary
+from agent_runtime_server.adapters.opencode.failures import failed
+from agent_runtime_server.adapters.opencode.phase import MAX_LISTED, PhaseWork, last_words, summary
 from agent_runtime_server.adapters.opencode.plan_file import MAX_BYTES, PLAN_PATH, SEED, Plan, is_test, read_plan
 from agent_runtime_server.adapters.opencode.prompts import planning_prompt
 from agent_runtime_server.domain.event import LogLevel

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent_runtime_server.adapters.opencode.api import ApiError, connected
+from agent_runtime_server.adapters.opencode.failures import AgentNotStarted
 from agent_runtime_server.adapters.opencode.turn import Agent
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
 from agent_runtime_server.adapters.processes import Exit, Limits, Owner, ProcessTree, spawn
 from agent_runtime_server.domain.redaction import Redactor
-from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import ModelAccess
 
@@ -50,14 +50,6 @@ class Cell(Protocol):
     def cwd(self) -> Path:
         """Where it runs."""
         ...
-
-
-class AgentNotStarted(Exception):
-    """OpenCode did not start."""
-
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
-        super().__init__(message)
-        self.failure = Failure(FailureReason.AGENT_ERROR, message, retryable=retryable)
 
 
 @asynccontextmanager

@@ -7,13 +7,11 @@ absolute paths. The network is not contained. ``docs/security.md`` tells this to
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -72,23 +70,21 @@ class AgentSandbox:
         self._toolchain = toolchain
         self._environment = environment
         self._required = required
+        self._trouble: str | None = None
+        """Why bubblewrap cannot be used, empty when it can; None until that was tried."""
 
-    @cached_property
     def kind(self) -> Kind:
         """What contains agents here; tried out at first. Blocks for a moment."""
+        if self._trouble is None:
+            self._trouble = self._try()
         return "subreaper" if self._trouble else "bubblewrap"
 
     @property
-    def known(self) -> str:
-        """What contains agents, if that was tried out already; empty otherwise."""
-        return self.kind if "kind" in self.__dict__ else ""
+    def known(self) -> Kind | None:
+        """What contains agents, if that was tried out already."""
+        return None if self._trouble is None else self.kind()
 
-    async def learn(self) -> None:
-        """Try out what works here."""
-        await asyncio.to_thread(getattr, self, "kind")
-
-    @cached_property
-    def _trouble(self) -> str:
+    def _try(self) -> str:
         """Why bubblewrap cannot be used; empty when it can."""
         if (bwrap := self._bwrap) is None:
             return "it is not installed"
@@ -126,7 +122,7 @@ class AgentSandbox:
         readable: Sequence[Path] = (),
     ) -> EnclosedCommand:
         """A command line, enclosed; see ``cell``."""
-        if self.kind == "subreaper":
+        if self.kind() == "subreaper":
             if self._required:
                 raise OSError(NO_BUBBLEWRAP.format(why=self._trouble))
             return EnclosedCommand(tuple(command), environment, workspace)

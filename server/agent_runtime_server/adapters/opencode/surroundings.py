@@ -8,11 +8,10 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent_runtime_server.adapters.environment import child_environment
 from agent_runtime_server.adapters.opencode import beneath
-from agent_runtime_server.adapters.opencode.before import SNAPSHOTS
 from agent_runtime_server.adapters.opencode.configuration import (
     COPY,
     BadConfiguration,
@@ -21,14 +20,17 @@ from agent_runtime_server.adapters.opencode.configuration import (
     read_configuration,
     readable,
 )
+from agent_runtime_server.adapters.opencode.failures import AgentNotStarted
 from agent_runtime_server.adapters.opencode.home import furnish, home_variables, remove
-from agent_runtime_server.adapters.opencode.process import AgentNotStarted, Cell, running_agent
-from agent_runtime_server.adapters.opencode.turn import Agent
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
 from agent_runtime_server.adapters.processes import Owner
 from agent_runtime_server.adapters.toolchain import Toolchain
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import ModelAccess, PhaseJob
+
+if TYPE_CHECKING:
+    from agent_runtime_server.adapters.opencode.process import Cell
+    from agent_runtime_server.adapters.opencode.turn import Agent
 
 
 class Program(Protocol):
@@ -100,6 +102,9 @@ class Surroundings:
     @asynccontextmanager
     async def agent(self, job: PhaseJob, access: ModelAccess) -> AsyncIterator[Agent]:
         """A process for a task, inside the block. Raises AgentNotStarted, BadConfiguration, OSError."""
+        from agent_runtime_server.adapters.opencode.before import SNAPSHOTS
+        from agent_runtime_server.adapters.opencode.process import running_agent
+
         if problem := await self._program.learn():
             raise AgentNotStarted(problem, retryable=False)
         home = self._folder / f"{job.task_id}-{secrets.token_hex(4)}"

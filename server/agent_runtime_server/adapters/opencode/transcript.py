@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent_runtime_server.adapters.opencode.files import appended
+from agent_runtime_server.adapters.opencode.beneath import appended
 
 MAX_BYTES = 20 << 20
 """With the message that exceeds it a transcript ends."""

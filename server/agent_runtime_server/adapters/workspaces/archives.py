@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, cast
 
 import zstandard
 
-from agent_runtime_server.adapters.workspaces.beneath import PIECE, chunks
+from agent_runtime_server.adapters.beneath import PIECE, chunks
 from agent_runtime_server.adapters.workspaces.tree import Tree
 from agent_runtime_server.domain.faults import FileNotFound, PathOutsideSession
 from agent_runtime_server.ports import ArchiveFormat, SessionFile

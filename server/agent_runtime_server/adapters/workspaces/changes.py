@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from agent_runtime_server.adapters.workspaces.beneath import opened_folder
+from agent_runtime_server.adapters.beneath import opened_folder
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS, is_run
 from agent_runtime_server.adapters.workspaces.tree import NOT_OF_SESSION
 

@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from agent_runtime_server.adapters.beneath import chunks, names_in, new_file, opened_folder, real, remove
 from agent_runtime_server.adapters.workspaces import snapshots
 from agent_runtime_server.adapters.workspaces.archives import archived
-from agent_runtime_server.adapters.workspaces.beneath import chunks, names_in, new_file, opened_folder, real, remove
 from agent_runtime_server.adapters.workspaces.changes import changed
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS, FILTERS, OURS, Runs
 from agent_runtime_server.adapters.workspaces.threads import in_thread, pulled

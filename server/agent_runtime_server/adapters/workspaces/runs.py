@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from agent_runtime_server.adapters.workspaces.beneath import names_in, opened_folder, remove
+from agent_runtime_server.adapters.beneath import names_in, opened_folder, remove
 
 ARTIFACTS = "artifacts"
 OURS = ".agent-runtime"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from agent_runtime_server.adapters.workspaces.beneath import chunks, new_file, open_file, opened_folder, real
+from agent_runtime_server.adapters.beneath import chunks, new_file, open_file, opened_folder, real
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS, FILTERS, OURS, Runs, is_run
 from agent_runtime_server.adapters.workspaces.tree import MODULES, NOT_OF_SESSION
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from agent_runtime_server.adapters.workspaces.beneath import open_file, opened_folder, real
+from agent_runtime_server.adapters.beneath import open_file, opened_folder, real
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS, OURS, Runs
 from agent_runtime_server.domain.faults import FileNotFound, PathOutsideSession
 from agent_runtime_server.ports import SessionFile

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from agent_runtime_server.adapters.workspaces.beneath import opened_folder
+from agent_runtime_server.adapters.beneath import opened_folder
 from agent_runtime_server.adapters.workspaces.runs import ARTIFACTS
 from agent_runtime_server.adapters.workspaces.tree import Tree
 from agent_runtime_server.domain.faults import FileExists, InvalidField, PathOutsideSession

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from agent_runtime_server.loopback import served
 from agent_runtime_server.testing.scripted_model.anthropic import Anthropic
 from agent_runtime_server.testing.scripted_model.delivery import Delivery, End
 from agent_runtime_server.testing.scripted_model.openai import OpenAI
@@ -68,18 +67,19 @@ class ScriptedModel:
         self._play = Play(read_scenarios(scenarios))
         self._port = port
         self._closing = asyncio.Event()
+        self._running = AsyncExitStack()
         self._news = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
-        listener = socket.create_server(("127.0.0.1", self._port))
-        self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        server = _Server(self._app(), self._closing)
-        self._serving = asyncio.create_task(server.serve(sockets=[listener]))
+        address = await self._running.enter_async_context(
+            served(self._app(), port=self._port, timeout_keep_alive=IDLE_SECONDS)
+        )
+        self.base_url = f"{address}/v1"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closing.set()
-        await self._serving
+        await self._running.aclose()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that requests bring about, such as that one has come or has ended."""
@@ -152,34 +152,6 @@ class ScriptedModel:
     async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
-
-
-class _Server(uvicorn.Server):
-    """Serves until the event; leaves signals to whose event loop it is."""
-
-    def __init__(self, app: ASGIApp, closing: asyncio.Event) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_keep_alive=IDLE_SECONDS,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        self._closing = closing
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-    async def main_loop(self) -> None:
-        """Wait for the end."""
-        await self._closing.wait()
 
 
 class _TooLarge(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime_server.adapters.opencode import transcript
-from agent_runtime_server.adapters.opencode.files import appended
+from agent_runtime_server.adapters.opencode.beneath import appended
 from agent_runtime_server.adapters.opencode.transcript import append_transcript
 
 

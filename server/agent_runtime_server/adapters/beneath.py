@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -36,7 +37,7 @@ def opened_folder(root: Path, parts: Sequence[str] = (), *, make: bool = False) 
         os.close(here)
 
 
-def open_file(root: Path, parts: Sequence[str]) -> BinaryIO:
+def open_file(root: Path, parts: Sequence[str]) -> BufferedReader:
     """A regular file below ``root``, to read. Raises OSError, also for what is no regular file."""
     with opened_folder(root, parts[:-1]) as folder:
         descriptor = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
