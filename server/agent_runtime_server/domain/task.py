@@ -367,11 +367,11 @@ class Task:
     @property
     def etag(self) -> str:
         """Changes when a mutable field changes."""
-        mutable = (
-            *(sorted(self.labels.items()), self.priority, self.timeouts, self.retry_policy),
-            *(self.budget, self.input_policy),
-        )
-        return f"{crc32(repr((*mutable, self.expire_time, self.ttl)).encode()):08x}"
+        parts = (self.timeouts, self.retry_policy, self.budget, self.input_policy)
+        # Their values instead of themselves: every answer has an etag, and data classes take their time to be told.
+        values = [getattr(part, name) for part in parts for name in part.__dataclass_fields__]
+        mutable = (sorted(self.labels.items()), self.priority, values, self.expire_time, self.ttl)
+        return f"{crc32(repr(mutable).encode()):08x}"
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})

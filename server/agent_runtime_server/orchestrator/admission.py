@@ -87,9 +87,10 @@ class Admission:
         asked = new.spec.session_id
         if new.spec.from_task_id:
             asked = (await self._store.get(new.spec.from_task_id)).spec.session_id
-        spec = replace(new.spec, driver=self._driver_for(new.spec), session_id=asked or task_id)
-        spec = replace(spec, model=self._model_for(spec, new.budget))
-        self._require_driver(spec)
+        driver = self._driver_for(new.spec)
+        self._require_driver(new.spec, driver)
+        model = self._model_for(new.spec, driver, new.budget)
+        spec = replace(new.spec, driver=driver, session_id=asked or task_id, model=model)
         await self._require_material(spec, new_session=not asked)
         return Task(
             task_id,
@@ -114,12 +115,11 @@ class Admission:
         others = (name for name, driver in self._drivers.items() if _can(driver, spec))
         return next(others, default)
 
-    def _model_for(self, spec: TaskSpec, budget: Budget) -> str:
+    def _model_for(self, spec: TaskSpec, driver: str, budget: Budget) -> str:
         """The model of a task whose driver uses one. Raises InvalidField."""
-        driver = self._drivers.get(spec.driver)
-        if driver is None or not driver.uses_model:
+        if not self._drivers[driver].uses_model:
             if spec.model:
-                raise InvalidField.of("task.configuration.agent.model", f"driver {spec.driver} uses no model")
+                raise InvalidField.of("task.configuration.agent.model", f"driver {driver} uses no model")
             return ""
         model = spec.model or self._models.default_model
         if model and not (state := self._models.availability(model)).available:
@@ -128,28 +128,26 @@ class Admission:
             raise InvalidField.of("task.budget.max_cost", f"the server knows no price of {model}; use max_tokens")
         return model
 
-    def _require_driver(self, spec: TaskSpec) -> None:
-        driver = self._drivers.get(spec.driver)
+    def _require_driver(self, spec: TaskSpec, name: str) -> None:
+        driver = self._drivers.get(name)
         if driver is None:
             known = ", ".join(sorted(self._drivers))
-            raise InvalidField.of(
-                "task.configuration.agent.driver", f"no driver is named {spec.driver!r}; there is: {known}"
-            )
+            raise InvalidField.of("task.configuration.agent.driver", f"no driver is named {name!r}; there is: {known}")
         if work_of(spec)[0] is PhaseKind.RUN:
             return
         if spec.task_type is TaskType.CUSTOM and not spec.instructions.strip():
             raise InvalidField.of("task.configuration.instructions", "is required: a custom task does what they say")
         if spec.task_type not in driver.task_types():
             raise DriverUnavailable(
-                f"driver {spec.driver} has no {spec.task_type.value} tasks: they need an LLM agent, so set a model on "
+                f"driver {name} has no {spec.task_type.value} tasks: they need an LLM agent, so set a model on "
                 "the server (AGENT_RUNTIME_MODEL) or name driver opencode",
-                driver=spec.driver,
+                driver=name,
             )
         if PhaseKind.FIX in work_of(spec) and TaskType.FIX not in driver.task_types():
-            raise InvalidField.of("task.configuration.repair.max_rounds", f"driver {spec.driver} cannot repair tests")
+            raise InvalidField.of("task.configuration.repair.max_rounds", f"driver {name} cannot repair tests")
         state = driver.availability()
         if not state.available:
-            raise DriverUnavailable(f"driver {spec.driver} cannot be used here: {state.message}", driver=spec.driver)
+            raise DriverUnavailable(f"driver {name} cannot be used here: {state.message}", driver=name)
 
     async def _require_material(self, spec: TaskSpec, *, new_session: bool) -> None:
         """Refuse at once what cannot work; while an earlier task of the session is unfinished, the start decides."""

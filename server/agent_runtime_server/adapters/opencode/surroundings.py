@@ -85,18 +85,23 @@ class Surroundings:
         self._watchdogs = watchdogs
         self._owner = owner
         self._environment = environment
+        self._complete = False
+        """Whether toolchain and configuration are there."""
         remove(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def look(self) -> tuple[str, Sequence[str]]:
-        """OpenCode's version, and what is missing, each with its remedy. Small file work only."""
+        """OpenCode's version, and what is missing, each with its remedy; files are looked at until they are right."""
         version, problem = self._program.look()
         problems = [problem] if problem else []
-        problems += self._toolchain.problems()
-        try:
-            read_configuration(self._config, self._prompts)
-        except BadConfiguration as error:
-            problems.append(str(error))
+        if not self._complete:
+            missing = self._toolchain.problems()
+            try:
+                read_configuration(self._config, self._prompts)
+            except BadConfiguration as error:
+                missing.append(str(error))
+            self._complete = not missing
+            problems += missing
         return version, problems
 
     @asynccontextmanager
