@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextlib
 import threading
@@ -33,6 +34,8 @@ class Background:
         )
         self._thread.start()
         self.client = started.result()
+        # Else the interpreter would drop the loop, and complain of what was still going on in it.
+        atexit.register(self.close)
 
     def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Wait for a coroutine. An exception in this thread, such as KeyboardInterrupt, cancels it.
@@ -69,6 +72,7 @@ class Background:
                 self._closed = True
                 self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+        atexit.unregister(self.close)
 
     async def _live(self, started: concurrent.futures.Future[AgentRuntimeClient]) -> None:
         self._loop = asyncio.get_running_loop()
