@@ -147,7 +147,8 @@ async def test_it_works_inside_a_running_loop_which_it_blocks(service: FakeServi
 
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 from agent_runtime import SyncAgentRuntimeClient
 client = SyncAgentRuntimeClient(sys.argv[1])
 try:
@@ -171,6 +172,7 @@ def test_an_interrupt_ends_the_call_and_a_client_left_open_does_not_keep_the_pro
         assert running.stdout is not None
         for n in range(1, 4):
             assert running.stdout.readline() == f"{n}\n"
+        assert service.stalled.wait(10)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=20)
     assert (out, err, running.returncode) == ("interrupted task-1\n", "", 0)
