@@ -212,7 +212,10 @@ async def _settle(requests: Requests, parts: Parts) -> None:
     """What takes as long as the start and can wait until the first calls are answered."""
     await asyncio.sleep(_SETTLE_SECONDS)
     await asyncio.to_thread(requests.warm)
-    await parts.learn()
+    try:
+        await parts.learn()
+    except OSError:
+        _log.warning("what agents need could not be looked at", exc_info=True)
 
 
 def _enable_reflection(server: Any, names: Sequence[str]) -> None:

@@ -61,6 +61,8 @@ def watchdogs(settings: Settings) -> Watchdogs:
         start_seconds=settings.agent_start_seconds,
         silence_seconds=settings.agent_silence_seconds,
         tool_seconds=settings.agent_tool_seconds,
+        call_seconds=settings.agent_call_seconds,
+        max_model_retries=settings.agent_model_retries,
         model_call_seconds=settings.model_call_seconds,
     )
 

@@ -121,7 +121,7 @@ async def real_parts(settings: Settings, state: StateDir, owner: Owner) -> Async
             PlaywrightMutations(toolchain, owner=owner),
             models,
             components=components,
-            sandbox=lambda: sandbox.known or "subreaper",
+            sandbox=lambda: sandbox.known or "",
             learn=learn,
         )
     finally:

@@ -57,6 +57,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """An agent that does nothing for so long is stopped."""
     agent_tool_seconds: float = 300.0
     """Longest call of a tool by an agent."""
+    agent_call_seconds: float = 15.0
+    """How long an agent's process may take to answer the server."""
+    agent_model_retries: int = 3
+    """When an agent itself tries a call of its model again for this time, the call is given up."""
     answer_timeout_seconds: float = 3600.0
     """How long a question waits for a person, unless its task says otherwise."""
     sandbox: str = "auto"
@@ -168,6 +172,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "agent_start_seconds": (0.1, 3600),
     "agent_silence_seconds": (0.1, 86_400),
     "agent_tool_seconds": (0.1, 86_400),
+    "agent_call_seconds": (0.1, 3600),
+    "agent_model_retries": (1, 1000),
     "answer_timeout_seconds": (0.1, 604_800),
     "cancel_grace_seconds": (0, 3600),
     "task_retention_days": _DAYS,

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,13 +13,15 @@ from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
 from agent_runtime_server.adapters.explorer.flow import Flow, Model
 from agent_runtime_server.domain.event import Fact, LogEntry
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind
-from agent_runtime_server.domain.task import SignIn, SignInMethod, TaskSpec, TaskType
+from agent_runtime_server.domain.task import ExploreOptions, SignIn, SignInMethod, TaskSpec, TaskType
 from agent_runtime_server.ports import PhaseJob, PhaseReport
 from agent_runtime_server.testing.asking import Answers, Tally
 from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
 from tests.apps.shop.launch import Shop
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
+UNHURRIED = ExploreOptions(max_duration=timedelta(minutes=15))
+"""What it learns must not depend on how busy the machine is."""
 
 
 class Learnt:
@@ -47,8 +50,11 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
             "explorer",
             instructions="Focus on login and checkout flows",
             sign_in=SignIn(SignInMethod.USERNAME_PASSWORD, CUSTOMER_EMAIL),
+            explore=UNHURRIED,
         )
-        job = PhaseJob("t", PhaseKind.PLAN, spec, workspace, PhaseInputs(), Answers(), Tally(), CUSTOMER_PASSWORD)
+        job = PhaseJob(
+            "t", PhaseKind.PLAN, spec, workspace, PhaseInputs(), Answers(), Tally(), password=CUSTOMER_PASSWORD
+        )
         driver = ExplorerDriver(Path.cwd, os.environ)
         report = asyncio.run(driver.run(job, facts.append))
     return Learnt(report, facts, workspace)

@@ -60,7 +60,7 @@ async def reachable(_url: str) -> str:
     return ""
 
 
-async def nothing_to_scrub(path: Path, redact: Callable[[bytes], bytes]) -> None:
+async def nothing_to_scrub(root: Path, path: Path, redact: Callable[[bytes], bytes]) -> None:
     """There are no secrets in these files."""
 
 

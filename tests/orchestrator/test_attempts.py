@@ -160,7 +160,7 @@ async def test_a_killed_servers_task_is_tried_again_or_failed_as_its_policy_says
 async def test_what_a_killed_server_has_left_beside_its_runs_is_scrubbed(tmp_path: Path) -> None:
     scrubbed: list[str] = []
 
-    async def scrub(path: Path, redact: Callable[[bytes], bytes]) -> None:
+    async def scrub(root: Path, path: Path, redact: Callable[[bytes], bytes]) -> None:
         scrubbed.append(f"{path.name}: {redact(path.read_bytes()).decode()}")
 
     before = House(tmp_path)

@@ -31,11 +31,13 @@ from agent_runtime_server.domain.task import (
     TaskType,
 )
 from agent_runtime_server.orchestrator.fixing import Fixing
+from agent_runtime_server.orchestrator.secrecy import Secrecy
 from agent_runtime_server.orchestrator.stage import Stage
 from agent_runtime_server.ports import Diagnosis, PhaseReport, StopSign, TestReport
 from agent_runtime_server.testing.asking import Answers, Tally
 from agent_runtime_server.testing.clock import ManualClock
 from agent_runtime_server.testing.workspaces import PlainWorkspaces
+from tests.orchestrator.house import nothing_to_scrub
 from tests.orchestrator.support import NOW, SPEC
 
 GOOD = "await expect(page.getByRole('button', { name: 'Cart' })).toHaveText('3');"
@@ -98,7 +100,10 @@ class World:
             repair=replace(RepairOptions(), **options),  # type: ignore[arg-type]
         )
         task = Task("t", spec, NOW, NOW)
-        stage = Stage(task, PhaseInputs(), self.folder, "", self.facts.append, None, StopSign(), self.ask, Tally())
+        secrecy = Secrecy((), self.folder, nothing_to_scrub)
+        stage = Stage(
+            *(task, PhaseInputs(), self.folder, "", self.facts.append, secrecy, NOW, StopSign(), self.ask, Tally())
+        )
         return await Fixing(self.workspaces, ManualClock(NOW), self.drive, self.run_suite).fix(stage)
 
 

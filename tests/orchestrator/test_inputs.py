@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +27,7 @@ from agent_runtime_server.testing.blobs import MemoryBlobs
 from agent_runtime_server.testing.secrets import PlainSecrets
 from agent_runtime_server.testing.workspaces import PlainWorkspaces
 from tests.orchestrator.asked import MINUTE, MORE, REVIEW, WHICH, asked, may
+from tests.orchestrator.house import nothing_to_scrub
 from tests.orchestrator.support import NOW, TOKEN
 from tests.orchestrator.test_disk import Tank
 
@@ -314,10 +314,6 @@ async def test_a_task_that_waited_when_the_server_was_killed_is_tried_again(tmp_
         assert request.resolution is not None
         assert request.resolution.answer == Answer(REJECT, resolver="server")
         await lost
-
-
-async def nothing_to_scrub(path: Path, redact: Callable[[bytes], bytes]) -> None:
-    """There are no secrets in these files."""
 
 
 # --- what is shown ---

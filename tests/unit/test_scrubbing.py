@@ -43,7 +43,7 @@ async def test_secrets_go_from_texts_archives_and_reports(tmp_path: Path) -> Non
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     assert len(places_of(SECRET, tmp_path)) > len(files)
-    await scrub(tmp_path, REDACT)
+    await scrub(tmp_path, tmp_path, REDACT)
     assert [place for place in places_of(SECRET, tmp_path) if not place.endswith("picture.png")] == []
     assert places_of("%221", tmp_path) == []
     trace = unpacked((tmp_path / "data/trace.zip").read_bytes())
@@ -63,7 +63,7 @@ async def test_what_holds_no_secret_is_not_touched(tmp_path: Path) -> None:
     for name, content in clean.items():
         (tmp_path / name).write_bytes(content)
         os.utime(tmp_path / name, (1, 1))
-    await scrub(tmp_path, REDACT)
+    await scrub(tmp_path, tmp_path, REDACT)
     assert {name: (tmp_path / name).read_bytes() for name in clean} == clean
     assert {(tmp_path / name).stat().st_mtime for name in clean} == {1}
 
@@ -73,9 +73,25 @@ async def test_links_are_not_followed(tmp_path: Path) -> None:
     folder.mkdir()
     outside.write_bytes(TYPED)
     (folder / "link").symlink_to(outside)
-    await scrub(folder, REDACT)
-    await scrub(folder / "link", REDACT)
+    await scrub(tmp_path, folder, REDACT)
+    await scrub(tmp_path, folder / "link", REDACT)
     assert outside.read_bytes() == TYPED
+
+
+async def test_nor_are_links_that_somebody_puts_there_meanwhile(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "root" / "folder"
+    for place in (outside, folder):
+        place.mkdir(parents=True)
+        (place / "a.txt").write_bytes(TYPED)
+
+    def redact_and_swap(content: bytes) -> bytes:
+        folder.rename(tmp_path / "root" / "moved")
+        folder.symlink_to(outside)
+        return REDACT(content)
+
+    await scrub(tmp_path / "root", folder / "a.txt", redact_and_swap)
+    assert (outside / "a.txt").read_bytes() == TYPED
+    assert [path.name for path in outside.iterdir()] == ["a.txt"]
 
 
 async def test_what_cannot_be_looked_through_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +99,7 @@ async def test_what_cannot_be_looked_through_is_refused(tmp_path: Path, monkeypa
     for name, content in {"big.txt": b"x" * 101, "bomb.zip": packed({"zeros": b"0" * 101})}.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(OSError, match="too large to be searched"):
-            await scrub(tmp_path / name, REDACT)
+            await scrub(tmp_path, tmp_path / name, REDACT)
 
 
 async def test_a_file_that_is_too_large_does_not_save_the_others(
@@ -93,7 +109,7 @@ async def test_a_file_that_is_too_large_does_not_save_the_others(
     (tmp_path / "a.txt").write_bytes(b"x" * 101)
     (tmp_path / "b.txt").write_bytes(TYPED)
     with pytest.raises(OSError, match="too large to be searched"):
-        await scrub(tmp_path, REDACT)
+        await scrub(tmp_path, tmp_path, REDACT)
     assert places_of(SECRET, tmp_path) == []
 
 
@@ -106,7 +122,7 @@ async def test_what_goes_away_meanwhile_is_no_error(tmp_path: Path) -> None:
             (tmp_path / "b").unlink()
         return REDACT(content)
 
-    await scrub(tmp_path, redact_and_remove)
+    await scrub(tmp_path, tmp_path, redact_and_remove)
     assert {path.name for path in tmp_path.iterdir()} == {"a", "c"}
     assert places_of(SECRET, tmp_path) == []
 
@@ -118,13 +134,14 @@ async def test_whoever_packs_the_folder_meanwhile_finds_nothing_else_in_it(
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "index.html").write_bytes(TYPED)
     seen: list[str] = []
-    write = Path.write_bytes
+    rename = os.replace
 
-    def look_and_write(path: Path, content: bytes) -> int:
+    def look_and_rename(part: str, name: str, **folders: int) -> None:
+        assert folder.parent.joinpath(part).read_bytes() == REDACT(TYPED)
         seen.extend(file.name for file in folder.rglob("*"))
-        return write(path, content)
+        rename(part, name, **folders)
 
-    monkeypatch.setattr(Path, "write_bytes", look_and_write)
-    await scrub(folder, REDACT)
+    monkeypatch.setattr(os, "replace", look_and_rename)
+    await scrub(tmp_path, folder, REDACT)
     assert seen == ["data", "index.html"]
     assert [path.name for path in tmp_path.iterdir()] == ["report"]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import io
 import os
 import re
-import tempfile
+import secrets
+import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
+from agent_runtime_server.adapters.beneath import names_in, open_file, opened_folder
+
+Parts = tuple[str, ...]
+"""A path below the root, step by step."""
 Redact = Callable[[bytes], bytes]
 
 MAX_BYTES = 256 << 20
@@ -22,55 +28,77 @@ _EMBEDDED = re.compile(rb"(?<=data:application/zip;base64,)[A-Za-z0-9+/]+=*")
 """How Playwright's report holds its data."""
 
 
-async def scrub(path: Path, redact: Redact) -> None:
-    """Redact the texts of a file, or of the files of a folder, in place; also those in zips and in embedded zips.
+async def scrub(root: Path, path: Path, redact: Redact) -> None:
+    """Redact the texts of a file below ``root``, or of the files of a folder, in place; also those in zips and in
+    embedded zips.
 
     Links are left alone, and what goes away meanwhile is no error. Raises OSError, also for a file that is too large to
     be looked through, after the other files are done.
     """
-    await asyncio.to_thread(_scrub, path, redact)
+    await asyncio.to_thread(_scrub, root, path.relative_to(root).parts, redact)
 
 
-def _scrub(path: Path, redact: Redact) -> None:
+def _scrub(root: Path, parts: Parts, redact: Redact) -> None:
     problems = []
-    for file in sorted(path.rglob("*")) if path.is_dir() and not path.is_symlink() else [path]:
+    for file in _files(root, parts):
         try:
-            _scrub_file(file, redact, path.parent)
-        except FileNotFoundError:
-            continue
+            _scrub_file(root, file, redact, parts[:-1])
         except OSError as problem:
-            problems.append(problem)
+            if not _is_gone(problem):
+                problems.append(problem)
     if problems:
         raise problems[0]
 
 
-def _scrub_file(file: Path, redact: Redact, beside: Path) -> None:
-    if file.is_symlink() or not file.is_file():
-        return
-    if file.stat().st_size > MAX_BYTES:
-        raise OSError(f"{file.name} is too large to be searched for secrets")
-    before = file.read_bytes()
-    after = _without(before, redact)
-    if after is not before:
-        with _replacing(file, beside) as part:
-            part.write_bytes(after)
-
-
-@contextmanager
-def _replacing(file: Path, beside: Path) -> Iterator[Path]:
-    """A file to be written that then takes the place of another: who reads meanwhile sees one or the other.
-
-    Until then it is ``beside`` the folder, so that nobody who packs the folder finds it there.
-    """
-    descriptor, name = tempfile.mkstemp(dir=beside, prefix=".")
-    os.close(descriptor)
-    part = Path(name)
+def _files(root: Path, parts: Parts) -> Iterator[Parts]:
+    """The file itself, or the regular files of a folder."""
     try:
-        yield part
-        part.chmod(file.stat().st_mode)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+        with opened_folder(root, parts) as folder:
+            names = sorted(names_in(folder))
+            kinds = [os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode for name in names]
+    except NotADirectoryError:
+        yield parts
+        return
+    except OSError as problem:
+        if not _is_gone(problem):
+            raise
+        return
+    for name, kind in zip(names, kinds, strict=True):
+        if stat.S_ISDIR(kind):
+            yield from _files(root, (*parts, name))
+        elif stat.S_ISREG(kind):
+            yield (*parts, name)
+
+
+def _is_gone(problem: OSError) -> bool:
+    """Whether a file is not there any more, or is a link now."""
+    return isinstance(problem, FileNotFoundError | NotADirectoryError) or problem.errno == errno.ELOOP
+
+
+def _scrub_file(root: Path, file: Parts, redact: Redact, beside: Parts) -> None:
+    """``beside`` is the folder in which it is written anew, so that nobody who packs the folder of the file finds it
+    there until it is whole."""
+    with open_file(root, file) as opened:
+        state = os.fstat(opened.fileno())
+        if state.st_size > MAX_BYTES:
+            raise OSError(f"{file[-1]} is too large to be searched for secrets")
+        before = opened.read(MAX_BYTES)
+    after = _without(before, redact)
+    if after is before:
+        return
+    part = f".{secrets.token_hex(8)}.part"
+    with opened_folder(root, beside) as place, opened_folder(root, file[:-1]) as folder:
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with os.fdopen(os.open(part, flags, 0o600, dir_fd=place), "wb") as new:
+                new.write(after)
+                os.fchmod(new.fileno(), stat.S_IMODE(state.st_mode))
+            os.stat(file[-1], dir_fd=folder, follow_symlinks=False)  # what is gone is not made again
+            os.replace(part, file[-1], src_dir_fd=place, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part, dir_fd=place)
+            raise
 
 
 def _without(content: bytes, redact: Redact) -> bytes:

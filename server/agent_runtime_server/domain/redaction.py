@@ -47,11 +47,12 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[str]) -> None:
-        values = [value for value in values if len(value) >= SHORTEST]
-        forms = _all_forms(values)
+        self.values = tuple(value for value in values if len(value) >= SHORTEST)
+        """What is replaced."""
+        forms = _all_forms(self.values)
         self._in_texts = _pattern(forms)
         self._longest = max(map(len, (MASK, *forms)))
-        unmistakable = [value for value in values if len(value) >= (LONG_WORD if value.isalpha() else LONG)]
+        unmistakable = [value for value in self.values if len(value) >= (LONG_WORD if value.isalpha() else LONG)]
         forms = _all_forms(unmistakable)
         self._in_paths = _pattern(forms)
         self._in_files = tuple(form.encode() for form in forms)

@@ -7,22 +7,19 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 
 from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
 from agent_runtime_server.domain.faults import ArtifactNotFound, is_full
 from agent_runtime_server.domain.inputs import Answer, Question
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome, merged, work_of
-from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.status import move
 from agent_runtime_server.domain.task import Attempt, Checkpoint, Failure, FailureReason, Status, Task, Token
 from agent_runtime_server.orchestrator import endings
-from agent_runtime_server.orchestrator.cleaning import clean
 from agent_runtime_server.orchestrator.disk import DiskGuard
 from agent_runtime_server.orchestrator.inputs import Inputs
 from agent_runtime_server.orchestrator.pausing import Pause
 from agent_runtime_server.orchestrator.recorder import Recorder, Scene
+from agent_runtime_server.orchestrator.secrecy import Secrecy
 from agent_runtime_server.orchestrator.spending import TaskMeter
 from agent_runtime_server.orchestrator.stage import Stage
 from agent_runtime_server.orchestrator.work import Work
@@ -85,13 +82,13 @@ class Executor:
         except (ValueError, OSError) as problem:
             failure = Failure(FailureReason.AGENT_ERROR, f"the sealed secrets cannot be opened: {problem}", kind.value)
             return PhaseResult(failure=failure)
-        redactor = Redactor(values.values())
         workspace = await self._workspaces.prepare(task.spec.session_id)
+        secrecy = Secrecy(values.values(), workspace, self._scrub)
         scene = Scene(task.id, token, kind.value, workspace, task.attempt)
-        scrub = partial(self._scrub, redact=redactor.redact_content) if values else None
         begun = self._clock.now()
         recorder = Recorder(
-            self._store, self._blobs, self._clock, scene, redactor.redact_fact, scrub, redactor.redact_begun
+            *(self._store, self._blobs, self._clock, scene),
+            *(secrecy.redact_fact, secrecy.scrub, secrecy.redact_begun),
         )
         async with recorder.recording():
             recorder.emit(PhaseChanged(current.phase, kind.value))
@@ -102,18 +99,18 @@ class Executor:
 
             meter = TaskMeter(current.budget, current.usage, recorder.emit, ask)
             password = values.get("password", "")
-            stage = Stage(task, inputs, workspace, password, recorder.emit, scrub, stop, ask, meter)
+            stage = Stage(task, inputs, workspace, password, recorder.emit, secrecy, begun, stop, ask, meter)
             try:
                 result = await self._in_time(current, kind, pause, lambda: self._carry_out(kind, stage))
             finally:
                 # Preparing writes nothing but what is restored, which may be a person's own.
-                if scrub is not None and kind is not PhaseKind.PREPARE:
-                    await to_the_end(self._clean(stage, begun, scrub))
+                if kind is not PhaseKind.PREPARE:
+                    await to_the_end(self._work.clean(stage))
             if result.failure is not None:
-                failure = replace(result.failure, message=redactor.redact(result.failure.message), phase=kind.value)
+                failure = replace(result.failure, message=secrecy.redact(result.failure.message), phase=kind.value)
                 result = replace(result, failure=failure)
                 recorder.emit(LogEntry(self._clock.now(), LogLevel.ERROR, LogSource.RUNTIME, failure.message))
-        result = replace(result, summary_markdown=redactor.redact(result.summary_markdown))
+        result = replace(result, summary_markdown=secrecy.redact(result.summary_markdown))
         # An attempt that goes on later prepares again: that takes back nothing of what is finished.
         if result.failure is None and kind is not PhaseKind.COLLECT and number >= current.checkpoint.phases:
             noted = await self._in_time(current, kind, Pause(), lambda: self._check_in(task, token, inputs, result))
@@ -185,12 +182,6 @@ class Executor:
         except (OSError, ValueError, ArtifactNotFound) as problem:
             return Failure(FailureReason.AGENT_ERROR, f"the workspace could not be restored: {problem}")
         return None
-
-    async def _clean(self, stage: Stage, since: datetime, scrub: Callable[[Path], Awaitable[None]]) -> None:
-        """Take secrets out of what a phase has written beside its runs, before it is packed."""
-        for path, why in await clean(self._workspaces, stage.task.spec.session_id, since, scrub):
-            text = f"{path.relative_to(stage.workspace)} may still hold a secret: {why}"
-            stage.emit(LogEntry(self._clock.now(), LogLevel.WARNING, LogSource.RUNTIME, text))
 
     async def _check_in(self, task: Task, token: Token, inputs: PhaseInputs, result: PhaseResult) -> PhaseResult:
         """Note where a later attempt is to go on. After the last phase of work that needs no snapshot."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 
-from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.task import Status, Task
 from agent_runtime_server.orchestrator import endings
 from agent_runtime_server.orchestrator.cleaning import clean
+from agent_runtime_server.orchestrator.secrecy import Secrecy
 from agent_runtime_server.ports import Clock, Dispatcher, Scrub, Secrets, Store, Workspaces
 
 _log = logging.getLogger("agent_runtime.recovery")
@@ -55,6 +54,6 @@ class Recovery:
         values = self._sealing.unseal(await self._store.secrets(task.id), task.id)
         if not values or not task.attempts:
             return
-        scrub = partial(self._scrub, redact=Redactor(values.values()).redact_content)
-        for path, why in await clean(self._workspaces, session_id, task.attempts[-1].start_time, scrub):
+        secrecy = Secrecy(values.values(), await self._workspaces.prepare(session_id), self._scrub)
+        for path, why in await clean(self._workspaces, session_id, task.attempts[-1].start_time, secrecy.scrub):
             _log.warning("a file may still hold a secret", extra={"path": str(path), "why": why})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agent_runtime_server.domain.pipeline import PhaseInputs
-from agent_runtime_server.domain.redaction import Redactor
 from agent_runtime_server.domain.task import Task
+from agent_runtime_server.orchestrator.secrecy import Secrecy
 from agent_runtime_server.ports import Ask, Emit, Meter, StopSign
 
 
@@ -21,8 +21,9 @@ class Stage:
     workspace: Path
     password: str
     emit: Emit
-    scrub: Callable[[Path], Awaitable[None]] | None
-    """Takes secrets out of a file or a folder; raises OSError. None when there are no secrets."""
+    secrecy: Secrecy
+    begun: datetime
+    """What was changed since then may hold secrets."""
     stop: StopSign
     ask: Ask
     meter: Meter
@@ -33,7 +34,3 @@ class Stage:
         if not self.password:
             return {}
         return {"TEST_USERNAME": self.task.spec.sign_in.username, "TEST_PASSWORD": self.password}
-
-    def redact(self, text: str) -> str:
-        """The text without the password."""
-        return Redactor([self.password]).redact(text)

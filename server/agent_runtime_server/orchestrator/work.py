@@ -11,6 +11,7 @@ from agent_runtime_server.domain.results import ArtifactKind, Produced, TestCase
 from agent_runtime_server.domain.task import Failure, FailureReason, Phase, RunOptions, Task, TaskType
 from agent_runtime_server.orchestrator.admission import missing_material
 from agent_runtime_server.orchestrator.can_fail import CanFail
+from agent_runtime_server.orchestrator.cleaning import clean
 from agent_runtime_server.orchestrator.fixing import Fixing
 from agent_runtime_server.orchestrator.flakes import FlakeFilter
 from agent_runtime_server.orchestrator.signing_in import SignedIn
@@ -105,7 +106,7 @@ class Work:
                 stage.environment,
                 report.test_paths,
                 stage.emit,
-                stage.redact,
+                stage.secrecy.redact,
                 # What the explorer writes it has seen fail.
                 self._can_fail if self._drivers[spec.driver].uses_model else None,
             )
@@ -150,6 +151,13 @@ class Work:
             stage.emit(Produced(ArtifactKind.TEST_SOURCE, path, "text/x-typescript"))
         return PhaseResult()
 
+    async def clean(self, stage: Stage) -> None:
+        """Take secrets out of what the phase has written beside its runs, as far as it has come."""
+        if not stage.secrecy:
+            return
+        for path, why in await clean(self._workspaces, stage.task.spec.session_id, stage.begun, stage.secrecy.scrub):
+            self._log(stage, LogLevel.WARNING, f"{path.relative_to(stage.workspace)} may still hold a secret: {why}")
+
     async def leave(self, task: Task) -> None:
         """End what is kept for a task between its phases."""
         if (driver := self._drivers.get(task.spec.driver)) is not None:
@@ -157,7 +165,10 @@ class Work:
         await self._signed_in.forget(task.id)
 
     async def _repair(self, stage: Stage, failing: Sequence[TestCase], number: int) -> PhaseReport:
-        return await self._drive(PhaseKind.FIX, stage, stage.emit, tuple(failing), number)
+        # The agent reads what the tests have written, and its model is told of their errors.
+        await self.clean(stage)
+        told = tuple(stage.secrecy.redact_fact(test) for test in failing)
+        return await self._drive(PhaseKind.FIX, stage, stage.emit, told, number)
 
     async def _drive(
         self, kind: PhaseKind, stage: Stage, emit: Emit, failing: tuple[TestCase, ...] = (), number: int = 0
@@ -172,6 +183,7 @@ class Work:
             stage.inputs,
             stage.ask,
             stage.meter,
+            keep_secret=stage.secrecy.add,
             password=stage.password if driver.signs_in else "",
             failing=failing,
             round=number,
@@ -203,8 +215,7 @@ class Work:
         folder = f"artifacts/run-{number}"
         try:
             await self._workspaces.tidy(session_id)
-            if stage.scrub is not None:
-                await stage.scrub(stage.workspace / folder)
+            await stage.secrecy.scrub(stage.workspace / folder)
         except OSError as problem:
             self._log(stage, LogLevel.WARNING, f"{folder} stays hidden, for it may hold the password: {problem}")
         else:

@@ -26,6 +26,7 @@ class Secrets(Protocol):
 class Scrub(Protocol):
     """Takes secrets out of files."""
 
-    async def __call__(self, path: Path, redact: Callable[[bytes], bytes]) -> None:
-        """Redact a file, or the files of a folder, in place, also what is packed in them. Raises OSError."""
+    async def __call__(self, root: Path, path: Path, redact: Callable[[bytes], bytes]) -> None:
+        """Redact a file below ``root``, or the files of a folder, in place, also what is packed in them. No link is
+        followed, whoever puts one there meanwhile. Raises OSError."""
         ...

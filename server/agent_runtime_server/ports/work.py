@@ -61,6 +61,10 @@ class Meter(Protocol):
         ...
 
 
+def _tell_nobody(_value: str) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseJob:
     """One phase of work for a driver."""
@@ -74,6 +78,8 @@ class PhaseJob:
     """Puts a question to a person; the task waits for the answer, never without a bound."""
     meter: Meter
     """Watches over what models cost."""
+    keep_secret: Callable[[str], None] = _tell_nobody
+    """Takes a value that must not stay in what the phase tells and leaves: a driver's own key."""
     password: str = ""
     """For drivers that sign in themselves."""
     storage_state: Path | None = None

@@ -62,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
             prompted.set()
         if self.path.endswith(("/reply", "/abort")):
             answered.set()
+        if self.path in script["missing"]:
+            return self.say(404, {"name": "NotFoundError"})
         if self.path in script["broken"]:
             return self.say(500, "broken " + password)
         self.say(200, script["answers"].get(self.path, True))
@@ -74,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
         for event in next(streams, [{"type": "server.connected"}, {"pause": 600}]):
             if "pause" in event:
                 time.sleep(event["pause"])
+            elif "until" in event:
+                while not os.path.exists(event["until"]):
+                    time.sleep(0.02)
             elif "raw" in event:
                 self.wfile.write(event["raw"].encode())
             elif "die" in event:
@@ -82,9 +87,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(f"data: {json.dumps(fill(event))}\\n\\n".encode())
             self.wfile.flush()
             if event.get("type") == "server.connected":
-                prompted.wait(20)
+                prompted.wait(60)
             if event.get("type") in ("permission.asked", "question.asked") and "go_on" not in event:
-                answered.wait(20)
+                answered.wait(60)
 
 print("a warning with", password, file=sys.stderr, flush=True)
 if script["start"] == "silent":
@@ -104,13 +109,18 @@ IDLE: Json = {"type": "session.idle", "properties": {"sessionID": SESSION}}
 
 @dataclass
 class StandIn:
-    """What the stand-in does; ``streams`` are the events of one connection after the other."""
+    """What the stand-in does; ``streams`` are the events of one connection after the other.
+
+    Some are none but things to do: ``pause`` for seconds, go on when there is a file (``until``), ``die`` with an exit
+    code, write ``raw`` text.
+    """
 
     cwd: Path
     streams: list[list[Json]] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     start: str = "well"
     env: dict[str, str] = field(default_factory=dict)
 
@@ -128,6 +138,7 @@ class StandIn:
             },
             "silent": self.silent,
             "broken": self.broken,
+            "missing": self.missing,
             "start": self.start,
         }
         file = self.cwd / "script.json"

@@ -11,6 +11,7 @@ import pytest
 
 from agent_runtime_server.adapters.opencode.configuration import (
     AGENTS,
+    HIDDEN,
     TOKEN_VARIABLE,
     BadConfiguration,
     environment_of,
@@ -136,6 +137,22 @@ def test_servers_of_tools_get_the_tools_bound_unless_they_have_their_own() -> No
     assert in_force(ours, Access(), tool_seconds=5)["mcp"]["playwright-test"]["timeout"] == 5000
     own = {**ours, "mcp": {"playwright-test": {**ours["mcp"]["playwright-test"], "timeout": 7}}}
     assert in_force(own, Access(), tool_seconds=5)["mcp"]["playwright-test"]["timeout"] == 7
+
+
+def test_a_rejected_call_does_not_end_the_turn() -> None:
+    own = {**read_configuration(), "experimental": {"other": 1, "continue_loop_on_deny": False}}
+    assert in_force(own, Access(), tool_seconds=5)["experimental"] == {"other": 1, "continue_loop_on_deny": True}
+
+
+def test_what_servers_of_tools_are_given_is_not_for_everybody_to_read() -> None:
+    server = {"type": "remote", "url": "http://tools.test", "headers": {"Authorization": "Bearer their-key"}}
+    own = {**read_configuration(), "mcp": {"a": server, "b": {"command": ["b"], "environment": {"KEY": "their-key"}}}}
+    force = in_force(own, Access(), tool_seconds=5)
+    assert "their-key" in environment_of(force, Access())["OPENCODE_CONFIG_CONTENT"]
+    shown = json.loads(readable(force))["mcp"]
+    assert "their-key" not in readable(force)
+    assert (shown["a"]["headers"], shown["a"]["url"]) == ({"Authorization": HIDDEN}, "http://tools.test")
+    assert shown["b"]["environment"] == {"KEY": HIDDEN}
 
 
 def test_the_token_is_in_one_variable_and_nowhere_else() -> None:

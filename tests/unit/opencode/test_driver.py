@@ -81,6 +81,8 @@ class Scene(Surroundings):
 
 
 class _Speaker:
+    keys = ("key-of-the-agent",)
+
     def __init__(self, scene: Scene, access: ModelAccess) -> None:
         self._scene = scene
         self._access = access
@@ -118,6 +120,13 @@ async def test_one_agent_does_all_phases_of_a_task_and_then_leaves(tmp_path: Pat
     await driver.leave("task-1")
     await driver.leave("task-1")
     assert scene.running == len(models.open_now) == 0
+
+
+async def test_in_each_phase_its_keys_are_kept_secret(tmp_path: Path) -> None:
+    driver, kept = driver_on(Scene(Said("one"), Said("two"))), list[str]()
+    for _ in range(2):
+        await driver.run(replace(custom_job(tmp_path), keep_secret=kept.append), lambda _: None)
+    assert kept == ["key-of-the-agent"] * 2
 
 
 async def test_tasks_have_agents_of_their_own(tmp_path: Path) -> None:

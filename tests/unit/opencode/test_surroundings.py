@@ -113,6 +113,23 @@ async def test_its_folders_are_its_own_and_gone_afterwards(tmp_path: Path) -> No
     assert (tmp_path / "agents").stat().st_mode & 0o077 == 0
 
 
+async def test_a_link_of_the_agents_making_leads_nobody_elsewhere(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "open").mkdir(parents=True)
+    (outside / "open").chmod(0o755)
+
+    class Linking(Recorder):
+        def cell(
+            self, workspace: Path, home: Path, environment: Mapping[str, str], readable: Sequence[Path] = ()
+        ) -> Cell:
+            (workspace / ".playwright-mcp").symlink_to(outside)
+            return super().cell(workspace, home, environment, readable)
+
+    await enclosed(made(tmp_path, Linking()), tmp_path / "workspace")
+    assert (outside / "open").stat().st_mode & 0o777 == 0o755
+    assert not (tmp_path / "workspace/.playwright-mcp").is_symlink()
+
+
 async def test_the_configuration_in_force_is_in_the_workspace_to_read(tmp_path: Path) -> None:
     recorder = Recorder()
     await enclosed(made(tmp_path, recorder), tmp_path / "workspace")

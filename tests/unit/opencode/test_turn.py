@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent_runtime_server.adapters.opencode import api
+from agent_runtime_server.adapters.opencode import api, turn
 from agent_runtime_server.adapters.opencode.process import running_agent
 from agent_runtime_server.adapters.opencode.questions import NO, NO_ANSWER, NOBODY
 from agent_runtime_server.adapters.opencode.turn import Prompt, Said
@@ -20,6 +20,7 @@ from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry
 from agent_runtime_server.domain.inputs import Answer, InputDecision, InputKind
 from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.domain.usage import ModelUsage
+from agent_runtime_server.ports import Emit
 from agent_runtime_server.testing.asking import Answers, Tally
 from tests.unit.opencode.stand_in import (
     CONNECTED,
@@ -36,7 +37,7 @@ from tests.unit.opencode.stand_in import (
     tool,
 )
 
-QUICK = Watchdogs(start_seconds=10, silence_seconds=10, tool_seconds=10)
+PATIENT = Watchdogs(start_seconds=60, call_seconds=60, silence_seconds=60, tool_seconds=60)
 PROMPT = Prompt("custom", "A title", "Do it")
 MESSAGES = f"/session/{SESSION}/message"
 ABORT = f"/session/{SESSION}/abort"
@@ -68,13 +69,19 @@ async def play(
     cell: StandIn,
     prompt: Prompt = PROMPT,
     *,
-    watchdogs: Watchdogs = QUICK,
+    watchdogs: Watchdogs = PATIENT,
     answers: Answers | None = None,
     access: Access | None = None,
+    tell: Emit = lambda _: None,
 ) -> Played:
     played = Played()
+
+    def emit(fact: Fact) -> None:
+        played.facts.append(fact)
+        tell(fact)
+
     async with running_agent(cell, access or Access(), cell.cwd, watchdogs=watchdogs) as agent:
-        played.said = await agent.prompt(prompt, played.facts.append, answers or Answers())
+        played.said = await agent.prompt(prompt, emit, answers or Answers())
     return played
 
 
@@ -173,12 +180,12 @@ async def test_strange_events_do_not_matter(tmp_path: Path) -> None:
 
 
 async def test_a_secret_that_comes_in_pieces_is_not_told(tmp_path: Path) -> None:
-    pause = {"pause": 0.3}
-    pieces: list[str | Json] = ["the token is ", TOKEN[:9], pause, TOKEN[9:], ". ", pause, "Yes."]
+    told = tmp_path / "told"
+    pieces: list[str | Json] = ["the token is ", TOKEN[:9], {"until": str(told)}, TOKEN[9:], ". ", "Yes."]
     stream = [delta("prt_2", "msg_2", piece) if isinstance(piece, str) else piece for piece in pieces]
     begun = part("prt_2", "msg_2", "text", text="", time={"start": 1})
     cell = StandIn(tmp_path, [[CONNECTED, *ASKED, message("msg_2"), begun, *stream, IDLE]])
-    played = await play(cell)
+    played = await play(cell, tell=lambda _: told.touch())
     assert played.text == "the token is [redacted]. Yes."
     assert played.facts[0] == AgentMessage("prt_2", "custom", "the token is ")
 
@@ -232,10 +239,10 @@ QUESTION = {
 }
 
 
-def asking(tmp_path: Path, asked: Json) -> StandIn:
+def asking(tmp_path: Path, asked: Json, **more: Any) -> StandIn:
     running = tool("prt_3", "msg_2", "bash", "running", input={"command": "echo hi; ls"})
     denied = tool("prt_3", "msg_2", "bash", "error", input={"command": "echo hi; ls"}, error="rejected")
-    return StandIn(tmp_path, [[CONNECTED, message("msg_2"), running, asked, denied, IDLE]])
+    return StandIn(tmp_path, [[CONNECTED, message("msg_2"), running, asked, denied, IDLE]], **more)
 
 
 @pytest.mark.parametrize(
@@ -275,8 +282,23 @@ async def test_nobody_is_asked_for_what_is_already_allowed(tmp_path: Path) -> No
 
     asked = {**PERMISSION, "go_on": True}
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), asked, replied, {"pause": 600}]])
-    played = await play(cell, watchdogs=replace(QUICK, silence_seconds=0.5), answers=Never())
+    played = await play(cell, watchdogs=replace(PATIENT, silence_seconds=2), answers=Never())
     assert "did nothing" in played.failure.message
+
+
+async def test_an_answer_that_comes_too_late_does_not_matter(tmp_path: Path) -> None:
+    """One rejection rejects every call of the step: OpenCode does not know the others any more."""
+    cell = asking(tmp_path, PERMISSION, missing=["/permission/per_1/reply"])
+    played = await play(cell, answers=Answers(Answer(InputDecision.ALLOW_ONCE, resolver="user")))
+    assert played.said.failure is None
+    assert cell.posts[-1][0] == "/permission/per_1/reply"
+
+
+async def test_a_call_that_was_rejected_with_another_is_denied(tmp_path: Path) -> None:
+    error = "The user rejected permission to use this specific tool call."
+    denied = tool("prt_3", "msg_2", "bash", "error", input={"command": "ls"}, error=error)
+    played = await play(StandIn(tmp_path, [[CONNECTED, message("msg_2"), denied, IDLE]]))
+    assert [call.state for call in played.of(ToolCall)] == [ToolCallState.DENIED]
 
 
 @pytest.mark.parametrize(
@@ -313,12 +335,12 @@ async def test_questions_are_put_one_after_the_other(
 async def test_a_person_may_take_longer_than_any_watchdog(tmp_path: Path) -> None:
     class Slow(Answers):
         async def __call__(self, question: Any) -> Answer:
-            await asyncio.sleep(2.2)
+            await asyncio.sleep(4.5)
             return await super().__call__(question)
 
     running = tool("prt_3", "msg_2", "bash", "running", input={})
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), running, PERMISSION, {"pause": 600}]])
-    quick = replace(QUICK, silence_seconds=1, tool_seconds=1)
+    quick = replace(PATIENT, silence_seconds=2, tool_seconds=2)
     played = await play(cell, watchdogs=quick, answers=Slow(Answer(InputDecision.ABORT, resolver="user")))
     assert played.failure.reason is FailureReason.INPUT_REFUSED
 
@@ -335,15 +357,15 @@ async def test_a_budget_may_be_asked_for_meanwhile(tmp_path: Path) -> None:
     access, meter = Access(), Asking()
     access.meter = meter
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), status("retry", attempt=1), {"pause": 600}]])
-    quick = replace(QUICK, silence_seconds=0.7)
+    quick = replace(PATIENT, silence_seconds=2)
     async with running_agent(cell, access, tmp_path, watchdogs=quick) as agent:
         playing = asyncio.create_task(agent.prompt(PROMPT, lambda _: started.set(), Answers()))
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), 60)
         calling = asyncio.create_task(access.meter.admit())
-        await asyncio.wait({playing}, timeout=1.5)
+        await asyncio.wait({playing}, timeout=3)
         answered.set()
         assert await calling is None
-        await asyncio.wait({playing}, timeout=1.5)
+        await asyncio.wait({playing}, timeout=3)
         assert not playing.done()
         access.meter.used(ModelUsage("provider/model"))
         said = await playing
@@ -367,15 +389,15 @@ async def test_an_error_of_whoever_answers_is_not_swallowed(tmp_path: Path) -> N
 
 async def test_silence_is_a_failure_and_aborts_the_work(tmp_path: Path) -> None:
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), {"pause": 600}]])
-    played = await play(cell, watchdogs=replace(QUICK, silence_seconds=0.5))
-    assert played.failure == Failure(FailureReason.AGENT_ERROR, "the agent did nothing for 0.5 seconds", retryable=True)
+    played = await play(cell, watchdogs=replace(PATIENT, silence_seconds=2))
+    assert played.failure == Failure(FailureReason.AGENT_ERROR, "the agent did nothing for 2 seconds", retryable=True)
     assert cell.posts[-1][0] == ABORT
 
 
 async def test_heartbeats_are_no_sign_of_work(tmp_path: Path) -> None:
-    beats: list[Json] = [{"type": "server.heartbeat", "properties": {}}, {"pause": 0.1}] * 100
+    beats: list[Json] = [{"type": "server.heartbeat", "properties": {}}, {"pause": 0.1}] * 600
     cell = StandIn(tmp_path, [[CONNECTED, *beats]])
-    played = await play(cell, watchdogs=replace(QUICK, silence_seconds=0.5))
+    played = await play(cell, watchdogs=replace(PATIENT, silence_seconds=2))
     assert "did nothing" in played.failure.message
 
 
@@ -384,14 +406,14 @@ async def test_a_call_that_takes_too_long_is_a_failure(tmp_path: Path) -> None:
     aborted = tool("prt_3", "msg_2", "bash", "completed", input={}, output="aborted, which OpenCode takes for success")
     conversed = {MESSAGES: conversation(message("msg_2"), aborted)}
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), running, {"pause": 600}]], conversed)
-    played = await play(cell, watchdogs=replace(QUICK, tool_seconds=0.5))
+    played = await play(cell, watchdogs=replace(PATIENT, tool_seconds=0.5))
     assert "call of bash took longer than 0.5 seconds" in played.failure.message
     assert [call.state for call in played.of(ToolCall)] == [ToolCallState.STARTED, ToolCallState.FAILED]
 
 
 async def test_a_server_that_answers_no_more_does_not_hold_up_the_end(tmp_path: Path) -> None:
     cell = StandIn(tmp_path, [[CONNECTED, {"pause": 600}]], silent=["/session", ABORT, MESSAGES])
-    played = await play(cell, watchdogs=replace(QUICK, call_seconds=0.5))
+    played = await play(cell, watchdogs=replace(PATIENT, call_seconds=2))
     assert "did not answer POST /session" in played.failure.message
     assert played.failure.retryable
 
@@ -452,7 +474,7 @@ async def test_the_gateway_knows_better_why_a_call_failed(tmp_path: Path) -> Non
 async def test_what_the_gateway_has_given_up_is_not_tried_again(tmp_path: Path) -> None:
     known = Failure(FailureReason.MODEL_PROVIDER, "the provider is overloaded", retryable=True)
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), status("retry", attempt=1, message="503"), {"pause": 600}]])
-    async with asyncio.timeout(QUICK.silence_seconds - 1):
+    async with asyncio.timeout(PATIENT.silence_seconds - 5):
         assert (await play(cell, access=Access(known))).failure == known
 
 
@@ -485,7 +507,8 @@ async def test_an_mcp_server_that_has_ended_ends_the_turn(tmp_path: Path) -> Non
     )
 
 
-async def test_cancelling_aborts_and_tells_nothing_more(tmp_path: Path) -> None:
+async def test_cancelling_aborts_and_tells_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "GRACE_SECONDS", 30.0)
     running = tool("prt_3", "msg_2", "bash", "running", input={})
     cell = StandIn(tmp_path, [[CONNECTED, message("msg_2"), running, {"pause": 600}]])
     facts: list[Fact] = []
@@ -495,9 +518,9 @@ async def test_cancelling_aborts_and_tells_nothing_more(tmp_path: Path) -> None:
         facts.append(fact)
         started.set()
 
-    async with running_agent(cell, Access(), tmp_path, watchdogs=QUICK) as agent:
+    async with running_agent(cell, Access(), tmp_path, watchdogs=PATIENT) as agent:
         playing = asyncio.create_task(agent.prompt(PROMPT, emit, Answers()))
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), 60)
         playing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await playing
@@ -510,9 +533,9 @@ async def test_cancelling_does_not_wait_for_a_server_that_is_stuck(tmp_path: Pat
         tmp_path, [[CONNECTED, message("msg_2"), status("retry", attempt=1), {"pause": 600}]], silent=[ABORT]
     )
     started = asyncio.Event()
-    async with running_agent(cell, Access(), tmp_path, watchdogs=QUICK) as agent:
+    async with running_agent(cell, Access(), tmp_path, watchdogs=PATIENT) as agent:
         playing = asyncio.create_task(agent.prompt(PROMPT, lambda _: started.set(), Answers()))
-        await asyncio.wait_for(started.wait(), 20)
+        await asyncio.wait_for(started.wait(), 60)
         playing.cancel()
-        await asyncio.wait({playing}, timeout=5)
+        await asyncio.wait({playing}, timeout=PATIENT.call_seconds / 2)
         assert playing.cancelled()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from agent_runtime_server.adapters.opencode.watchdogs import Watchdogs
@@ -28,6 +28,10 @@ Json = Mapping[str, Any]
 
 class ApiError(Exception):
     """OpenCode did not do what it was asked; the message is bounded."""
+
+
+class NotThere(ApiError):
+    """What was named is not there, or not any more."""
 
 
 class Api:
@@ -83,7 +87,7 @@ class Api:
     async def reply_permission(self, permission_id: str, reply: str, message: str = "") -> None:
         """``reply`` is "once", "always" or "reject". The turn ends with a rejection that has no message."""
         body = {"reply": reply, "message": message} if message else {"reply": reply}
-        await self._call("POST", f"/permission/{permission_id}/reply", body)
+        await self._answer(f"/permission/{permission_id}/reply", body)
 
     async def questions(self) -> Sequence[Json]:
         """Questions that OpenCode waits for, as in the event ``question.asked``."""
@@ -92,7 +96,7 @@ class Api:
 
     async def answer_question(self, question_id: str, answers: Sequence[Sequence[str]]) -> None:
         """Answer each part of a question."""
-        await self._call("POST", f"/question/{question_id}/reply", {"answers": answers})
+        await self._answer(f"/question/{question_id}/reply", {"answers": answers})
 
     async def events(self) -> AsyncIterator[Json]:
         """Events from now on, with their ``type`` and ``properties``, until the stream breaks. Nothing is ever sent
@@ -112,6 +116,11 @@ class Api:
         except (httpx.HTTPError, ValueError) as error:
             raise ApiError(_bounded(f"the events of OpenCode broke off: {error!r}")) from error
 
+    async def _answer(self, path: str, body: Json) -> None:
+        # One answer may have settled several calls: then OpenCode does not wait for this one any more.
+        with suppress(NotThere):
+            await self._call("POST", path, body)
+
     async def _call(self, method: str, path: str, body: Json | None = None, *, seconds: float = 0) -> Any:
         import httpx
 
@@ -130,7 +139,8 @@ class Api:
             raise ApiError(f"OpenCode did not answer {method} {path} within {seconds:g} seconds") from error
         except (httpx.HTTPError, ValueError) as error:
             raise ApiError(_bounded(f"OpenCode did not answer {method} {path}: {error!r}")) from error
-        raise ApiError(_bounded(f"OpenCode answered {answer.status_code} to {method} {path}: {said}"))
+        kind = NotThere if answer.status_code == httpx.codes.NOT_FOUND else ApiError
+        raise kind(_bounded(f"OpenCode answered {answer.status_code} to {method} {path}: {said}"))
 
 
 @asynccontextmanager

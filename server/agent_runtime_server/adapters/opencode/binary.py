@@ -72,20 +72,10 @@ class OpenCodeProgram:
 
     async def _ask(self, path: Path) -> tuple[str, str]:
         """Version and problem of a program."""
-        said = ""
-        with tempfile.TemporaryDirectory() as home:
-            environment = {**child_environment(self._environment), "HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": home}
-            try:
-                async with (
-                    asyncio.timeout(ANSWER_SECONDS),
-                    spawn([str(path), "--version"], cwd=Path(home), env=environment, owner=self._owner) as tree,
-                ):
-                    tree.close_stdin()
-                    async for line in tree.lines():
-                        if line.stream == "stdout":
-                            said = said or line.text.strip()[:_MAX_SAID]
-            except (OSError, TimeoutError) as error:
-                return "", f"{path} does not tell its version: {str(error) or 'it takes too long'}; run bin/bootstrap"
+        try:
+            said = await self._first_line(path)
+        except (OSError, TimeoutError) as error:
+            return "", f"{path} does not tell its version: {str(error) or 'it takes too long'}; run bin/bootstrap"
         found = _VERSION.match(said)
         if found is None:
             return "", f"{path} is not OpenCode: asked for its version, it says {said!r}"
@@ -95,6 +85,21 @@ class OpenCodeProgram:
                 f"OPENCODE_PATH name a program of such a version"
             )
         return said.removeprefix("v"), ""
+
+    async def _first_line(self, path: Path) -> str:
+        """What a program says when it is asked for its version. Raises OSError, TimeoutError."""
+        said = ""
+        with tempfile.TemporaryDirectory() as home:
+            environment = {**child_environment(self._environment), "HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": home}
+            async with (
+                asyncio.timeout(ANSWER_SECONDS),
+                spawn([str(path), "--version"], cwd=Path(home), env=environment, owner=self._owner) as tree,
+            ):
+                tree.close_stdin()
+                async for line in tree.lines():
+                    if line.stream == "stdout":
+                        said = said or line.text.strip()[:_MAX_SAID]
+        return said
 
 
 def _identity(path: Path) -> _Identity | None:

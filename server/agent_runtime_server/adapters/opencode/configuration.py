@@ -18,6 +18,8 @@ TOKEN_VARIABLE = "AGENT_RUNTIME_MODEL_TOKEN"  # noqa: S105
 COPY = "opencode.json"
 """In the workspace, for people to read; OpenCode does not read it."""
 MAX_FILE_BYTES = 1 << 20
+HIDDEN = "[hidden]"
+_GIVEN = ("environment", "headers")
 
 SWITCHES: Mapping[str, str] = {
     "OPENCODE_DISABLE_AUTOUPDATE": "1",
@@ -78,6 +80,9 @@ def in_force(configuration: Configuration, access: ModelAccess, *, tool_seconds:
         "enabled_providers": [PROVIDER],
         "provider": {PROVIDER: _provider(access)},
         "mcp": {name: {**bound, **server} for name, server in configuration["mcp"].items()},
+        # Of several calls in one step OpenCode rejects all when one is rejected, those without a word to the agent: it
+        # would stop there.
+        "experimental": {**configuration.get("experimental", {}), "continue_loop_on_deny": True},
     }
 
 
@@ -106,8 +111,12 @@ def environment_of(configuration: Configuration, access: ModelAccess) -> dict[st
 
 
 def readable(configuration: Configuration) -> str:
-    """A configuration for people to read."""
-    return json.dumps(configuration, ensure_ascii=False, indent=2) + "\n"
+    """A configuration for people to read: what MCP servers are given, which may be keys, is left out."""
+    servers = {
+        name: {key: dict.fromkeys(value, HIDDEN) if key in _GIVEN else value for key, value in server.items()}
+        for name, server in configuration["mcp"].items()
+    }
+    return json.dumps({**configuration, "mcp": servers}, ensure_ascii=False, indent=2) + "\n"
 
 
 def _tables(read: Any, name: str) -> dict[str, dict[str, Any]]:

@@ -93,6 +93,8 @@ class OpenCodeDriver:
             return failed(FailureReason.AGENT_ERROR, str(error))
         except OSError as error:
             return _unusable(error)
+        for key in kept.agent.keys:
+            job.keep_secret(key)
         kept.access.meter = job.meter
         work = PhaseWork(job, kept.agent, emit, job.spec.max_turns or self._max_turns)
         try:

@@ -39,7 +39,10 @@ def home_variables(folder: Path) -> Mapping[str, str]:
 
 def remove(folder: Path) -> None:
     """Remove a folder, also one in which somebody has forbidden to write, as package managers do. What cannot be
-    removed stays: nobody works in it again."""
+    removed stays: nobody works in it again. Of a link, the link alone is removed."""
+    if folder.is_symlink():
+        folder.unlink()
+        return
     for path, folders, _ in os.walk(folder):
         for inner in (Path(path, name) for name in folders):
             with suppress(OSError):

@@ -22,8 +22,9 @@ INVALID_TOOL = "invalid"
 """What OpenCode calls in place of a tool that is not there, or whose arguments make no sense."""
 _TITLES = ("intent", "description", *MAIN_ARGUMENTS)
 """Arguments that make a title, for calls that have none: agents say with them what they are about to do."""
-_BY_RULE = "The user has specified a rule which prevents"
-"""How the error of a call begins that the configuration does not allow."""
+_NOT_ALLOWED = ("The user has specified a rule which prevents", "The user rejected permission")
+"""How the error of a call begins that the configuration or a person does not allow; the latter also when the answer was
+for another call of the same step."""
 
 Part = Mapping[str, Any]
 
@@ -177,7 +178,7 @@ class Translation:
                 self._emit(replace(call, state=ended, output=output, duration=_duration(state.get("time"))))
 
     def _failed(self, call_id: str, error: str = "") -> ToolCallState:
-        denied = call_id in self._denied or error.startswith(_BY_RULE)
+        denied = call_id in self._denied or error.startswith(_NOT_ALLOWED)
         return ToolCallState.DENIED if denied else ToolCallState.FAILED
 
     def _title(self, title: object) -> str:

@@ -89,6 +89,11 @@ class Agent:
         self._watchdogs = watchdogs
         self._redactor = redactor
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Values of its environment that nobody else is to know."""
+        return self._redactor.values
+
     async def prompt(self, prompt: Prompt, emit: Emit, ask: Ask) -> Said:
         """Have a prompt carried out. Cancelling it aborts the work within ``GRACE_SECONDS``, and tells nothing more.
 

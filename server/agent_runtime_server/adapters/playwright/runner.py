@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from agent_runtime_server.adapters.beneath import new_file, opened_folder
 from agent_runtime_server.adapters.environment import child_environment
 from agent_runtime_server.adapters.playwright.channel import Channel, listen
 from agent_runtime_server.adapters.playwright.check import compiler_problems, linter_problems
@@ -80,7 +81,8 @@ class PlaywrightRunner:
     async def _run(self, job: RunJob, emit: Emit) -> TestReport:
         record = RunRecord(job, emit)
         output = job.workspace / record.folder
-        output.mkdir(parents=True, exist_ok=True)
+        with opened_folder(job.workspace, PurePosixPath(record.folder).parts, make=True):
+            pass  # no link leads elsewhere
         async with listen(record.take, self._owner) as channel:
             with _override_config(job.workspace) as config:
                 command = self._toolchain.command_playwright("test", *_arguments(job, config, output))
@@ -197,7 +199,9 @@ def _override_config(workspace: Path) -> Iterator[Path]:
     own = next((path for name in CONFIGS if (path := workspace / name).is_file()), _HERE / "default.config.mjs")
     imported = f"./{own.name}" if own.parent == workspace else own.as_posix()
     config = workspace / f"{OVERRIDE}{own.suffix}"
-    config.write_text((_HERE / "override.mjs").read_text().replace("./playwright.config.ts", imported))
+    config.unlink(missing_ok=True)
+    with new_file(config) as file:
+        file.write((_HERE / "override.mjs").read_text().replace("./playwright.config.ts", imported).encode())
     try:
         yield config
     finally:
