@@ -156,6 +156,20 @@ async def test_without_an_address_the_suite_keeps_its_own(page: str, tmp_path: P
     assert report.summary.verdict is Verdict.PASSED
 
 
+async def test_links_that_somebody_has_planted_lead_nowhere(page: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious.ts").write_text("precious")
+    folder = workspace(tmp_path / "suite", {"playwright.config.ts": MODULE, "mine/a.spec.ts": IMPORT})
+    (folder / ".agent-runtime.config.ts").symlink_to(outside / "precious.ts")
+    await run(folder, page)
+    (folder / "artifacts").rename(folder / "old")
+    (folder / "artifacts").symlink_to(outside)
+    report, _ = await run(folder, page)
+    assert report.failure is not None
+    assert {file.name: file.read_text() for file in outside.iterdir()} == {"precious.ts": "precious"}
+
+
 # --- tests picked by name --------------------------------------------------------------------------------------------
 
 ODD = 'price > 5 \u203a [sale] 100% (\\w+) \\"quoted\\" 🛒'

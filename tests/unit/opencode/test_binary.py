@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -71,7 +72,7 @@ async def test_what_is_not_opencode_is_told(tmp_path: Path, script: str) -> None
 async def test_one_without_an_answer_is_ended_and_may_answer_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(binary, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(binary, "ANSWER_SECONDS", 3.0)
     found = named(program(tmp_path / "opencode", f"[ -e {tmp_path}/awake ] || exec sleep 300; echo 1.18.33"))
     problem = await found.learn()
     assert "takes too long" in problem
@@ -98,6 +99,14 @@ async def test_one_that_cannot_be_executed_is_told(tmp_path: Path) -> None:
     path = program(tmp_path / "opencode", "echo 1.18.33")
     path.write_bytes(b"\x7fELF of another machine")
     assert "does not tell its version" in await named(path).learn()
+
+
+async def test_no_room_for_a_home_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not-there"))
+    found = named(program(tmp_path / "opencode", "echo 1.18.33"))
+    assert "does not tell its version" in await found.learn()
+    monkeypatch.undo()
+    assert await found.learn() == ""
 
 
 async def test_none_at_all_is_told(tmp_path: Path) -> None:
