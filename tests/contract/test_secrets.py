@@ -27,7 +27,7 @@ def secrets(request: pytest.FixtureRequest, key_file: Path) -> Secrets:
 
 
 @given(values=st.dictionaries(st.text(), st.text(), min_size=1), task_id=st.text())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_what_is_sealed_comes_back_for_its_task_only(secrets: Secrets, values: dict[str, str], task_id: str) -> None:
     sealed = secrets.seal(values, task_id)
     assert secrets.unseal(sealed, task_id) == values

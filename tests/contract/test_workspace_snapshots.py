@@ -339,7 +339,7 @@ def change(workspace: Path, steps: list[tuple[str, str, bytes]]) -> None:
             continue
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(MAKE, max_size=12), st.lists(MAKE, max_size=12))
 def test_whatever_comes_later_a_snapshot_brings_back_what_was(
     first: list[tuple[str, str, bytes]], later: list[tuple[str, str, bytes]]

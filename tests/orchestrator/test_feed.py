@@ -320,7 +320,7 @@ class Record:
             self.token = step.token
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     steps=st.lists(
         st.sampled_from(["create", "tell", "tell", "many", "end", "delete", "cut", "over", "yield"]), max_size=40

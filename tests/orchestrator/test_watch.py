@@ -225,7 +225,7 @@ async def test_waiting_ends_with_the_task_or_with_the_time() -> None:
         assert (task.status, met) == (Status.COMPLETED, True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.sampled_from(["add", "add", "many", "trim", "cut", "yield"]), max_size=25),
     seed=st.integers(0, 2**16),

@@ -163,7 +163,7 @@ async def test_any_bytes(method: MethodDescriptor, tmp_path: Path) -> None:
     async with serving(tmp_path) as (server, ids):
         found: list[list[bytes]] = []
 
-        @settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=80, database=None, suppress_health_check=list(HealthCheck))
         @given(st.lists(requests(method, ids), min_size=1, max_size=3))
         def collect(raws: list[bytes]) -> None:
             found.append(raws)

@@ -152,7 +152,7 @@ def becomes_state(state: Task) -> Change:
     return change
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(task_states(), min_size=1, max_size=6), st.lists(filters(TASK_FIELDS), min_size=1, max_size=12))
 def test_tasks_are_listed_as_they_match(states: list[Task], conditions: list[Filter]) -> None:
     async def check(store: Store) -> None:
@@ -172,7 +172,7 @@ def test_tasks_are_listed_as_they_match(states: list[Task], conditions: list[Fil
     with_stores(check)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(suite_cases(), min_size=1, max_size=6), st.lists(filters(TEST_FIELDS), min_size=1, max_size=12))
 def test_test_cases_are_listed_as_they_match(cases: list[TestCase], conditions: list[Filter]) -> None:
     tests = [replace(case, id=f"x{number}") for number, case in enumerate(cases)]
@@ -194,7 +194,7 @@ GO = st.tuples(st.just("go"), st.integers(0, 99))
 TURN = st.tuples(st.just("turn"), st.integers(1, 4))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(TaskOrder),
     st.lists(st.integers(0, 9), max_size=10),

@@ -95,13 +95,13 @@ async def open_small(path: Path) -> SqliteStore:
     return store
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(STEPS)
 def test_reads_are_the_log_minus_gaps_in_memory(steps: list[tuple[str, int | None, int | None]]) -> None:
     asyncio.run(check(MemoryStore(JsonCodec()), steps, None))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_reads_are_the_log_minus_gaps_in_sqlite(steps: list[tuple[str, int | None, int | None]]) -> None:
     async def run(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import get_args
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent_runtime_server.domain.agent import AgentMessage, ToolCall, ToolCallState
@@ -70,7 +70,6 @@ def encoded(value: str) -> dict[str, str]:
     }
 
 
-@settings(deadline=None)
 @given(value=VALUES, before=st.text(), after=st.text())
 def test_every_form_is_masked(value: str, before: str, after: str) -> None:
     assume(value not in MASK)
@@ -82,7 +81,6 @@ def test_every_form_is_masked(value: str, before: str, after: str) -> None:
         assert redactor.redact(text).count(MASK) >= 1
 
 
-@settings(deadline=None)
 @given(value=VALUES, texts=st.text())
 def test_texts_without_the_value_stay(value: str, texts: str) -> None:
     assume(all(form not in texts for form in encoded(value).values()))
@@ -91,7 +89,6 @@ def test_texts_without_the_value_stay(value: str, texts: str) -> None:
     assert kept == texts or MASK in kept  # a lucky base64 core
 
 
-@settings(deadline=None)
 @given(value=st.text(st.characters(codec="ascii"), min_size=8), user=st.text(st.characters(codec="ascii")))
 def test_basic_authentication_is_masked(value: str, user: str) -> None:
     header = base64.b64encode(f"{user}:{value}".encode()).decode()
@@ -170,7 +167,6 @@ def test_a_weak_password_does_not_rename_tools_nor_their_arguments() -> None:
     assert redacted.arguments == {"test": MASK}
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(VALUES, min_size=1, max_size=3),
     texts=st.lists(st.one_of(st.integers(0, 2), st.text(max_size=20)), max_size=8),

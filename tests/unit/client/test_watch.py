@@ -158,7 +158,7 @@ turns = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     count=st.integers(0, 30), breaks=st.lists(turns, max_size=8), trimmed=st.integers(0, 10), after=st.integers(0, 5)
 )
