@@ -34,17 +34,19 @@ def page() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("signal", "said"),
+    ("signal", "silence", "said"),
     [
-        ("SIGKILL", "signal 9"),
-        ("SIGSTOP", "said nothing for 8 seconds"),
-        ("SIGINT", "interrupted"),
+        ("SIGKILL", 60.0, "signal 9"),
+        ("SIGSTOP", 8.0, "said nothing for 8 seconds"),
+        ("SIGINT", 60.0, "interrupted"),
     ],
 )
-async def test_a_runner_that_is_hit_may_well_live_the_next_time(signal: str, said: str, tmp_path: Path) -> None:
+async def test_a_runner_that_is_hit_may_well_live_the_next_time(
+    signal: str, silence: float, said: str, tmp_path: Path
+) -> None:
     body = f"process.kill(process.ppid, '{signal}'); return new Promise(() => {{}});"
     files = {"tests/hits.spec.ts": IMPORT + f"test('hits', () => {{ {body} }});"}
-    runner = PlaywrightRunner(toolchain(), silence_seconds=8.0)
+    runner = PlaywrightRunner(toolchain(), silence_seconds=silence)
     report = await runner.run(run_job(workspace(tmp_path, files)), lambda _: None)
     assert report.failure is not None
     assert (report.failure.reason, report.failure.retryable) == (FailureReason.RUNNER_CRASHED, True)
@@ -67,8 +69,9 @@ async def test_a_runner_that_ends_by_itself_would_do_so_again(tmp_path: Path) ->
 
 async def test_a_long_test_is_no_silence(tmp_path: Path) -> None:
     """The reporter says that it lives."""
-    files = {"a.spec.ts": IMPORT + "test('long', () => new Promise((done) => setTimeout(done, 9000)));"}
-    runner = PlaywrightRunner(toolchain(), silence_seconds=7.0)
+    body = "test.setTimeout(100_000); return new Promise((done) => setTimeout(done, 25_000));"
+    files = {"a.spec.ts": IMPORT + f"test('long', () => {{ {body} }});"}
+    runner = PlaywrightRunner(toolchain(), silence_seconds=20.0)
     report = await runner.run(run_job(workspace(tmp_path, files)), lambda _: None)
     assert (report.failure, report.summary.verdict) == (None, Verdict.PASSED)
 

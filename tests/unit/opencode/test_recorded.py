@@ -44,7 +44,7 @@ async def replay(name: str, workspace: Path) -> tuple[Said, list[str], Answers]:
     cell = StandIn(workspace, [recorded["events"]], answers)
     facts: list[Fact] = []
     asked = Answers()
-    watchdogs = Watchdogs(start_seconds=10, silence_seconds=10)
+    watchdogs = Watchdogs(start_seconds=60, call_seconds=60, silence_seconds=60)
     async with running_agent(cell, Access(), workspace, watchdogs=watchdogs) as agent:
         said = await agent.prompt(Prompt("custom", name, "please"), facts.append, asked)
     return said, _shown(facts), asked
@@ -136,7 +136,7 @@ async def test_arguments_and_output_are_told(tmp_path: Path) -> None:
     recorded = recording("answer")
     cell = StandIn(tmp_path, [recorded["events"]], {"/session": {"id": recorded["session"], "directory": "/workspace"}})
     facts: list[Fact] = []
-    watchdogs = Watchdogs(start_seconds=10, silence_seconds=10)
+    watchdogs = Watchdogs(start_seconds=60, call_seconds=60, silence_seconds=60)
     async with running_agent(cell, Access(), tmp_path, watchdogs=watchdogs) as agent:
         await agent.prompt(Prompt("custom", "answer", "please"), facts.append, Answers())
     started, ended = [fact for fact in facts if isinstance(fact, ToolCall)]
