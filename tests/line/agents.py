@@ -23,7 +23,7 @@ from agent_runtime_server.testing.asking import Answers
 from tests.contract.runner_fixtures import toolchain
 from tests.unit.opencode.stand_in import TOKEN, Access
 
-PATIENT = Watchdogs(start_seconds=60, silence_seconds=60, tool_seconds=60)
+PATIENT = Watchdogs(start_seconds=120, call_seconds=60, silence_seconds=60, tool_seconds=60)
 """No test that is to go well ends because a machine is busy."""
 TRANSCRIPT = "artifacts/transcript.jsonl"
 MCP = ("node", "node_modules/@playwright/test/cli.js", "run-test-mcp-server", "--headless")

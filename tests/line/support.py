@@ -26,7 +26,6 @@ from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
 from tests.contract.runner_fixtures import toolchain
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 60
 STOP_SECONDS = 60
 COMPLETE = task_pb2.TASK_TYPE_COMPLETE
 RUN = task_pb2.TASK_TYPE_RUN

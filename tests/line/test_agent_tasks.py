@@ -21,7 +21,7 @@ from tests.apps.shop.launch import Shop
 from tests.line.secrets import places_of
 from tests.line.support import SIGN_IN, Followed, Server, artifacts, carry_out
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 HERE = Path(__file__).parent
 SCENARIOS = {
@@ -47,7 +47,7 @@ test('the total is the price of what is in the cart', async ({ page }) => {
 """
 PROVIDER_KEY = "key-of-the-provider-77c1d0e5ab"
 MODEL = "scripted/model-a"
-SECONDS = 240
+SECONDS = 480
 ALLOW = task_pb2.InputPolicy(
     rules=[task_pb2.InputRule(tool="bash", argument_pattern="printf *", decision=task_pb2.INPUT_DECISION_ALLOW_ONCE)]
 )

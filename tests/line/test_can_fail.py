@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from agent_runtime_server.adapters.playwright.mutations import PlaywrightMutations
 from agent_runtime_server.domain.task import RunOptions
 from agent_runtime_server.orchestrator.can_fail import CanFail
 from tests.contract.runner_fixtures import IMPORT, real, run_job, served_page, toolchain, workspace
 from tests.orchestrator.support import SPEC
+
+pytestmark = pytest.mark.timeout(400)
 
 SOURCE = """
 test.beforeEach(async ({ page }) => {

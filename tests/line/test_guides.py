@@ -14,8 +14,8 @@ import pytest
 from tests.apps.shop.launch import Shop
 from tests.line.support import ROOT, server
 
-pytestmark = pytest.mark.timeout(600)
-PATIENCE = 500
+pytestmark = pytest.mark.timeout(1200)
+PATIENCE = 1000
 
 
 @pytest.fixture(scope="module")

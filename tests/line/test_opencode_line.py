@@ -52,7 +52,7 @@ from tests.apps.shop.launch import Shop
 from tests.contract.runner_fixtures import toolchain
 from tests.line.secrets import places_of
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 SCENARIOS = json.loads((Path(__file__).parent / "scenarios/search.json").read_text())
 TEST = "tests/search/finds-a-product.spec.ts"
@@ -122,7 +122,7 @@ async def _driver(folder: Path, model_name: str, model: ScriptedModel) -> AsyncI
         program,
         AgentSandbox(program, toolchain(), environment),
         folder / "agents",
-        watchdogs=Watchdogs(),
+        watchdogs=Watchdogs(start_seconds=120, call_seconds=60, silence_seconds=300),
         environment=environment,
     )
     gateway = ModelGateway(environment, default_model=model_name, base_url=model.base_url)

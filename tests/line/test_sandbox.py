@@ -23,6 +23,8 @@ from agent_runtime_server.adapters.processes import Owner, spawn
 from agent_runtime_server.adapters.processes.supervisor import RLIMIT_LOCKS
 from tests.contract.runner_fixtures import IMPORT, toolchain, workspace
 
+pytestmark = pytest.mark.timeout(300)
+
 CANARY = "canary-3b9f60d1c2"
 ONLY_PATH = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 

@@ -11,7 +11,7 @@ from typing import IO, Self
 
 from tests.apps.shop.faults import Fault
 
-START_SECONDS = 20
+START_SECONDS = 60
 STOP_SECONDS = 5
 ROOT = Path(__file__).parents[3]
 
