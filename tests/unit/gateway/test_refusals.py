@@ -31,7 +31,8 @@ async def test_a_meter_that_refuses(wire: str) -> None:
     watch = Watch(refusal)
     async with scripted([{"text": "hello"}], wire, watch=watch) as (agent, model):
         answer = await agent.ask(stream=True)
-    assert (answer.status_code, message(wire, answer)) == (403, refusal.message)
+    assert answer.status_code == 403
+    assert not any(digit in message(wire, answer) for digit in "0123456789"), "numbers can look like a status"
     assert agent.access.failure is refusal
     assert not model.requests
     assert not watch.told

@@ -21,6 +21,9 @@ CALLS_AT_ONCE = 8
 """More wait, before their requests are read."""
 _REFUSED = 403
 """Of the gateway's own: clients do not try again after it."""
+_ENDED = "the runtime ends this call, and its log says why"
+"""With it, instead of the reason: OpenCode does try again after any answer with the words of an overload in it, or only
+the digits of its status, such as a budget of 1500 tokens."""
 _OF_THE_REQUEST = (400, 413, 422)
 """A provider's answers that blame one request, such as a conversation that is too long: another may do."""
 
@@ -92,14 +95,14 @@ class Access:
             return
         if (failure := await meter.admit()) is not None:
             self.failure = failure
-            await call.error(_REFUSED, failure.message)
+            await call.error(_REFUSED, _ENDED)
             return
         try:
             await self._metered(call, meter, body, call.headers())
         except GaveUp as error:
             self.failure = Failure(FailureReason.MODEL_PROVIDER, str(error), retryable=error.retryable)
             if not call.begun:
-                await call.error(_REFUSED, str(error))
+                await call.error(_REFUSED, _ENDED)
         except Refused as refused:
             blamed = refused.status in _OF_THE_REQUEST
             self.failure = None if blamed else Failure(FailureReason.MODEL_PROVIDER, str(refused))
