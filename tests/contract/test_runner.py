@@ -194,7 +194,7 @@ async def test_a_grace_ends(runners: Runners, ended: str, page: str, tmp_path: P
         assert not running.done()
         job.stop.ask(0)
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, 60)
     assert_nothing_runs_in(tmp_path)
 
 

@@ -191,7 +191,7 @@ async def _refusal(
     elif gets_many:
         answer = calls.unary_stream(name)(raw).read()
     else:
-        answer = calls.unary_unary(name)(raw, timeout=20)
+        answer = calls.unary_unary(name)(raw, timeout=60)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await answer
     return refused.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -122,6 +123,8 @@ class Told:
 
     facts: list[Fact] = field(default_factory=list)
     said: Said = field(default_factory=lambda: Said(""))
+    seconds: float = 0.0
+    """From the prompt to its end."""
 
     @property
     def calls(self) -> list[tuple[str, ToolCallState]]:
@@ -149,7 +152,9 @@ async def tell(
             emit(fact)
 
     prompt = Prompt("custom", scenario, f"[[{scenario}]] Do it.", max_turns, TRANSCRIPT)
+    begun = time.monotonic()
     told.said = await agent.prompt(prompt, take, answers or Answers())
+    told.seconds = time.monotonic() - begun
     return told
 
 

@@ -91,7 +91,7 @@ class Asked:
 
     async def until(self, condition: Callable[[Task], bool]) -> None:
         """Returns when the task is as wanted."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not condition(await self.task()):
                 await asyncio.sleep(0)
 

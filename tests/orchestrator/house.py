@@ -51,7 +51,7 @@ from tests.orchestrator.test_disk import Tank
 
 NEW = NewTask(replace(SPEC, session_id="", driver=""), password="hunter2")
 EVERYTHING = 1 << 30
-PATIENCE = 10
+PATIENCE = 60
 PLAN = {PhaseKind.PLAN: Script(files={"specs/plan.md": "# Plan\n"})}
 
 

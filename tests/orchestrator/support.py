@@ -86,11 +86,11 @@ async def scene(**limits: object) -> AsyncIterator[Scene]:
 
 async def take(updates: AsyncIterator[Update], count: int) -> list[Update]:
     """The next updates."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [await anext(updates) for _ in range(count)]
 
 
 async def rest(updates: AsyncIterator[Update]) -> list[Update]:
     """All updates to the end."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [update async for update in updates]

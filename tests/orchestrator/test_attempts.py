@@ -37,7 +37,7 @@ from agent_runtime_server.testing.driver import ScriptedDriver
 from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
 from agent_runtime_server.testing.store import MemoryStore
-from tests.orchestrator.house import NEW, PLAN, FailingDriver, House, asking
+from tests.orchestrator.house import NEW, PATIENCE, PLAN, FailingDriver, House, asking
 from tests.orchestrator.support import NOW
 
 SPEC_FILE = "tests/a.spec.ts"
@@ -124,7 +124,7 @@ async def test_a_drain_interrupts_without_using_up_an_attempt(tmp_path: Path) ->
     before = House(tmp_path, driver=blocking)
     async with before.working():
         task, _ = await before.tasks.create(replace(NEW, retry_policy=RetryPolicy(max_attempts=1)), None)
-        await asyncio.wait_for(blocking.player.told.wait(), 5)
+        await asyncio.wait_for(blocking.player.told.wait(), PATIENCE)
     waiting = await before.store.get(task.id)
     assert (waiting.status, waiting.attempt, waiting.failures) == (Status.PENDING, 1, 0)
     assert waiting.attempts[0].end_time is not None
@@ -188,7 +188,7 @@ async def test_the_time_of_an_attempt_is_bounded(tmp_path: Path) -> None:
     driver = ScriptedDriver({PhaseKind.PLAN: Script(blocks=True)}, name="explorer")
     house = House(tmp_path, driver=driver, clock=SystemClock())
     async with house.working():
-        task, _ = await house.tasks.create(replace(NEW, timeouts=Timeouts(run=timedelta(seconds=0.2))), None)
+        task, _ = await house.tasks.create(replace(NEW, timeouts=Timeouts(run=timedelta(seconds=1))), None)
         done = await house.done(task.id)
     assert (done.status, done.attempt) == (Status.FAILED, 1)
     assert done.failure is not None
@@ -199,7 +199,7 @@ async def test_the_time_from_create_to_end_is_bounded(tmp_path: Path) -> None:
     driver = ScriptedDriver({PhaseKind.PLAN: Script(blocks=True)}, name="explorer")
     house = House(tmp_path, driver=driver, clock=SystemClock())
     async with house.working():
-        task, _ = await house.tasks.create(replace(NEW, timeouts=Timeouts(total=timedelta(seconds=0.2))), None)
+        task, _ = await house.tasks.create(replace(NEW, timeouts=Timeouts(total=timedelta(seconds=1))), None)
         done = await house.done(task.id)
     assert done.failure is not None
     assert done.failure.reason is FailureReason.TOTAL_TIMEOUT
@@ -220,7 +220,7 @@ async def test_a_full_disk_fails_what_runs_and_refuses_what_comes(tmp_path: Path
     house = House(tmp_path, driver=driver)
     async with house.working():
         task, _ = await house.tasks.create(NEW, None)
-        await asyncio.wait_for(driver.player.told.wait(), 5)
+        await asyncio.wait_for(driver.player.told.wait(), PATIENCE)
         house.tank.left = 0
         await house.disk.look()
         done = await house.done(task.id)
@@ -234,7 +234,7 @@ async def test_graceful_is_raised_to_force(tmp_path: Path) -> None:
     house = House(tmp_path, driver=driver)
     async with house.working():
         task, _ = await house.tasks.create(NEW, None)
-        await asyncio.wait_for(driver.player.told.wait(), 5)
+        await asyncio.wait_for(driver.player.told.wait(), PATIENCE)
         stopping, initiated = await house.tasks.cancel(task.id, "enough")
         assert (stopping.status, initiated) == (Status.CANCELLING, True)
         _, initiated = await house.tasks.cancel(task.id, "now", CancelMode.FORCE)

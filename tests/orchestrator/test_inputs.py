@@ -193,7 +193,7 @@ async def test_a_question_that_nobody_answers_expires(default: InputDecision) ->
         await asyncio.sleep(0)
         assert not answer.done()
         stage.clock.advance(timedelta(seconds=2))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await answer == Answer(default, resolver="timeout")
         task = await stage.task()
         assert (task.status, task.pending_inputs) == (Status.RUNNING, ())
@@ -369,7 +369,7 @@ async def test_a_time_limit_stands_still_while_a_person_is_waited_for() -> None:
             before = limit.when()
             assert before is not None
             first, second = await stage.asking(may("bash"), may("edit"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while limit.when() == before:
                     await asyncio.sleep(0)
             assert limit.when() == pytest.approx(before + 400, abs=10)

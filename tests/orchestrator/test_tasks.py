@@ -16,23 +16,32 @@ from tests.orchestrator.house import NEW, House
 
 
 class SlowStore(MemoryStore):
-    """Writes at once, answers later: a caller may give up in between."""
+    """Writes at once, answers later: a caller may give up in between, when there is something ``written``."""
+
+    def __init__(self) -> None:
+        super().__init__(JsonCodec())
+        self.written = asyncio.Event()
 
     async def create(self, *args: object, **kwargs: object) -> tuple[Task, bool]:
         created = await super().create(*args, **kwargs)  # type: ignore[arg-type]
-        await asyncio.sleep(0.05)
+        await self._dawdle()
         return created
 
     async def transition(self, *args: object, **kwargs: object) -> Task:
         changed = await super().transition(*args, **kwargs)  # type: ignore[arg-type]
-        await asyncio.sleep(0.05)
+        await self._dawdle()
         return changed
+
+    async def _dawdle(self) -> None:
+        self.written.set()
+        await asyncio.sleep(0.05)
 
 
 async def test_a_create_whose_caller_gives_up_is_queued_all_the_same(tmp_path: Path) -> None:
-    house = House(tmp_path, store=SlowStore(JsonCodec()))
+    store = SlowStore()
+    house = House(tmp_path, store=store)
     creating = asyncio.create_task(house.tasks.create(NEW, None))
-    await asyncio.sleep(0.02)
+    await store.written.wait()
     creating.cancel()
     with pytest.raises(asyncio.CancelledError):
         await creating
@@ -41,10 +50,12 @@ async def test_a_create_whose_caller_gives_up_is_queued_all_the_same(tmp_path: P
 
 
 async def test_a_cancel_whose_caller_gives_up_takes_the_task_from_the_queue(tmp_path: Path) -> None:
-    house = House(tmp_path, store=SlowStore(JsonCodec()))
+    store = SlowStore()
+    house = House(tmp_path, store=store)
     task, _ = await house.tasks.create(NEW, None)
+    store.written.clear()
     cancelling = asyncio.create_task(house.tasks.cancel(task.id, "enough"))
-    await asyncio.sleep(0.02)
+    await store.written.wait()
     cancelling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelling

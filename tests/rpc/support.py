@@ -78,7 +78,7 @@ class Line:
 
     async def done(self, task_id: str) -> task_pb2.Task:
         """The task at its end."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 response = await self.runtime.WaitTask(service_pb2.WaitTaskRequest(task_id=task_id))
                 if response.met:
@@ -87,7 +87,7 @@ class Line:
 
     async def until(self, task_id: str, condition: Callable[[task_pb2.Task], bool]) -> task_pb2.Task:
         """The task as soon as it is as wanted."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 task = await self.get(task_id)
                 if condition(task):
@@ -96,7 +96,7 @@ class Line:
 
     async def watch(self, task_id: str, **fields: Any) -> list[service_pb2.WatchTaskResponse]:
         """A whole watch."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             request = service_pb2.WatchTaskRequest(task_id=task_id, **fields)
             return [update async for update in self.runtime.WatchTask(request)]
 

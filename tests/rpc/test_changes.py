@@ -140,7 +140,7 @@ async def test_parts_of_a_value_change_apart_at_the_same_time(tmp_path: Path) ->
 
         for seconds in range(1001, 1011):
             parts = [field.name for field in task_pb2.TaskTimeouts.DESCRIPTOR.fields]
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await asyncio.gather(*(change(part, seconds) for part in parts))
             timeouts = (await server.get(task.id)).timeouts
             assert [getattr(timeouts, part).seconds for part in parts] == [seconds] * 3
@@ -289,7 +289,7 @@ async def test_events_of_a_task_go_before_it_does(tmp_path: Path) -> None:
     async with line(tmp_path, event_retention_days=1e-8, retention_interval_seconds=0.05) as server:
         task = await server.done((await server.create()).id)
         request = service_pb2.ListTaskEventsRequest(task_id=task.id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (page := await server.runtime.ListTaskEvents(request)).HasField("gap"):
                 await asyncio.sleep(0.01)
         assert (page.gap.first_missing, page.gap.last_missing) == (1, task.sequence)
@@ -305,7 +305,7 @@ async def test_events_of_a_task_go_before_it_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reason", ["queue_timeout", "run_timeout", "total_timeout"])
 async def test_a_task_that_takes_too_long_fails_with_its_reason(tmp_path: Path, reason: str) -> None:
-    soon = Duration(nanos=200_000_000)
+    soon = Duration(seconds=1)
     async with line(tmp_path, driver_of(plan=BLOCKING), slots=1) as server:
         if reason == "queue_timeout":
             await server.create()

@@ -134,7 +134,7 @@ async def send(server: Line, method: MethodDescriptor, raws: list[bytes]) -> grp
             await anext(aiter(call), None)
             call.cancel()
         else:
-            await channel.unary_unary(name)(raws[0], timeout=20)
+            await channel.unary_unary(name)(raws[0], timeout=60)
     except grpc.aio.AioRpcError as error:
         return error
     return None

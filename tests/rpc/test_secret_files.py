@@ -56,7 +56,7 @@ async def test_a_cancelled_run_leaves_none(tmp_path: Path) -> None:
     runner = ScriptedRunner(Script(files=LEAKY, blocks=True))
     async with line(tmp_path, driver_of(plan=Script(files=MADE)), runner) as server:
         task = await run_again(server)
-        await asyncio.wait_for(runner.player.told.wait(), 20)
+        await asyncio.wait_for(runner.player.told.wait(), 60)
         await server.runtime.CancelTask(service_pb2.CancelTaskRequest(task_id=task.id))
         assert (await server.done(task.id)).status == task_pb2.TASK_STATUS_CANCELLED
     assert_clean(tmp_path, task.session_id)
@@ -97,7 +97,7 @@ async def test_the_cancelled_flake_filter_leaves_none(tmp_path: Path) -> None:
     runner = ScriptedRunner(Script(files=FILTERED, blocks=True))
     async with line(tmp_path, generating(), runner) as server:
         created = await server.create(task_pb2.TASK_TYPE_COMPLETE, configuration={"sign_in": SIGN_IN})
-        await asyncio.wait_for(runner.player.told.wait(), 20)
+        await asyncio.wait_for(runner.player.told.wait(), 60)
         await server.runtime.CancelTask(service_pb2.CancelTaskRequest(task_id=created.id))
         task = await server.done(created.id)
     assert_nothing_left_by_the_filter(tmp_path, task.session_id)

@@ -47,7 +47,7 @@ def kinds_of(updates: Sequence[service_pb2.WatchTaskResponse]) -> list[str]:
 async def blocked(server: Line, **fields: Any) -> task_pb2.Task:
     """A task whose driver works until it is stopped."""
     task = await server.create(**fields)
-    await asyncio.wait_for(server.driver.player.told.wait(), 20)
+    await asyncio.wait_for(server.driver.player.told.wait(), 60)
     return task
 
 
@@ -94,7 +94,7 @@ async def test_02_no_wake_up_is_lost(tmp_path: Path) -> None:
 
     async with line(tmp_path, driver_of(plan=Script(facts)), max_log_bytes=1 << 20) as server:
         task = await server.create()
-        seen = await asyncio.wait_for(asyncio.gather(*(read(server, task.id) for _ in range(8))), 30)
+        seen = await asyncio.wait_for(asyncio.gather(*(read(server, task.id) for _ in range(8))), 60)
         head = (await server.done(task.id)).sequence
         late = await server.watch(task.id, after_sequence=0)
     assert all(found == list(range(1, head + 1)) for found in seen)
@@ -134,7 +134,7 @@ async def test_05_heartbeats_come_in_silence_and_move_the_cursor_past_what_is_fi
             heartbeat_interval=Duration(nanos=1_000_000),
         )
         call = server.runtime.WatchTask(request)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             opened = await call.read()
             first, second = await call.read(), await call.read()
         assert opened.opened.heartbeat_interval.ToTimedelta().total_seconds() >= 1, "clamped"
@@ -358,7 +358,7 @@ async def test_14_a_killed_server_restarts_with_everything_and_nothing_left_over
         first.kill()
         second = Server(tmp_path, slots=2)
         try:
-            async with second.client() as client, asyncio.timeout(20):
+            async with second.client() as client, asyncio.timeout(60):
                 assert (await client.get_task(waiting.id)).create_time == waiting.create_time
                 while not (task := await client.get_task(running.id)).attempts[0].HasField("end_time"):
                     await asyncio.sleep(0.05)

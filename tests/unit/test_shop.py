@@ -366,7 +366,7 @@ def test_the_process_says_one_line_and_ends_cleanly(number: signal.Signals) -> N
         assert line.startswith("READY http://127.0.0.1:")
         assert Visitor(line.split()[1]).page.status == 200
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (0, "", "")
 
 

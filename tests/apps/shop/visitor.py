@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-REPLY_SECONDS = 10
+REPLY_SECONDS = 60
 TOLD_APART = frozenset({"h1", "h2", "h3", "p", "th", "td", "li", "title", "a", "button", "label"})
 
 

@@ -39,7 +39,7 @@ async def test_a_childs_own_children_go_with_it(tmp_path: Path) -> None:
     )
     async with child("it", python(script), "READY", log=tmp_path / "log") as running:
         inner = psutil.Process(int(running.ready))
-    await asyncio.to_thread(psutil.wait_procs, [inner], 10)
+    await asyncio.to_thread(psutil.wait_procs, [inner], 60)
     assert not inner.is_running() or inner.status() == psutil.STATUS_ZOMBIE
 
 

@@ -105,9 +105,9 @@ def test_a_local_file_that_cannot_be_written(command: Command, service: FakeServ
 
 def test_a_wait_that_takes_too_long(command: Command, service: FakeService) -> None:
     service.turns.append(Turn(3, "stall"))
-    ran = command("wait", "task-1", "--timeout", "0.3s")
+    ran = command("wait", "task-1", "--timeout", "1s")
     assert (ran.code, ran.out) == (ExitCode.TIMED_OUT, "")
-    assert ran.err == "not done after 0.3 s; the task goes on: agent-runtime watch task-1\n"
+    assert ran.err == "not done after 1.0 s; the task goes on: agent-runtime watch task-1\n"
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,12 @@ def test_an_interrupt_leaves_the_task_and_says_so(service: FakeService, how: tup
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        assert service.stalled.wait(30)
-        watching.send_signal(signal.SIGINT)
-        _, err = watching.communicate(timeout=20)
+        try:
+            assert service.stalled.wait(60)
+            watching.send_signal(signal.SIGINT)
+            _, err = watching.communicate(timeout=60)
+        finally:
+            watching.kill()
     assert watching.returncode == ExitCode.INTERRUPTED
     assert err.endswith(f"{says}\n")
     assert service.asked(service_pb2.CancelTaskRequest) == []

@@ -322,7 +322,7 @@ def watch_all(service: FakeService, output: str) -> list[str]:
         assert watching.stdout is not None
         lines = [watching.stdout.readline().rstrip() for _ in range(2)]
         watching.terminate()
-        watching.communicate(timeout=20)
+        watching.communicate(timeout=60)
     return lines
 
 

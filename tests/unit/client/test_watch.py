@@ -77,7 +77,7 @@ async def test_a_stalled_stream_is_replaced() -> None:
     service.heartbeat = 0.05
     started = time.monotonic()
     assert sequences(await watched(service)) == [1, 2, 3, 4, 5, 6]
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 async def test_filtered_kinds_advance_the_cursor() -> None:

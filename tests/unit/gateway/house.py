@@ -24,7 +24,7 @@ PROVIDERS = {"openai": "some", "anthropic": "anthropic"}
 """By what they speak."""
 NEVER = 600.0
 PATIENT = GatewayLimits(idle_seconds=60, call_seconds=100, backoff_seconds=0.01)
-SHORT = GatewayLimits(idle_seconds=0.3, call_seconds=60, backoff_seconds=0.01)
+SHORT = GatewayLimits(idle_seconds=1.0, call_seconds=60, backoff_seconds=0.01)
 
 
 class Watch:

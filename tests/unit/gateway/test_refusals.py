@@ -127,7 +127,7 @@ async def test_the_gateway_ends_with_streams_open() -> None:
             async with other.asking() as answer:
                 asking = asyncio.create_task(other.ask())
                 await model.until(lambda: len(model.requests) == 2)
-                await asyncio.wait_for(models.aclose(), 20)
+                await asyncio.wait_for(models.aclose(), 60)
                 with pytest.raises(httpx.RemoteProtocolError):
                     await answer.aread()
             assert (await asking).status_code == 401

@@ -13,7 +13,7 @@ from agent_runtime_server.domain.task import FailureReason
 from tests.unit.gateway.house import NEVER, SHORT, Agent, Watch, agent_of, gateway, raw_server, scripted
 
 both = pytest.mark.parametrize("wire", ["openai", "anthropic"])
-BRIEF = GatewayLimits(idle_seconds=60, call_seconds=0.5, backoff_seconds=0.01)
+BRIEF = GatewayLimits(idle_seconds=60, call_seconds=2, backoff_seconds=0.01)
 
 
 def given_up(agent: Agent, *words: str) -> None:
@@ -31,7 +31,7 @@ async def test_silence_before_an_answer(wire: str, stream: bool) -> None:
     async with scripted([{"hang_before": NEVER}], wire, watch=watch, limits=SHORT) as (agent, model):
         answer = await agent.ask(stream=stream)
         assert answer.status_code == 403, "a client would try again after other errors"
-        given_up(agent, "silence for 0.3 seconds")
+        given_up(agent, "silence for 1 seconds")
         await model.until(lambda: model.requests[0].end == "left")
         assert len(model.requests) == 1
     (used,) = watch.told
@@ -45,7 +45,7 @@ async def test_silence_in_an_answer(wire: str, stream: bool) -> None:
     async with scripted([{"hang": NEVER}], wire, watch=watch, limits=SHORT) as (agent, model):
         with pytest.raises(httpx.RemoteProtocolError):
             await agent.ask(stream=stream)
-        given_up(agent, "broke off", "silence for 0.3 seconds")
+        given_up(agent, "broke off", "silence for 1 seconds")
         await model.until(lambda: model.requests[0].end == "left")
     assert watch.told[0].input_tokens > 10
 
@@ -55,7 +55,7 @@ async def test_an_answer_without_an_end() -> None:
     async with scripted([{"text": "word " * 10_000, "slow": 0.02}], watch=watch, limits=BRIEF) as (agent, model):
         with pytest.raises(httpx.RemoteProtocolError):
             await agent.ask(stream=True)
-        given_up(agent, "did not complete an answer in 0.5 seconds")
+        given_up(agent, "did not complete an answer in 2 seconds")
         await model.until(lambda: model.requests[0].end == "left")
 
 
