@@ -21,13 +21,11 @@ from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.testing.scripted_model import ScriptedModel
 from tests.line.agents import PATIENT, Place, Told, configuration, tell, working_agent
 
-WAIT = "playwright-test_browser_wait_for"
 pytestmark = pytest.mark.timeout(400)
 
+WAIT = "playwright-test_browser_wait_for"
 AT_ONCE_SECONDS = 20.0
 """Bound on what has to happen within seconds, on a machine that does other things too."""
-GONE_SECONDS = 15.0
-"""Bound on a cancellation, to the last process."""
 
 
 def call(tool: str, **arguments: Any) -> dict[str, Any]:
