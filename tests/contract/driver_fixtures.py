@@ -1,8 +1,11 @@
-"""A driver's job, and a stand-in for the explorer's process."""
+"""A driver's job, an app for it, and a stand-in for the explorer's process."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -51,6 +54,20 @@ def explorer(
     made = msgspec.json.encode(files or {}).decode()
     command = (sys.executable, "-c", STAND_IN, text, made, stderr, then)
     return ExplorerDriver(Path.cwd, command=command, silence_seconds=silence_seconds)
+
+
+@asynccontextmanager
+async def mute_app() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The address of an app that takes requests and never answers, and whether one has come."""
+    asked = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
 
 
 def phase_job(workspace: Path, kind: PhaseKind = PhaseKind.PLAN, **explore: object) -> PhaseJob:

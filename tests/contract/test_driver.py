@@ -1,355 +1,192 @@
-"""What every driver does, and how the explorer's lines are told."""
+"""What every driver does. A new one joins ``KINDS``."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import json
-import os
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from agent_runtime_server.adapters.explorer import protocol
-from agent_runtime_server.adapters.explorer.driver import COMMAND, ExplorerDriver
-from agent_runtime_server.adapters.explorer.flow import Seen
-from agent_runtime_server.adapters.processes import spawn
-from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.domain.agent import AgentMessage, ToolCall, ToolCallState
+from agent_runtime_server.domain.event import Fact, FileChanged, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseKind
-from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, SignIn, SignInMethod
+from agent_runtime_server.domain.results import ArtifactKind, Produced
+from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, TaskType
 from agent_runtime_server.ports import AgentDriver, PhaseReport
 from agent_runtime_server.testing.driver import ScriptedDriver
-from agent_runtime_server.testing.script import Script
-from tests.apps.shop import CUSTOMER_EMAIL
-from tests.apps.shop.launch import Shop
+from agent_runtime_server.testing.script import STRAY, Script
 from tests.contract.driver_fixtures import BLOCK, explorer, phase_job
-from tests.contract.runner_fixtures import served_page
+from tests.contract.opencode_fixtures import opencode
+from tests.contract.runner_fixtures import assert_nothing_runs_in
+from tests.unit.opencode.stand_in import message, part, tool
 
-PLAN = "# Plan\n"
-FACTS = (
-    PhaseChanged(Phase.PLANNING, Phase.PLANNING, "looking at /"),
-    Progress(1, 3, "step"),
-    FileChanged("specs/plan.md", len(PLAN), hashlib.sha256(PLAN.encode()).hexdigest()),
-    Produced(ArtifactKind.PLAN, "specs/plan.md", "text/markdown"),
-)
-BLOCKED = PhaseChanged(Phase.PLANNING, Phase.PLANNING, "blocked")
+PLAN = "# Plan\n\n### 1. Pages\n\n#### 1.1. Opens\n\n**Steps:**\n  1. Open /\n    - expect: it opens\n"
 FILES = {"specs/plan.md": PLAN}
+WROTE = FileChanged("specs/plan.md", len(PLAN), hashlib.sha256(PLAN.encode()).hexdigest())
+KEPT = Produced(ArtifactKind.PLAN, "specs/plan.md", "text/markdown")
+REFUSED = Failure(FailureReason.SIGN_IN_FAILED, "refused")
+
+
+def doing(activity: str) -> PhaseChanged:
+    return PhaseChanged(Phase.PLANNING, Phase.PLANNING, activity)
+
+
+LOOKS = (doing("looking at /"), Progress(1, 3, "step"), WROTE, KEPT)
 
 
 @dataclass(frozen=True)
 class Drivers:
-    """One kind of driver in the states that the contract is about."""
+    """One kind of driver in the states that the contract is about, made for a folder of its own."""
 
-    working: Callable[[], AgentDriver]
-    failing: Callable[[], AgentDriver]
-    blocking: Callable[[], tuple[AgentDriver, Callable[[Path], int]]]
-    """Blocks after BLOCKED with a stray process, whose id the second function gives."""
+    working: Callable[[Path], AgentDriver]
+    """Writes the plan."""
+    facts: tuple[Fact, ...]
+    report: PhaseReport
+    failing: Callable[[Path], AgentDriver]
+    failure: Failure
+    blocking: Callable[[Path], tuple[AgentDriver, Callable[[Path], int]]]
+    """Blocks with a stray process, whose id the second function gives for a workspace."""
+    blocked: Fact
+    """What it tells before."""
 
 
-def _scripted_blocking() -> tuple[AgentDriver, Callable[[Path], int]]:
-    driver = ScriptedDriver({PhaseKind.PLAN: Script((BLOCKED,), blocks=True, stray=True)})
+def _scripted_blocking(_: Path) -> tuple[AgentDriver, Callable[[Path], int]]:
+    driver = ScriptedDriver({PhaseKind.PLAN: Script((doing("blocked"),), blocks=True, stray=True)})
     return driver, lambda _: driver.player.stray_pid
 
 
+def _noted_in(name: str) -> Callable[[Path], int]:
+    return lambda workspace: int((workspace / name).read_text())
+
+
 SCRIPTED = Drivers(
-    lambda: ScriptedDriver(
-        {PhaseKind.PLAN: Script(FACTS, FILES)}, {PhaseKind.PLAN: PhaseReport(summary_markdown="found it")}
+    working=lambda _: ScriptedDriver(
+        {PhaseKind.PLAN: Script(LOOKS, FILES)}, {PhaseKind.PLAN: PhaseReport(summary_markdown="found it")}
     ),
-    lambda: ScriptedDriver(
-        reports={PhaseKind.PLAN: PhaseReport(failure=Failure(FailureReason.SIGN_IN_FAILED, "refused"))}
-    ),
-    _scripted_blocking,
+    facts=LOOKS,
+    report=PhaseReport(summary_markdown="found it"),
+    failing=lambda _: ScriptedDriver(reports={PhaseKind.PLAN: PhaseReport(failure=REFUSED)}),
+    failure=REFUSED,
+    blocking=_scripted_blocking,
+    blocked=doing("blocked"),
 )
 EXPLORER = Drivers(
-    lambda: explorer(
+    working=lambda _: explorer(
         protocol.Activity("looking at /"),
         protocol.Progress(1, 3, "step"),
         protocol.Wrote("specs/plan.md"),
         protocol.Done("found it"),
         files=FILES,
     ),
-    lambda: explorer(protocol.Failed("sign_in_failed", "refused")),
-    lambda: (explorer(then=BLOCK), lambda workspace: int((workspace / "stray.pid").read_text())),
+    facts=LOOKS,
+    report=PhaseReport(summary_markdown="found it"),
+    failing=lambda _: explorer(protocol.Failed("sign_in_failed", "refused")),
+    failure=REFUSED,
+    blocking=lambda _: (explorer(then=BLOCK), _noted_in("stray.pid")),
+    blocked=doing("blocked"),
 )
+OPENCODE = Drivers(
+    working=lambda folder: opencode(
+        folder,
+        {"write": "specs/plan.md", "text": PLAN},
+        part("prt_1", "msg_1", "text", text="found it", time={"start": 1, "end": 2}),
+    ),
+    facts=(
+        doing("Exploring the app and planning tests"),
+        AgentMessage("prt_1", "planner", "found it", final=True),
+        WROTE,
+        KEPT,
+        Produced(ArtifactKind.TRANSCRIPT, "artifacts/transcripts/task/planning.jsonl", "application/x-ndjson"),
+    ),
+    report=PhaseReport(summary_markdown="1 tests planned in 1 suites, with 1 expectations.\n\nfound it"),
+    failing=lambda folder: opencode(
+        folder, message("msg_1", error={"name": "APIError", "data": {"message": "refused", "statusCode": 401}})
+    ),
+    failure=Failure(FailureReason.MODEL_PROVIDER, "the model's call failed (HTTP 401): refused"),
+    blocking=lambda folder: (
+        opencode(
+            folder,
+            {"run": STRAY},
+            tool("prt_1", "msg_1", "bash", "running", input={"command": "sleep 600"}),
+            {"pause": 600},
+        ),
+        _noted_in("ran"),
+    ),
+    blocked=ToolCall("call_prt_1", "bash", ToolCallState.STARTED, "sleep 600", {"command": "sleep 600"}),
+)
+KINDS = {"scripted": SCRIPTED, "explorer": EXPLORER, "opencode": OPENCODE}
 
 
-@pytest.fixture(params=[SCRIPTED, EXPLORER], ids=["scripted", "explorer"])
+@pytest.fixture(params=KINDS)
 def drivers(request: pytest.FixtureRequest) -> Drivers:
-    chosen: Drivers = request.param
-    return chosen
+    return KINDS[request.param]
 
 
-async def test_tells_facts_in_order_and_reports(drivers: Drivers, tmp_path: Path) -> None:
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+def test_it_says_what_it_can_do(drivers: Drivers, tmp_path: Path) -> None:
+    driver = drivers.working(tmp_path)
+    assert driver.name
+    assert driver.availability().available, driver.availability().message
+    assert TaskType.PLAN in driver.task_types()
+
+
+async def test_tells_facts_in_order_and_reports(drivers: Drivers, workspace: Path, tmp_path: Path) -> None:
     facts: list[Fact] = []
-    report = await drivers.working().run(phase_job(tmp_path), facts.append)
-    assert tuple(facts) == FACTS
-    assert report == PhaseReport(summary_markdown="found it")
-    assert (tmp_path / "specs" / "plan.md").read_text() == PLAN
+    driver = drivers.working(tmp_path)
+    report = await driver.run(phase_job(workspace), facts.append)
+    await driver.leave("task")
+    assert tuple(facts) == drivers.facts
+    assert report == drivers.report
+    assert (workspace / "specs" / "plan.md").read_text() == PLAN
 
 
-async def test_failure_is_a_report(drivers: Drivers, tmp_path: Path) -> None:
-    report = await drivers.failing().run(phase_job(tmp_path), lambda _: None)
-    assert report.failure == Failure(FailureReason.SIGN_IN_FAILED, "refused")
+async def test_failure_is_a_report(drivers: Drivers, workspace: Path, tmp_path: Path) -> None:
+    driver = drivers.failing(tmp_path)
+    report = await driver.run(phase_job(workspace), lambda _: None)
+    await driver.leave("task")
+    assert report.failure == drivers.failure
 
 
-async def test_cancelling_leaves_no_process_and_no_later_fact(drivers: Drivers, tmp_path: Path) -> None:
-    driver, stray_pid = drivers.blocking()
+async def test_a_task_that_is_left_keeps_no_process(drivers: Drivers, workspace: Path, tmp_path: Path) -> None:
+    driver = drivers.working(tmp_path)
+    await driver.leave("task")
+    await driver.run(phase_job(workspace), lambda _: None)
+    for _ in range(2):
+        await driver.leave("task")
+        assert_nothing_runs_in(workspace)
+
+
+async def test_cancelling_leaves_no_process_and_no_later_fact(
+    drivers: Drivers, workspace: Path, tmp_path: Path
+) -> None:
+    driver, stray_pid = drivers.blocking(tmp_path)
     facts: list[Fact] = []
     blocked = asyncio.Event()
 
     def emit(fact: Fact) -> None:
         facts.append(fact)
-        if fact == BLOCKED:
+        if fact == drivers.blocked:
             blocked.set()
 
-    running = asyncio.create_task(driver.run(phase_job(tmp_path), emit))
+    running = asyncio.create_task(driver.run(phase_job(workspace), emit))
     await asyncio.wait_for(blocked.wait(), 60)
-    stray = psutil.Process(stray_pid(tmp_path))
+    stray = psutil.Process(stray_pid(workspace))
     assert stray.is_running()
     told = len(facts)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     assert not psutil.pid_exists(stray.pid)
+    assert_nothing_runs_in(workspace)
     assert len(facts) == told
-
-
-@contextlib.asynccontextmanager
-async def mute_app() -> AsyncIterator[tuple[str, asyncio.Event]]:
-    """The address of an app that takes requests and never answers, and whether one has come."""
-    asked = asyncio.Event()
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.set()
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
-
-
-# --- the explorer's lines --------------------------------------------------------------------------------------------
-
-
-async def facts_of(
-    driver: ExplorerDriver, workspace: Path, kind: PhaseKind = PhaseKind.PLAN
-) -> tuple[list[Fact], PhaseReport]:
-    facts: list[Fact] = []
-    report = await driver.run(phase_job(workspace, kind), facts.append)
-    return facts, report
-
-
-async def test_findings_have_an_id_of_what_they_are(tmp_path: Path) -> None:
-    seen = [
-        Seen(kind="broken_link", severity="medium", url="/a", title="404", steps=("Open /",)),
-        Seen(kind="broken_link", severity="medium", url="/a", title="404", steps=("Open /b",)),
-        Seen(kind="broken_link", severity="medium", url="/b", title="404"),
-    ]
-    facts, _ = await facts_of(explorer(*map(protocol.Found, seen), protocol.Done("")), tmp_path)
-    first, again, other = (fact for fact in facts if isinstance(fact, Finding))
-    assert (first.kind, first.severity, first.steps) == (FindingKind.BROKEN_LINK, Severity.MEDIUM, ("Open /",))
-    assert first.id == again.id != other.id
-
-
-async def test_generated_tests_are_kept_and_reported(tmp_path: Path) -> None:
-    files = {"tests/a.spec.ts": "test", "specs/model.json": "{}", "playwright.config.ts": "export default {}"}
-    driver = explorer(*map(protocol.Wrote, files), protocol.Done("", ("tests/a.spec.ts",)), files=files)
-    facts, report = await facts_of(driver, tmp_path, PhaseKind.GENERATE)
-    assert [fact.path for fact in facts if isinstance(fact, FileChanged)] == list(files)
-    assert {fact.path: fact.kind for fact in facts if isinstance(fact, Produced)} == {
-        "tests/a.spec.ts": ArtifactKind.TEST_SOURCE,
-        "specs/model.json": ArtifactKind.APP_MODEL,
-    }
-    assert report.test_paths == ("tests/a.spec.ts",)
-
-
-async def test_log_lines_and_standard_error(tmp_path: Path) -> None:
-    facts, _ = await facts_of(
-        explorer(protocol.Log("warning", "slow page"), protocol.Done(""), stderr="odd\n"), tmp_path
-    )
-    logs = {(fact.level, fact.source, fact.message) for fact in facts if isinstance(fact, LogEntry)}
-    assert logs == {
-        (LogLevel.WARNING, LogSource.AGENT, "slow page"),
-        (LogLevel.WARNING, LogSource.AGENT, "odd"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("driver", "said", "retryable"),
-    [
-        (explorer(then="sys.exit(3)", stderr="boom\n"), ("exit code 3", "boom"), False),
-        (explorer(then="os.kill(os.getpid(), 9)", stderr="boom\n"), ("signal 9", "boom"), True),
-        (explorer(then="os.kill(os.getppid(), 9); time.sleep(600)"), ("supervisor was killed",), True),
-        (explorer(protocol.Done(""), then="sys.exit(1)"), ("exit code 1",), False),
-        (explorer(), ("exit code 0",), False),
-        (explorer("no line of ours", then=BLOCK), ("not understood", "no line of ours"), False),
-        (explorer('{"type":"wrote","path":"../../etc/passwd"}'), ("leads out of the workspace",), False),
-        (explorer(protocol.Wrote("specs/none.md")), ("No such file",), False),
-        (explorer(protocol.Failed("agent_error", "lost", retryable=True)), ("lost",), True),
-        (explorer(then="os.kill(os.getpid(), 19)", silence_seconds=0.5), ("said nothing for 0.5 seconds",), True),
-    ],
-    ids=[
-        "exit",
-        "killed",
-        "supervisor-killed",
-        "exit-after-done",
-        "silent",
-        "garbled",
-        "outside",
-        "missing-file",
-        "says-so",
-        "stopped",
-    ],
-)
-async def test_a_broken_explorer_is_an_agent_error(
-    driver: ExplorerDriver, said: tuple[str, ...], retryable: bool, tmp_path: Path
-) -> None:
-    _, report = await facts_of(driver, tmp_path)
-    assert report.failure is not None
-    assert report.failure.reason is FailureReason.AGENT_ERROR
-    assert all(words in report.failure.message for words in said), report.failure.message
-    assert report.failure.retryable is retryable
-
-
-async def test_beats_keep_a_silent_explorer_alive_and_are_not_told(tmp_path: Path) -> None:
-    beats = 'for _ in range(10):\n  print(json.dumps({"type": "beat"}), flush=True); time.sleep(0.5)\n'
-    done = 'print(json.dumps({"type": "done", "summary": "well"}))'
-    facts, report = await facts_of(explorer(then=beats + done, silence_seconds=4.0), tmp_path)
-    assert (facts, report) == ([], PhaseReport(summary_markdown="well"))
-
-
-async def test_too_much_time_is_out_of_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent_runtime_server.adapters.explorer.driver.MARGIN_SECONDS", 0.0)
-    job = phase_job(tmp_path, max_duration="PT1S")
-    report = await explorer(then="time.sleep(600)").run(job, lambda _: None)
-    assert report.failure is not None
-    assert report.failure.reason is FailureReason.OUT_OF_RESOURCES
-
-
-async def test_a_command_that_is_not_there_is_a_report(tmp_path: Path) -> None:
-    driver = ExplorerDriver(Path.cwd, command=("no-such-command",))
-    report = await driver.run(phase_job(tmp_path), lambda _: None)
-    assert report.failure is not None
-    assert report.failure.reason is FailureReason.AGENT_ERROR
-
-
-async def test_password_travels_on_standard_input_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_API_KEY", "secret")
-    await explorer(protocol.Done("")).run(phase_job(tmp_path, max_states=7), lambda _: None)
-    got: dict[str, Any] = json.loads((tmp_path / "job.json").read_text())
-    order = protocol.decode_job(json.dumps(got["job"]))
-    assert (order.kind, order.username, order.password) == ("plan", "ada", "hunter2")
-    default = protocol.Job(kind="plan", app_url="", workspace="").max_seconds
-    assert (order.max_states, order.max_seconds) == (7, default)
-    assert order.workspace == str(tmp_path)
-    assert "hunter2" not in json.dumps([got["arguments"], got["environment"]])
-    assert "SOME_API_KEY" not in got["environment"]
-
-
-def test_availability_tells_what_is_missing() -> None:
-    assert ExplorerDriver(Path.cwd).availability().available
-    without = ExplorerDriver(lambda: None).availability()
-    assert not without.available
-    assert "Chromium" in without.message
-
-
-async def test_the_real_explorer_answers(tmp_path: Path) -> None:
-    report = await ExplorerDriver(Path.cwd).run(phase_job(tmp_path, PhaseKind.GENERATE), lambda _: None)
-    assert report.failure is not None  # there is no plan; what counts is that it understood its job and said so
-    assert report.failure.reason is FailureReason.NOTHING_GENERATED, report.failure.message
-
-
-async def test_the_real_explorer_says_that_it_lives(tmp_path: Path) -> None:
-    """While the app lets it wait."""
-    async with mute_app() as (url, _), spawn(COMMAND, cwd=tmp_path, env=dict(os.environ)) as tree:
-        await tree.write(protocol.encode(protocol.Job(kind="plan", app_url=url, workspace=str(tmp_path))) + b"\n")
-        async with asyncio.timeout(100):
-            async for line in tree.lines():
-                if protocol.decode_line(line.text) == protocol.Beat():
-                    break
-
-
-def _browser_of(folder: Path) -> psutil.Process:
-    """The browser of an explorer that works in a folder."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            command = process.cmdline()
-            if process.cwd() == str(folder) and "--headless" in command and not command[0].endswith("sh"):
-                return process
-    raise AssertionError("there is no browser")
-
-
-@pytest.mark.parametrize("victim", ["browser", "what drives it"])
-async def test_a_browser_that_is_killed_says_nothing_about_the_app(victim: str, tmp_path: Path) -> None:
-    job = phase_job(tmp_path)
-    async with mute_app() as (url, asked):
-        job = replace(job, spec=replace(job.spec, app_url=url))
-        exploring = asyncio.create_task(ExplorerDriver(Path.cwd).run(job, lambda _: None))
-        await asyncio.wait_for(asked.wait(), 60)
-        browser = _browser_of(tmp_path)
-        chosen = browser if victim == "browser" else next(p for p in browser.parents() if "node" in p.name())
-        chosen.kill()
-        report = await exploring
-    failure = Failure(FailureReason.AGENT_ERROR, "the browser ended while it was in use", retryable=True)
-    assert report.failure == failure
-
-
-@pytest.mark.parametrize(
-    ("program", "reason", "retryable"),
-    [
-        ("", FailureReason.BROWSER_MISSING, False),
-        ("exit 127", FailureReason.BROWSER_MISSING, False),
-        ("kill -9 $$", FailureReason.AGENT_ERROR, True),
-    ],
-    ids=["gone", "broken", "killed"],
-)
-async def test_a_browser_that_does_not_start(
-    program: str, reason: FailureReason, retryable: bool, tmp_path: Path
-) -> None:
-    """It was there when somebody asked whether there is one."""
-    browser = tmp_path / "bin" / "chromium"
-    browser.parent.mkdir()
-    if program:
-        browser.write_text(f"#!/bin/sh\n{program}\n")
-        browser.chmod(0o755)
-    nowhere = str(tmp_path / "none")
-    environment = {"PATH": str(browser.parent), "PLAYWRIGHT_BROWSERS_PATH": nowhere, "HOME": str(tmp_path)}
-    report = await ExplorerDriver(Path.cwd, environment).run(phase_job(tmp_path), lambda _: None)
-    assert report.failure is not None
-    assert (report.failure.reason, report.failure.retryable) == (reason, retryable), report.failure.message
-
-
-async def test_wrong_credentials_are_sign_in_failed(tmp_path: Path) -> None:
-    job = phase_job(tmp_path)
-    with Shop() as shop:
-        spec = replace(job.spec, app_url=shop.start(), sign_in=SignIn(SignInMethod.USERNAME_PASSWORD, CUSTOMER_EMAIL))
-        report = await ExplorerDriver(Path.cwd).run(replace(job, spec=spec, password="wrong"), lambda _: None)
-    assert report.failure is not None
-    assert (report.failure.reason, report.failure.retryable) == (FailureReason.SIGN_IN_FAILED, False)
-
-
-async def test_the_real_explorer_plans_and_writes_a_page(tmp_path: Path) -> None:
-    facts: list[Fact] = []
-    with served_page() as url:
-        for kind in (PhaseKind.PLAN, PhaseKind.GENERATE):
-            job = phase_job(tmp_path, kind)
-            spec = replace(job.spec, app_url=url, instructions="", sign_in=SignIn())
-            report = await ExplorerDriver(Path.cwd).run(replace(job, spec=spec, password=""), facts.append)
-            assert report.failure is None
-    kinds = {fact.kind for fact in facts if isinstance(fact, Produced)}
-    assert kinds == {ArtifactKind.PLAN, ArtifactKind.APP_MODEL, ArtifactKind.TEST_SOURCE}
-    assert report.test_paths
-    assert set(report.test_paths) <= {fact.path for fact in facts if isinstance(fact, FileChanged)}
-
-
-def test_a_browser_that_was_found_is_not_looked_for_again_and_one_that_was_not_is() -> None:
-    looks: list[object | None] = [None, "chromium"]
-    driver = ExplorerDriver(lambda: looks.pop(0))
-    assert [driver.availability().available for _ in range(3)] == [False, True, True]
-    assert not looks

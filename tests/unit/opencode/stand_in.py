@@ -15,7 +15,7 @@ SESSION = "ses_1"
 TOKEN = "token-of-the-gateway-9f8e7d"
 
 PROGRAM = """
-import base64, json, os, sys, threading, time
+import base64, json, os, subprocess, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 script = json.load(open(sys.argv[1]))
@@ -79,6 +79,14 @@ class Handler(BaseHTTPRequestHandler):
             elif "until" in event:
                 while not os.path.exists(event["until"]):
                     time.sleep(0.02)
+            elif "write" in event:
+                os.makedirs(os.path.dirname(event["write"]), exist_ok=True)
+                with open(event["write"], "w") as file:
+                    file.write(event["text"])
+            elif "run" in event:
+                child = subprocess.Popen([sys.executable, "-c", event["run"]], stdout=subprocess.PIPE, text=True)
+                with open("ran", "w") as file:
+                    file.write(child.stdout.readline())
             elif "raw" in event:
                 self.wfile.write(event["raw"].encode())
             elif "die" in event:
@@ -111,8 +119,9 @@ IDLE: Json = {"type": "session.idle", "properties": {"sessionID": SESSION}}
 class StandIn:
     """What the stand-in does; ``streams`` are the events of one connection after the other.
 
-    Some are none but things to do: ``pause`` for seconds, go on when there is a file (``until``), ``die`` with an exit
-    code, write ``raw`` text.
+    Some are none but things to do: ``pause`` for seconds, go on when there is a file (``until``), ``write`` a ``text``
+    to a path, ``run`` a Python program (the first line that it prints is in the file ``ran``), ``die`` with an exit
+    code, send ``raw`` text.
     """
 
     cwd: Path
