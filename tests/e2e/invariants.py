@@ -19,10 +19,12 @@ PENDING, RUNNING = task_pb2.TASK_STATUS_PENDING, task_pb2.TASK_STATUS_RUNNING
 CANCELLING = task_pb2.TASK_STATUS_CANCELLING
 COMPLETED, FAILED = task_pb2.TASK_STATUS_COMPLETED, task_pb2.TASK_STATUS_FAILED
 CANCELLED = task_pb2.TASK_STATUS_CANCELLED
+AWAITING = task_pb2.TASK_STATUS_AWAITING_INPUT
 MOVES: dict[int, set[int]] = {
     task_pb2.TASK_STATUS_UNSPECIFIED: {PENDING},
     PENDING: {RUNNING, CANCELLED, FAILED},
-    RUNNING: {PENDING, CANCELLING, COMPLETED, FAILED},
+    RUNNING: {PENDING, AWAITING, CANCELLING, COMPLETED, FAILED},
+    AWAITING: {RUNNING, PENDING, CANCELLING, FAILED},
     CANCELLING: {CANCELLED, COMPLETED, FAILED},
     COMPLETED: set(),
     FAILED: set(),
@@ -30,6 +32,8 @@ MOVES: dict[int, set[int]] = {
 }
 """The status machine of the contract."""
 FINAL = {COMPLETED, FAILED, CANCELLED}
+BEFORE_COLLECTING = task_pb2.TASK_PHASE_COLLECTING - 0.5
+"""Where the phase of custom tasks belongs, whose number is higher."""
 OF_QUEUE = {"status", "queue", "attempt_change"}
 """Payloads that may come while no attempt is open."""
 OF_WAITING = {task_pb2.FAILURE_REASON_QUEUE_TIMEOUT, task_pb2.FAILURE_REASON_TOTAL_TIMEOUT}
@@ -94,6 +98,7 @@ async def read_whole(running: Server, client: AgentRuntimeClient, task_id: str) 
     read = Read(task, events, await artifacts(client, task_id), await results(client, task_id))
     _check_log(read)
     _check_attempts(read)
+    _check_questions(read)
     _check_end(read)
     _check_outputs(read)
     await _check_bytes(client, read)
@@ -171,9 +176,35 @@ def _enter(life: Life, event: event_pb2.TaskEvent) -> None:
     assert event.phase == change.new_phase
     before = life.phases[-1] if life.phases else task_pb2.TASK_PHASE_UNSPECIFIED
     assert change.old_phase == before, event
-    assert change.new_phase >= before, event
+    assert _place(change.new_phase) >= _place(before), event
     if change.new_phase != before:
         life.phases.append(change.new_phase)
+
+
+def _place(phase: int) -> float:
+    """Where a phase comes in the order of all."""
+    return BEFORE_COLLECTING if phase == task_pb2.TASK_PHASE_CUSTOM else phase
+
+
+def _check_questions(read: Read) -> None:
+    """Each has one answer; the task waits for a person exactly while one is open, and nobody waits at the end."""
+    pending: set[str] = set()
+    asked: set[str] = set()
+    for event in read.events:
+        if event.HasField("input_requested"):
+            request = event.input_requested
+            assert request.id not in asked
+            assert request.expire_time.ToNanoseconds() > request.create_time.ToNanoseconds(), "nothing waits for ever"
+            asked.add(request.id)
+            pending.add(request.id)
+        if event.HasField("input_resolved"):
+            pending.remove(event.input_resolved.input_id)
+        if event.HasField("status") and event.status.new_status == AWAITING:
+            assert pending
+        if event.HasField("status") and event.status.new_status == RUNNING:
+            assert not pending
+    assert not pending
+    assert not read.task.pending_input_ids
 
 
 def _check_end(read: Read) -> None:
