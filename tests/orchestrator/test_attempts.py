@@ -119,6 +119,29 @@ async def test_what_an_unfinished_phase_has_written_is_gone_before_it_is_done_ag
     assert seen == [False, False]
 
 
+async def test_what_an_unfinished_phase_has_saved_is_there_when_it_is_done_again(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+
+    class Saving(FailingDriver):
+        async def run(self, job, emit) -> PhaseReport:  # type: ignore[no-untyped-def]
+            seen.append(sorted(path.name for path in (job.workspace / "specs").iterdir()))
+            (job.workspace / "specs" / f"saved-{len(seen)}.md").write_text("a whole part")
+            await job.save()
+            (job.workspace / "specs" / "half.md").write_text("half a part")
+            return await super().run(job, emit)
+
+    house = House(tmp_path, driver=Saving([PhaseReport(failure=CRASH), PhaseReport(failure=CRASH)]))
+    async with house.working():
+        task, _ = await house.tasks.create(NEW, None)
+        done = await house.done(task.id)
+    assert done.status is Status.COMPLETED
+    assert [[name for name in names if "saved" in name or "half" in name] for names in seen] == [
+        [],
+        ["saved-1.md"],
+        ["saved-1.md", "saved-2.md"],
+    ]
+
+
 async def test_a_drain_interrupts_without_using_up_an_attempt(tmp_path: Path) -> None:
     blocking = ScriptedDriver({PhaseKind.PLAN: Script(blocks=True)}, name="explorer")
     before = House(tmp_path, driver=blocking)

@@ -14,6 +14,7 @@ from agent_runtime_server.domain.task import (
     FailureReason,
     Phase,
     Progress,
+    RepairOptions,
     Status,
     Task,
     TaskSpec,
@@ -91,6 +92,17 @@ async def test_a_failed_phase_skips_the_rest_but_collects() -> None:
     outcome = await pipeline(context, SPEC, Checkpoint())
     assert [kind for _, kind in context.seen][-2:] == [PhaseKind.GENERATE, PhaseKind.COLLECT]
     assert (outcome.failure, outcome.result.summary_markdown, outcome.result.verdict) == (failure, "why", None)
+
+
+async def test_tests_that_were_written_and_tests_that_were_changed_are_all_told() -> None:
+    context = Recording(
+        {
+            PhaseKind.GENERATE: PhaseResult(test_paths=("tests/a.spec.ts", "tests/b.spec.ts")),
+            PhaseKind.FIX: PhaseResult(test_paths=("tests/b.spec.ts", "tests/c.spec.ts")),
+        }
+    )
+    outcome = await pipeline(context, replace(SPEC, repair=RepairOptions(max_rounds=1)), Checkpoint())
+    assert outcome.result.test_paths == ("tests/a.spec.ts", "tests/b.spec.ts", "tests/c.spec.ts")
 
 
 async def test_a_task_that_runs_no_tests_says_so() -> None:

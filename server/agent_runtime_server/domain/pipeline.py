@@ -113,7 +113,7 @@ def merged(result: TaskResult, report: PhaseResult) -> TaskResult:
         summary_markdown="\n\n".join(text for text in texts if text),
         plan_artifact_id=report.plan_artifact_id or result.plan_artifact_id,
         report_artifact_id=report.report_artifact_id or result.report_artifact_id,
-        test_paths=report.test_paths or result.test_paths,
+        test_paths=tuple(dict.fromkeys((*result.test_paths, *report.test_paths))),
         summary=report.summary or result.summary,
         verdict=report.summary.verdict if report.summary else result.verdict,
         repairs=(*result.repairs, *report.repairs),

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from agent_runtime_server.domain.event import Event, LogEntry, LogLevel, LogSource, PhaseChanged, StatusChanged, told
 from agent_runtime_server.domain.faults import ArtifactNotFound, is_full
@@ -99,7 +100,8 @@ class Executor:
 
             meter = TaskMeter(current.budget, current.usage, recorder.emit, ask)
             password = values.get("password", "")
-            stage = Stage(task, inputs, workspace, password, recorder.emit, secrecy, begun, stop, ask, meter)
+            save = partial(self._save, task, token)
+            stage = Stage(task, inputs, workspace, password, recorder.emit, secrecy, begun, stop, ask, meter, save)
             try:
                 result = await self._in_time(current, kind, pause, lambda: self._carry_out(kind, stage))
             finally:
@@ -185,10 +187,7 @@ class Executor:
 
     async def _check_in(self, task: Task, token: Token, inputs: PhaseInputs, result: PhaseResult) -> PhaseResult:
         """Note where a later attempt is to go on. After the last phase of work that needs no snapshot."""
-        digest = ""
-        if token.phase < len(work_of(task.spec)):
-            async with self._workspaces.snapshot(task.spec.session_id) as snapshot:
-                digest = (await self._blobs.put(snapshot)).sha256
+        digest = await self._snapshot(task) if token.phase < len(work_of(task.spec)) else ""
         whole = merged(inputs.result, result)
 
         def note(current: Task) -> tuple[Task, Sequence[Event]]:
@@ -197,6 +196,20 @@ class Executor:
 
         await self._store.transition(task.id, note, token=token)
         return result
+
+    async def _save(self, task: Task, token: Token) -> None:
+        """Note what an unfinished phase has brought so far, for a later attempt at it."""
+        digest = await self._snapshot(task)
+
+        def note(current: Task) -> tuple[Task, Sequence[Event]]:
+            return replace(current, checkpoint=replace(current.checkpoint, snapshot=digest)), ()
+
+        await self._store.transition(task.id, note, token=token)
+
+    async def _snapshot(self, task: Task) -> str:
+        """Keep the workspace as it is; its digest."""
+        async with self._workspaces.snapshot(task.spec.session_id) as snapshot:
+            return (await self._blobs.put(snapshot)).sha256
 
     async def finish(self, task: Task, outcome: TaskOutcome | Exception) -> Task:
         """Write the end of an attempt. A completion that beats a cancel wins; what broke after a cancel is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from agent_runtime_server.domain.pipeline import PhaseInputs
 from agent_runtime_server.domain.task import Task
 from agent_runtime_server.orchestrator.secrecy import Secrecy
-from agent_runtime_server.ports import Ask, Emit, Meter, StopSign
+from agent_runtime_server.ports import Ask, Emit, Meter, StopSign, save_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Stage:
     stop: StopSign
     ask: Ask
     meter: Meter
+    save: Callable[[], Awaitable[None]] = save_nothing
+    """Notes the workspace as it is for a later attempt at the phase."""
 
     @property
     def environment(self) -> dict[str, str]:

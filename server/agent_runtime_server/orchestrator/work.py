@@ -175,6 +175,11 @@ class Work:
     ) -> PhaseReport:
         task = stage.task
         driver = self._drivers[task.spec.driver]
+
+        async def save() -> None:
+            await self.clean(stage)
+            await stage.save()
+
         job = PhaseJob(
             task.id,
             kind,
@@ -184,6 +189,7 @@ class Work:
             stage.ask,
             stage.meter,
             keep_secret=stage.secrecy.add,
+            save=save,
             password=stage.password if driver.signs_in else "",
             failing=failing,
             round=number,

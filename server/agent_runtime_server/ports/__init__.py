@@ -34,6 +34,7 @@ from agent_runtime_server.ports.work import (
     SuiteSetUp,
     TestReport,
     TestRunner,
+    save_nothing,
 )
 
 __all__ = [
@@ -81,4 +82,5 @@ __all__ = [
     "TestReport",
     "TestRunner",
     "Workspaces",
+    "save_nothing",
 ]

@@ -65,6 +65,10 @@ def _tell_nobody(_value: str) -> None:
     return
 
 
+async def save_nothing() -> None:
+    """For phases that begin anew whenever they are interrupted."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseJob:
     """One phase of work for a driver."""
@@ -80,6 +84,9 @@ class PhaseJob:
     """Watches over what models cost."""
     keep_secret: Callable[[str], None] = _tell_nobody
     """Takes a value that must not stay in what the phase tells and leaves: a driver's own key."""
+    save: Callable[[], Awaitable[None]] = save_nothing
+    """Makes the workspace as it is what the next attempt at the phase begins with, if this one is interrupted. Nobody
+    must be writing to it. Raises OSError."""
     password: str = ""
     """For drivers that sign in themselves."""
     storage_state: Path | None = None

@@ -134,6 +134,18 @@ async def test_each_planned_file_is_written_by_a_prompt_of_its_own(workspace: Pa
     assert [(fact.completed, fact.total) for fact in facts if isinstance(fact, Progress)] == [(0, 2), (1, 2), (2, 2)]
 
 
+async def test_each_written_file_is_saved_before_the_next_one_is_begun(workspace: Path) -> None:
+    seen: list[list[str]] = []
+
+    async def save() -> None:
+        seen.append([path for path in (ADD, REMOVE) if (workspace / path).exists()])
+
+    job = replace(job_in(planned(workspace), PhaseKind.GENERATE), save=save)
+    work, _, _ = work_on(job, writes(workspace, (ADD, "// add")), writes(workspace, (REMOVE, "// remove")))
+    await generate(work)
+    assert seen == [[ADD], [ADD, REMOVE]]
+
+
 async def test_what_is_written_already_is_not_written_again(workspace: Path) -> None:
     job = job_in(planned(workspace), PhaseKind.GENERATE)
     work, _, _ = work_on(job, writes(workspace, (ADD, "// add")), writes(workspace, failure=DOWN))

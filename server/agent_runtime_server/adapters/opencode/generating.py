@@ -89,6 +89,7 @@ class _Generating:
             return None
         await asyncio.to_thread(_note, self._workspace, {**record, file.path: file.digest})
         await self._work.tell_written([file.path])
+        await self._work.job.save()
         self.paths.append(file.path)
         return None
 
