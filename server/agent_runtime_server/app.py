@@ -49,6 +49,7 @@ from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.orchestrator.work import Work
 from agent_runtime_server.parts import Parts, real_parts
 from agent_runtime_server.ports import Dispatcher
+from agent_runtime_server.rpc.counting import CallCounts
 from agent_runtime_server.rpc.event_codec import ProtoEventCodec
 from agent_runtime_server.rpc.health import Health
 from agent_runtime_server.rpc.info import ServerInfo, ServerLimits
@@ -169,8 +170,9 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
             SessionsService(sessions, tasks),
         )
         server = create_server()
+        calls = CallCounts()
         for service in services:
-            add_service(server, service, requests)
+            add_service(server, service, requests, calls)
         names = [service.descriptor.full_name for service in services]
         health = Health(server, names)
         _enable_reflection(server, names)

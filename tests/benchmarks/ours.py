@@ -18,6 +18,7 @@ from agent_runtime_server.ports import (
     AgentDriver,
     Availability,
     Dispatcher,
+    DispatcherStatistics,
     Emit,
     PhaseExecutor,
     PhaseJob,
@@ -101,6 +102,10 @@ class IdleDispatcher(Dispatcher):
     def depth(self) -> int:
         """There is no queue."""
         return 0
+
+    def statistics(self) -> DispatcherStatistics:
+        """There is nothing to count."""
+        return DispatcherStatistics(0, 0, 0)
 
     async def run_worker(self, execute: PhaseExecutor, *, slots: int) -> None:
         """Work on nothing."""
