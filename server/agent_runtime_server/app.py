@@ -32,6 +32,7 @@ from agent_runtime_server.adapters.workspaces import FolderWorkspaces
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.domain.task import Task
+from agent_runtime_server.http_door import CannotListen, HttpDoor, bound
 from agent_runtime_server.observability import set_up_logging
 from agent_runtime_server.orchestrator.admission import Admission
 from agent_runtime_server.orchestrator.disk import DiskGuard
@@ -88,6 +89,7 @@ class App:
         self.dispatcher = dispatcher
         self.port = port
         self.health: Health | None = None
+        self.door: HttpDoor | None = None
 
     @property
     def address(self) -> str:
@@ -107,11 +109,12 @@ class App:
 @asynccontextmanager
 async def running(settings: Settings, others: Parts | None = None) -> AsyncIterator[App]:
     """A server that answers inside the block. ``others`` are parts to use instead of the real ones. Raises
-    StateDirInUse, BadSettings, and OSError when the address is taken."""
+    StateDirInUse, BadSettings, CannotListen, and OSError when the address is taken."""
     async with AsyncExitStack() as stack:
         state = StateDir(Path(settings.state_dir))
         workspace_root = Path(settings.workspace_root)
         stack.enter_context(state.lock())
+        door = stack.enter_context(bound(settings))
         owner = Owner.of(state.owner_file)
         if killed := await reap_leftovers(owner):
             _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
@@ -177,6 +180,8 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         health = Health(server, names)
         _enable_reflection(server, names)
         port = server.add_insecure_port(settings.grpc_address)
+        if door is not None:
+            server.add_insecure_port(door.upstream)
         await Recovery(store, workspaces, sealing, scrub, clock).run(dispatcher)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         background = [
@@ -191,10 +196,16 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         await server.start()
         await health.serving()
         background.append(group.create_task(_settle(requests, parts)))
+        if door is not None:
+            app.door = door
+            http = group.create_task(door.run(settings, version()))
         try:
             yield app
         finally:
             await app.drain(timedelta())
+            if door is not None:
+                door.closing.set()
+                await asyncio.wait({http})
             await server.stop(_STOP_SECONDS)
             for task in background:
                 task.cancel()
@@ -238,6 +249,9 @@ async def _serve(settings: Settings) -> None:
         calm_collector()
         print(f"Agent Runtime {version()} listens on {app.address}", flush=True)
         _log.info("listening", extra={"address": app.address, "version": version()})
+        if app.door is not None:
+            await app.door.opened.wait()
+            print(f"HTTP on {app.door.address}", flush=True)
         await stop.wait()
         _log.info("draining", extra={"grace_seconds": settings.drain_grace_seconds})
         draining = asyncio.ensure_future(app.drain(timedelta(seconds=settings.drain_grace_seconds)))
@@ -262,7 +276,7 @@ def serve(flags: Mapping[str, Any]) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
-    except (StateDirInUse, DatabaseTooNew, BadSettings) as refused:
+    except (StateDirInUse, DatabaseTooNew, BadSettings, CannotListen) as refused:
         print(f"agent-runtime: {refused}", file=sys.stderr)
         return 1
     except (OSError, sqlite3.Error, DiskFull) as problem:

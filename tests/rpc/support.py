@@ -161,7 +161,7 @@ async def line(
         state_dir=str(folder / "state"),
         workspace_root=str(folder / "workspaces"),
         toolchain_dir=str(folder / "toolchain"),
-        **{"slots": 2} | settings,
+        **{"slots": 2, "http_address": "none"} | settings,
     )
     async with (
         running(chosen, scripted_parts(drivers, runner or ScriptedRunner(), probe)) as app,

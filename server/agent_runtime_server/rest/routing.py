@@ -1,0 +1,40 @@
+"""Operations, each a verb on a path, as routes: one a path, so that a wrong verb is told all the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What answers a verb on a path, which is one of Starlette's."""
+
+    verb: str
+    path: str
+    handler: Handler
+
+
+def resources(operations: Iterable[Operation]) -> list[BaseRoute]:
+    """Routes for operations, paths with a verb of their own (``:cancel``) before those that would take it for a name."""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.verb] = operation.handler
+    paths = sorted(by_path, key=lambda path: (path.endswith(":path}"), "}:" not in path))
+    return [_resource(path, by_path[path]) for path in paths]
+
+
+def _resource(path: str, handlers: dict[str, Handler]) -> Route:
+    if "GET" in handlers:
+        handlers.setdefault("HEAD", handlers["GET"])
+
+    async def answer(request: Request) -> Response:
+        return await handlers[request.method](request)
+
+    return Route(path, answer, methods=list(handlers))

@@ -1,0 +1,63 @@
+"""A real server over real sockets, HTTP beside gRPC, with scripted hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.rpc.support import APP, Line, line
+
+PATIENCE = 30.0
+"""Seconds; for what must happen, on a machine that is busy."""
+
+
+@dataclass
+class Door:
+    """A running server with its HTTP door."""
+
+    line: Line
+    base_url: str
+    http: httpx.AsyncClient
+
+    @property
+    def ws_url(self) -> str:
+        """Where WebSockets are."""
+        return self.base_url.replace("http://", "ws://")
+
+    async def create(self, task_type: str = "plan", **fields: Any) -> dict[str, Any]:
+        """Create a task over HTTP; fields of the task."""
+        task = {"task_type": task_type, "configuration": {"app_url": APP}} | fields
+        return answer(await self.http.post("/v1/tasks", json=task))
+
+    async def done(self, task_id: str) -> dict[str, Any]:
+        """The task at its end."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                waited = answer(await self.http.get(f"/v1/tasks/{task_id}:wait"))
+                if waited["met"]:
+                    task: dict[str, Any] = waited["task"]
+                    return task
+
+
+def answer(response: httpx.Response, status: int = 200) -> Any:
+    """The JSON of an answer with the expected status."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
+
+
+@asynccontextmanager
+async def door(folder: Path, *parts: Any, **settings: Any) -> AsyncIterator[Door]:
+    """Serve on free ports of this machine; arguments are those of ``line``."""
+    async with line(folder, *parts, **{"http_address": "127.0.0.1:0"} | settings) as served:
+        assert served.app.door is not None
+        await served.app.door.opened.wait()
+        address = served.app.door.address
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as http:
+            yield Door(served, address, http)
