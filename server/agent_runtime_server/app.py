@@ -32,6 +32,7 @@ from agent_runtime_server.adapters.workspaces import FolderWorkspaces
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.domain.task import Task
+from agent_runtime_server.figures import ServerFigures
 from agent_runtime_server.http_door import CannotListen, HttpDoor, bound
 from agent_runtime_server.observability import set_up_logging
 from agent_runtime_server.orchestrator.admission import Admission
@@ -198,7 +199,9 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         background.append(group.create_task(_settle(requests, parts)))
         if door is not None:
             app.door = door
-            http = group.create_task(door.run(settings, version()))
+            info.http_url = door.address
+            figures = ServerFigures(version(), calls, store, dispatcher, watches, executor.tally)
+            http = group.create_task(door.run(settings, version(), figures))
         try:
             yield app
         finally:

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from agent_runtime_server.settings import NO_HTTP, Settings
 
 if TYPE_CHECKING:
+    from agent_runtime_server.measure import Figures
     from agent_runtime_server.rest.options import DoorOptions
 
 _MARGIN_SECONDS = 30.0
@@ -42,7 +43,7 @@ class HttpDoor:
         host, port = listener.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    async def run(self, settings: Settings, version: str) -> None:
+    async def run(self, settings: Settings, version: str, figures: Callable[[], Awaitable[Figures]]) -> None:
         """Open the door, until it closes."""
         # In a thread, because they are many modules, and calls over gRPC are answered meanwhile.
         await asyncio.to_thread(import_module, _DOOR)
@@ -54,7 +55,7 @@ class HttpDoor:
         async with (
             open_channel(self.upstream) as channel,
             serving(
-                build(Upstream(channel, options.deadline_seconds), options),
+                build(Upstream(channel, options.deadline_seconds), options, figures),
                 self._listener,
                 http="httptools",
                 ws="websockets-sansio",
