@@ -14,6 +14,7 @@ import msgspec
 NO_HTTP = "none"
 """``http_address`` of a server without an HTTP door."""
 _PREFIX = "AGENT_RUNTIME_"
+_HTTP_HOST, _HTTP_PORT = "127.0.0.1", "5001"
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+|null", re.IGNORECASE)
 _BARE_NAMES = {
     "workspace_root": ("WORKSPACE_ROOT", "SESSION_ROOT"),
@@ -31,11 +32,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     grpc_address: str = "127.0.0.1:50051"
     """Where gRPC listens: ``host:port`` (port 0 takes a free one), or ``unix:path``."""
-    http_address: str = "127.0.0.1:5001"
+    http_address: str = f"{_HTTP_HOST}:{_HTTP_PORT}"
     """Where HTTP listens: ``host:port`` (port 0 takes a free one); ``none`` for a server without it."""
     cors_origins: str = "*"
-    """Whose web pages may call over HTTP: origins with commas between them, which may send credentials, or ``*`` for all,
-    which may not."""
+    """Whose web pages may call over HTTP: origins with commas between them, which may send credentials, or ``*`` for
+    all, which may not."""
     environment: str = "development"
     """What the server is for, in words of its owner; it is told to who asks for the configuration."""
     insecure: bool = False
@@ -157,8 +158,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
                 values[name] = environment[variable]
                 break
     if "http_address" not in values and (environment.get("HOST") or environment.get("PORT")):
-        host, _, port = Settings.http_address.rpartition(":")
-        values["http_address"] = f"{environment.get('HOST') or host}:{environment.get('PORT') or port}"
+        host, port = environment.get("HOST") or _HTTP_HOST, environment.get("PORT") or _HTTP_PORT
+        values["http_address"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if "log_level" not in values and environment.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}:
         values["log_level"] = "debug"
     return values

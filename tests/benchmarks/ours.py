@@ -123,6 +123,7 @@ async def main(folder: str, dispatching: str) -> None:
     """Serve until killed; tells the address on standard output."""
     settings = Settings(
         grpc_address="127.0.0.1:0",
+        http_address="none",
         state_dir=f"{folder}/state",
         workspace_root=f"{folder}/workspaces",
         toolchain_dir=f"{folder}/toolchain",

@@ -134,7 +134,7 @@ def start(_quick: bool) -> Sample:
         ["-m", "tests.benchmarks.raw"], lambda address: ask(address, f"/{SERVICE}/Echo", b"x")
     )
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        flags = ["--address", "127.0.0.1:0", "--state-dir", f"{folder}/s", "--workspace-root", f"{folder}/w"]
+        flags = ["--address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--state-dir", f"{folder}/s", "--workspace-root", f"{folder}/w"]
         ours = seconds_to_first_answer(
             ["-m", "agent_runtime.cli.main", "serve", *flags],
             lambda address: ask(address, RUNTIME + "GetServerInfo", b""),

@@ -62,6 +62,7 @@ class Server:
         self.temporary.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_RUNTIME_")}
         environment |= {
+            "AGENT_RUNTIME_HTTP_ADDRESS": "none",
             "AGENT_RUNTIME_TOOLCHAIN_DIR": str(toolchain().directory),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server")),
             "TMPDIR": str(self.temporary),

@@ -33,7 +33,8 @@ class Door:
     async def create(self, task_type: str = "plan", **fields: Any) -> dict[str, Any]:
         """Create a task over HTTP; fields of the task."""
         task = {"task_type": task_type, "configuration": {"app_url": APP}} | fields
-        return answer(await self.http.post("/v1/tasks", json=task))
+        made: dict[str, Any] = answer(await self.http.post("/v1/tasks", json=task))
+        return made
 
     async def done(self, task_id: str) -> dict[str, Any]:
         """The task at its end."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 from google.protobuf.message import Message
@@ -88,12 +87,12 @@ def check_json(request: Request) -> None:
         raise refusal(415, f"the body must be {JSON}, not {media_type}")
 
 
-def _take_key(message: Message, request: Request) -> None:
+def _take_key(message: Any, request: Request) -> None:
     """An Idempotency-Key is the request id of methods that know one, unless the request has its own."""
     key = request.headers.get(IDEMPOTENCY_KEY)
-    if key is None or "request_id" not in message.DESCRIPTOR.fields_by_name or getattr(message, "request_id"):
+    if key is None or "request_id" not in message.DESCRIPTOR.fields_by_name or message.request_id:
         return
     if not 0 < len(key) <= _LONGEST_KEY:
         raise BadRequest([Violation("Idempotency-Key", f"must have 1 to {_LONGEST_KEY} characters")])
     request_id = key if _UUID.fullmatch(key) else str(uuid.uuid5(_KEYS, key))
-    setattr(message, "request_id", request_id)
+    message.request_id = request_id

@@ -1,8 +1,8 @@
 """Messages as JSON: snake_case names, short lower-case enums, 64-bit numbers as numbers; the rest is proto JSON.
 
-A message type is compiled once into closures, one a field, because a replay writes tens of thousands of events a second.
-What is unset is left out where that can be told from a default: messages, members of a oneof, ``optional`` fields. So are
-fields that only go in, such as passwords. Everything else is always there.
+A message type is compiled once into closures, one a field, because a replay writes tens of thousands of events a
+second. What is unset is left out where that can be told from a default: messages, members of a oneof, ``optional``
+fields. So are fields that only go in, such as passwords. Everything else is always there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from google.api import field_behavior_pb2
 from google.protobuf import any_pb2, duration_pb2, field_mask_pb2, json_format, struct_pb2, timestamp_pb2
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
@@ -97,7 +97,7 @@ _WELL_KNOWN: dict[str, Convert] = {
 _converters: dict[str, Convert] = {}
 
 
-def _converter(descriptor: Descriptor) -> Convert:
+def _converter(descriptor: Any) -> Convert:
     name = descriptor.full_name
     found = _converters.get(name) or _WELL_KNOWN.get(name)
     if found is None:

@@ -142,5 +142,5 @@ def _retry_seconds(status: status_pb2.Status) -> int | None:
     retry = error_details_pb2.RetryInfo()
     for detail in status.details:
         if detail.Unpack(retry):
-            return max(1, math.ceil(retry.retry_delay.ToTimedelta().total_seconds()))
+            return max(1, math.ceil(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9))
     return None

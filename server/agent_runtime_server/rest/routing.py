@@ -22,7 +22,7 @@ class Operation:
 
 
 def resources(operations: Iterable[Operation]) -> list[BaseRoute]:
-    """Routes for operations, paths with a verb of their own (``:cancel``) before those that would take it for a name."""
+    """Routes for operations; paths with a verb of their own (``:cancel``) come before those that take it for a name."""
     by_path: dict[str, dict[str, Handler]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.verb] = operation.handler

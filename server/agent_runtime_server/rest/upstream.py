@@ -1,4 +1,4 @@
-"""The server's own gRPC door, called as any client calls it: so rules, faults and counts are the same for both doors."""
+"""The server's own gRPC door, called as any client calls it: rules, faults and counts are the same for both doors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from agent_runtime.v1 import service_pb2
 from agent_runtime_server.rest.problems import Refused
 
 METHODS = {
-    method.name: method
-    for service in service_pb2.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
+    method.name: method for service in service_pb2.DESCRIPTOR.services_by_name.values() for method in service.methods
 }
 """Every method of the contract, by its name."""
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -38,11 +36,11 @@ class Upstream:
         self._calls: dict[str, Any] = {}
         self._raw: dict[str, Any] = {}
         for name, method in METHODS.items():
-            kind = f"{'stream' if method.client_streaming else 'unary'}_{'stream' if method.server_streaming else 'unary'}"
+            ways = ("stream" if streams else "unary" for streams in (method.client_streaming, method.server_streaming))
             path = f"/{method.containing_service.full_name}/{name}"
             serialize = GetMessageClass(method.input_type).SerializeToString
             parse = GetMessageClass(method.output_type).FromString
-            open_call = getattr(channel, kind)
+            open_call = getattr(channel, "_".join(ways))
             self._calls[name] = open_call(path, request_serializer=serialize, response_deserializer=parse)
             self._raw[name] = open_call(path, request_serializer=serialize)
 
