@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from agent_runtime_server.measure import Figures
-from agent_runtime_server.rest import calls, docs_pages, metrics, openapi
+from agent_runtime_server.rest import calls, docs_pages, legacy, metrics, openapi
 from agent_runtime_server.rest.metrics import Counted, HttpCounts
 from agent_runtime_server.rest.options import DoorOptions
 from agent_runtime_server.rest.problems import Refused, on_error, on_http_exception, on_refused
@@ -26,6 +26,7 @@ def build(upstream: Upstream, options: DoorOptions, figures: Callable[[], Awaita
     """The application that answers at the door; ``figures`` are those of the server, asked for at each scrape."""
     counts = HttpCounts()
     routes = [
+        *legacy.routes(upstream, options),
         *resources([*calls.operations(upstream)]),
         *metrics.routes(figures, counts),
         *openapi.routes(options),

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from agent_runtime.v1 import _buf_validate_pb2 as validate
+from agent_runtime_server.rest.json_out import short_names
 from agent_runtime_server.rest.openapi_comments import Comments
 from agent_runtime_server.rest.openapi_rules import (
     IDENTIFIER,
@@ -66,13 +67,6 @@ _WELL_KNOWN: dict[str, Keywords] = {
 }
 
 
-def short(enum: EnumDescriptor, number: int) -> str:
-    """A value of an enum as it is sent: in lower case, without the prefix that is the enum's name."""
-    words = "".join(f"_{letter}" if letter.isupper() else letter for letter in enum.name).lstrip("_")
-    name: str = enum.values_by_number[number].name
-    return name.lower().removeprefix(f"{words.lower()}_")
-
-
 class Schemas:
     """Makes schemas, and keeps those that have a name."""
 
@@ -103,7 +97,7 @@ class Schemas:
         if text := "\n\n".join(filter(None, said)):
             schema["description"] = text
         schema["properties"] = {field.name: self.field(field, way) for field in taken}
-        if required := [field.name for field in taken if _is_required(field, way)]:
+        if required := [field.name for field in taken if is_required(field, way)]:
             schema["required"] = required
         if way is not Way.OUT:
             schema["additionalProperties"] = False
@@ -138,8 +132,9 @@ class Schemas:
             schema = self._enum(field.enum_type)
             if way is not Way.OUT:
                 allowed = allowed_numbers(rules, field.enum_type)
+                names = short_names(field.enum_type)
                 if len(allowed) < len(field.enum_type.values):
-                    schema["enum"] = [short(field.enum_type, number) for number in allowed]
+                    schema["enum"] = [names[number] for number in allowed]
             return schema
         if field.message_type is not None:
             return self.message(field.message_type, Way.CHANGE if is_unchecked(field) else way)
@@ -148,14 +143,15 @@ class Schemas:
 
     def _enum(self, enum: EnumDescriptor) -> Keywords:
         if enum.name not in self.components:
+            names = short_names(enum)
             said = [
-                f"- `{short(enum, value.number)}`: {self._comments.of(_full_name(enum, value.name))}".replace("\n", " ")
+                f"- `{names[value.number]}`: {comment}"
                 for value in enum.values
-                if self._comments.of(_full_name(enum, value.name))
+                if (comment := self._comments.of(f"{enum.full_name}.{value.name}"))
             ]
             self.components[enum.name] = {
                 "type": "string",
-                "enum": [short(enum, value.number) for value in enum.values],
+                "enum": list(names.values()),
                 "description": "\n\n".join(filter(None, [self._comments.of(enum.full_name), "\n".join(said)])),
             }
         return reference(enum.name)
@@ -172,7 +168,8 @@ def _oneofs(message: Descriptor, taken: Iterable[FieldDescriptor]) -> list[list[
     return [group for group in groups if len(group) > 1]
 
 
-def _is_required(field: FieldDescriptor, way: Way) -> bool:
+def is_required(field: FieldDescriptor, way: Way) -> bool:
+    """Whether a field is always there, or has to be."""
     if way is Way.OUT:
         return not field.has_presence
     if way is Way.CHANGE:
@@ -182,7 +179,3 @@ def _is_required(field: FieldDescriptor, way: Way) -> bool:
 
 def _message_rules(message: Descriptor) -> Any:
     return message.GetOptions().Extensions[validate.message].cel
-
-
-def _full_name(enum: EnumDescriptor, value: str) -> str:
-    return f"{enum.full_name}.{value}"
