@@ -1,0 +1,71 @@
+// Who the task is, where it stands, and what can be done with it.
+
+import { html, useRef } from "../vendor/preact-htm/standalone.js";
+import { CancelSheet } from "./cancel.js";
+import { reportOf } from "./artifacts.js";
+import { count, host, since, span } from "./format.js";
+import { Badge, Icon } from "./glyph.js";
+import { useTick } from "./hooks.js";
+import { Copy, Out } from "./parts.js";
+import { Phases } from "./phases.js";
+import { RetrySheet } from "./retry.js";
+import { href } from "./router.js";
+import { url } from "./api.js";
+import { standing, TYPES } from "./words.js";
+
+/** How the stream is: what one sees is live, or how old it may be. */
+function Connection({ store }) {
+  if (store.catchingUp) return html`<span class="connection idle" data-state="catching-up">Reading ${count(store.seen)} of ${count(store.head)}</span>`;
+  if (store.state === "reconnecting") {
+    return html`<span class="connection warn" data-state="reconnecting">Reconnecting after event ${count(store.seen)}</span>`;
+  }
+  if (store.task.done) return html`<span class="connection idle" data-state="ended">${count(store.seen)} events</span>`;
+  const words = { connecting: ["Connecting", "idle"], live: ["Live", "good"], ended: ["Ended", "idle"] };
+  const [word, tone] = words[store.state];
+  return html`<span class="connection ${tone}" data-state=${store.state}>${word} · event ${count(store.seen)}</span>`;
+}
+
+export function TaskHead({ store }) {
+  const { task } = store;
+  const [cancel, retry] = [useRef(), useRef()];
+  useTick(!task.done);
+  const { label, tone } = standing(task);
+  const report = reportOf(store);
+  const took = task.start_time ? span(since(task.start_time, task.end_time)) : "";
+  return html`
+    <header class="head">
+      <div class="head-line">
+        <a class="quiet back" href=${href.list} aria-label="All tasks"><${Icon} name="back" /></a>
+        <h1 id="task-title">${host(task.configuration?.app_url)}</h1>
+        <${Badge} tone=${tone}>${label}<//>
+        <span class="spring"></span>
+        <div class="actions">
+          ${report && html`<${Out} href=${url.report(task.session_id, report.path)}>Report<//>`}
+          ${task.done
+            ? html`<button class="button" onClick=${() => retry.current.showModal()}><${Icon} name="again" />Retry</button>`
+            : html`<button class="button" onClick=${() => cancel.current.showModal()}><${Icon} name="stop" />${task.status === "cancelling" ? "Stop at once" : "Cancel"}</button>`}
+        </div>
+      </div>
+      <div class="head-facts">
+        <span>${TYPES[task.task_type] ?? task.task_type}</span>
+        <span class="id"><code>${task.id}</code><${Copy} text=${task.id} label="the id" /></span>
+        <span class="took">${took}</span>
+        <${Connection} store=${store} />
+      </div>
+      <${Phases} store=${store} />
+      <p class="activity" title=${task.current_activity}>${activity(task)}</p>
+      <${CancelSheet} dialog=${cancel} task=${task} />
+      <${RetrySheet} dialog=${retry} store=${store} />
+    </header>`;
+}
+
+function activity(task) {
+  if (task.status === "pending") {
+    if (!task.queue) return "Waiting for a place to run";
+    const why = { slot: "for a free place", session: "for another task of its session", retry: "before another attempt" };
+    return `Number ${task.queue.position} of ${task.queue.length} in the queue, waiting ${why[task.queue.waiting_for] ?? ""}`;
+  }
+  if (task.status === "cancelling") return "Stopping every process that it has started";
+  if (task.done) return task.error?.status?.message ?? task.cancellation?.reason ?? "";
+  return task.current_activity ?? "";
+}
