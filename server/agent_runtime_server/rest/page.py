@@ -20,7 +20,10 @@ from starlette.types import Scope
 
 STATIC = Path(__file__).parent / "static"
 _OWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_PAGE_POLICY = f"{_OWN}; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'"
+_PAGE_POLICY = (
+    f"{_OWN}; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; "
+    "img-src 'self'; media-src 'self'"
+)
 _VIEWER_SOURCES = (
     "script-src 'self' {script}; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data: blob:; "
     "media-src 'self' data: blob:; connect-src 'self' data: blob:; worker-src 'self' blob:; frame-src 'self' blob:; "
