@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -142,5 +141,6 @@ def _retry_seconds(status: status_pb2.Status) -> int | None:
     retry = error_details_pb2.RetryInfo()
     for detail in status.details:
         if detail.Unpack(retry):
-            return max(1, math.ceil(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9))
+            seconds: int = retry.retry_delay.seconds + (retry.retry_delay.nanos > 0)
+            return max(1, seconds)
     return None
