@@ -1,7 +1,7 @@
 """Messages as JSON: snake_case names, short lower-case enums, 64-bit numbers as numbers; the rest is proto JSON.
 
-A message type is compiled once into closures, one a field, because a replay writes tens of thousands of events a
-second. What is unset is left out where that can be told from a default: messages, members of a oneof, ``optional``
+A message type is compiled once, into its defaults and a conversion for each field, because a replay writes tens of
+thousands of events a second. What is unset is left out where that can be told from a default: messages, members of a oneof, ``optional``
 fields. So are fields that only go in, such as passwords. Everything else is always there.
 """
 
@@ -23,7 +23,6 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 Convert = Callable[[Any], Any]
-_Put = Callable[[Message, dict[str, Any]], None]
 _INPUT_ONLY = field_behavior_pb2.INPUT_ONLY
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
@@ -31,7 +30,8 @@ encode = _encoder.encode
 
 
 def to_value(message: Message) -> Any:
-    """A message as plain values, a dict unless it is one of those that proto JSON writes otherwise."""
+    """A message as plain values, a dict unless it is one of those that proto JSON writes otherwise. Not to be changed:
+    empty arrays and objects are shared."""
     return _converter(message.DESCRIPTOR)(message)
 
 
@@ -57,7 +57,7 @@ def _timestamp(value: timestamp_pb2.Timestamp) -> str:
 
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[: len("2030-01-31T12:00:00")]
 
 
 def _fraction(nanos: int) -> str:
@@ -101,64 +101,51 @@ def _converter(descriptor: Any) -> Convert:
     name = descriptor.full_name
     found = _converters.get(name) or _WELL_KNOWN.get(name)
     if found is None:
-        puts: list[_Put] = []
+        defaults: dict[str, Any] = {}
+        fields: dict[FieldDescriptor, tuple[str, Convert | None]] = {}
 
         def convert(message: Message) -> dict[str, Any]:
-            value: dict[str, Any] = {}
-            for put in puts:
-                put(message, value)
+            value = defaults.copy()
+            for field, item in message.ListFields():
+                key, of_item = fields[field]
+                if key:
+                    value[key] = item if of_item is None else of_item(item)
             return value
 
         # Known before its fields are looked at: types may hold themselves.
         found = _converters[name] = convert
-        puts.extend(_put(field) for field in descriptor.fields if not input_only(field))
+        for field in descriptor.fields:
+            out = not input_only(field)
+            fields[field] = (field.name if out else "", _of_field(field))
+            if out and (field.is_repeated or not field.has_presence):
+                defaults[field.name] = _default(field)
     return found
 
 
-def _put(field: FieldDescriptor) -> _Put:
-    name = field.name
+def _default(field: FieldDescriptor) -> Any:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        of_value = _element(field.message_type.fields_by_name["value"])
-
-        def put(message: Message, value: dict[str, Any]) -> None:
-            value[name] = {str(key): of_value(item) for key, item in getattr(message, name).items()}
-
-    elif field.is_repeated:
-        convert = _element(field)
-
-        def put(message: Message, value: dict[str, Any]) -> None:
-            value[name] = [convert(item) for item in getattr(message, name)]
-
-    elif field.has_presence:
-        convert = _element(field)
-
-        def put(message: Message, value: dict[str, Any]) -> None:
-            if message.HasField(name):
-                value[name] = convert(getattr(message, name))
-
-    elif _is_plain(field):
-
-        def put(message: Message, value: dict[str, Any]) -> None:
-            value[name] = getattr(message, name)
-
-    else:
-        convert = _element(field)
-
-        def put(message: Message, value: dict[str, Any]) -> None:
-            value[name] = convert(getattr(message, name))
-
-    return put
+        return {}
+    if field.is_repeated:
+        return []
+    of_item = _of_field(field)
+    return field.default_value if of_item is None else of_item(field.default_value)
 
 
-def _is_plain(field: FieldDescriptor) -> bool:
-    return field.message_type is None and field.enum_type is None and field.cpp_type not in _CONVERTED
+def _of_field(field: FieldDescriptor) -> Convert | None:
+    """What converts the value of a field; None for what is plain already."""
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        of_value = _of_item(field.message_type.fields_by_name["value"])
+        if of_value is None:
+            return lambda entries: {str(key): value for key, value in entries.items()}
+        return lambda entries: {str(key): of_value(value) for key, value in entries.items()}
+    of_item = _of_item(field)
+    if not field.is_repeated:
+        return of_item
+    return list if of_item is None else lambda items: [of_item(item) for item in items]
 
 
-_CONVERTED = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
-
-
-def _element(field: FieldDescriptor) -> Convert:
-    """Converts one value of a field."""
+def _of_item(field: FieldDescriptor) -> Convert | None:
+    """What converts one value of a field; None for what is plain already."""
     if field.message_type is not None:
         return _converter(field.message_type)
     if field.enum_type is not None:
@@ -166,6 +153,6 @@ def _element(field: FieldDescriptor) -> Convert:
         return lambda number: names.get(number, number)
     if field.type == FieldDescriptor.TYPE_BYTES:
         return lambda data: base64.b64encode(data).decode()
-    if field.cpp_type in _CONVERTED:
+    if field.type in {FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT}:
         return _double
-    return lambda value: value
+    return None
