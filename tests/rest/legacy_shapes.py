@@ -120,10 +120,10 @@ def check(value: Any, shape: Shape, where: str = "$") -> None:
             assert set(value) == set(shape), where
             for key, part in shape.items():
                 check(value[key], part, f"{where}.{key}")
-        case [part]:
+        case list():
             assert isinstance(value, list), where
             for number, item in enumerate(value):
-                check(item, part, f"{where}[{number}]")
+                check(item, shape[0], f"{where}[{number}]")
         case ():
             assert value == [], where
         case tuple():
