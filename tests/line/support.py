@@ -77,6 +77,7 @@ class Server:
                 command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self.address = self._listening()
+        self.http_address = self._http() if settings.get("http_address") else ""
 
     @property
     def pid(self) -> int:
@@ -91,6 +92,10 @@ class Server:
             self._process.wait()
             raise ServerNotStarted(f"{line}{self.log.read_text()[-2000:]}")
         return line.rpartition(" listens on ")[2].strip()
+
+    def _http(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().removeprefix("HTTP on ").strip()
 
     def client(self) -> AgentRuntimeClient:
         """A client of this server."""

@@ -42,7 +42,7 @@ def messages(draw: st.DrawFn, kind: type[Message], depth: int = 0) -> Any:
     for field in kind.DESCRIPTOR.fields:
         if input_only(field) or draw(st.integers(0, 2)) == 0:
             continue
-        inner = field.message_type
+        inner: Any = field.message_type
         if inner is None:
             values = draw(st.lists(_scalar(field), min_size=1, max_size=2))
             if field.is_repeated:

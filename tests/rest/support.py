@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from httpx_sse import EventSource
+from websockets.asyncio.client import connect
 
 from tests.rpc.support import APP, Line, line
 
@@ -30,6 +33,10 @@ class Door:
         """Where WebSockets are."""
         return self.base_url.replace("http://", "ws://")
 
+    def socket(self, path: str) -> connect:
+        """A WebSocket, to be opened."""
+        return connect(self.ws_url + path, open_timeout=PATIENCE)
+
     async def create(self, task_type: str = "plan", **fields: Any) -> dict[str, Any]:
         """Create a task over HTTP; fields of the task."""
         task = {"task_type": task_type, "configuration": {"app_url": APP}} | fields
@@ -44,6 +51,22 @@ class Door:
                 if waited["met"]:
                     task: dict[str, Any] = waited["task"]
                     return task
+
+
+@dataclass
+class Message:
+    """What a reader of server-sent events gets."""
+
+    event: str
+    id: str
+    data: Any
+
+
+async def events(response: httpx.Response) -> AsyncIterator[Message]:
+    """The messages of a stream, to its end; those without data are none."""
+    async for sent in EventSource(response).aiter_sse():
+        if sent.data:
+            yield Message(sent.event, sent.id, json.loads(sent.data))
 
 
 def answer(response: httpx.Response, status: int = 200) -> Any:

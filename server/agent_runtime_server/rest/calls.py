@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import Message
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from agent_runtime_server.rest import json_in
@@ -67,16 +68,19 @@ async def request_of(binding: Binding, request: Request) -> Message:
     return message
 
 
-def fill_from_address(binding: Binding, message: Message, request: Any) -> None:
+def fill_from_address(binding: Binding, message: Message, request: HTTPConnection) -> None:
     """Set what the query and the path say. Raises BadRequest."""
-    taken = {*binding.variables, binding.body}
-    pairs = []
-    for name, text in request.query_params.multi_items():
-        if binding.body == WHOLE or name in taken or name.partition(".")[0] == binding.body:
+    fill(message, request, binding.variables, binding.body)
+
+
+def fill(message: Message, request: HTTPConnection, variables: Sequence[str], body: str = "") -> None:
+    """Set ``variables`` from the path, and what is left of the fields from the query. Raises BadRequest."""
+    pairs = request.query_params.multi_items()
+    for name, _ in pairs:
+        if body == WHOLE or name in variables or name.partition(".")[0] == body:
             raise BadRequest([Violation(name, "is no field that the query can set here")])
-        pairs.append((name, text))
     json_in.from_query(pairs, message)
-    for variable in binding.variables:
+    for variable in variables:
         json_in.set_text(message, variable, request.path_params[parameter_of(variable)])
 
 

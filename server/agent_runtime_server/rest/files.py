@@ -14,9 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from agent_runtime.v1 import artifact_pb2, service_pb2
-from agent_runtime_server.rest import json_in
 from agent_runtime_server.rest.bindings import BINDINGS, Binding
-from agent_runtime_server.rest.calls import JSON, fill_from_address
+from agent_runtime_server.rest.calls import JSON, fill, fill_from_address
 from agent_runtime_server.rest.json_out import to_json
 from agent_runtime_server.rest.problems import refusal
 from agent_runtime_server.rest.ranges import Span, Unsatisfiable, disposition, is_known, span_of
@@ -108,8 +107,7 @@ async def _download(binding: Binding, upstream: Upstream, request: Request) -> R
 
 async def _report(upstream: Upstream, request: Request) -> Response:
     message = service_pb2.ReadSessionFileRequest()
-    for variable, text in request.path_params.items():
-        json_in.set_text(message, variable, text)
+    fill(message, request, ("session_id", "path"))
     return await _answer(_File(upstream, "ReadSessionFile", message, "", _REPORT_POLICY), request)
 
 
@@ -160,11 +158,7 @@ async def _part(file: _File, known: artifact_pb2.FileChunk, span: Span) -> Respo
 
 async def _upload(upstream: Upstream, request: Request) -> Response:
     header = service_pb2.WriteSessionFileHeader()
-    for variable, text in request.path_params.items():
-        json_in.set_text(header, variable, text)
-    json_in.from_query(
-        [(name, text) for name, text in request.query_params.multi_items() if name not in request.path_params], header
-    )
+    fill(header, request, ("session_id", "path"))
     try:
         response = await upstream.upload("WriteSessionFile", _requests(header, request))
     except ClientDisconnect:

@@ -1,8 +1,8 @@
 """Messages as JSON: snake_case names, short lower-case enums, 64-bit numbers as numbers; the rest is proto JSON.
 
 A message type is compiled once, into its defaults and a conversion for each field, because a replay writes tens of
-thousands of events a second. What is unset is left out where that can be told from a default: messages, members of a oneof, ``optional``
-fields. So are fields that only go in, such as passwords. Everything else is always there.
+thousands of events a second. What is unset is left out where that can be told from a default: messages, members of a
+oneof, ``optional`` fields. So are fields that only go in, such as passwords. Everything else is always there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def short_names(enum: EnumDescriptor) -> dict[int, str]:
     return {value.number: value.name.removeprefix(prefix).lower() for value in enum.values}
 
 
-def input_only(field: FieldDescriptor) -> bool:
+def input_only(field: Any) -> bool:
     """Whether a field goes in and never comes out."""
     return _INPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 

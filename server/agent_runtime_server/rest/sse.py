@@ -47,7 +47,7 @@ def of_tasks(raw: bytes) -> bytes:
     match response.WhichOneof("update"):
         case "events":
             messages = [b"data: %b\n\n" % to_json(event) for event in response.events.events]
-            return b"".join(messages[:-1]) + b"id: %b\n" % token.encode() + messages[-1] if messages else b""
+            return b"".join(messages[:-1]) + _id(token) + messages[-1] if messages else b""
         case "heartbeat":
             return _heartbeat(token)
         case "task":
@@ -63,12 +63,17 @@ def fault(refused: Refused) -> bytes:
 
 
 def _named(name: str, where: str, message: Message) -> bytes:
-    return f"event: {name}\nid: {where}\n".encode() + b"data: %b\n\n" % to_json(message)
+    return b"event: %b\n%bdata: %b\n\n" % (name.encode(), _id(where), to_json(message))
+
+
+def _id(where: str) -> bytes:
+    # There may be nowhere to go on from yet. An empty id would take away the place that the reader has.
+    return f"id: {where}\n".encode() if where else b""
 
 
 def _heartbeat(where: str) -> bytes:
     # An id without data moves the reader's place, and is no event.
-    return f": heartbeat\nid: {where}\n\n".encode()
+    return b": heartbeat\n%b\n" % _id(where)
 
 
 def _closed(where: str, closed: service_pb2.WatchClosed) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 
 from google.protobuf.message import Message
@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agent_runtime.v1 import service_pb2
 from agent_runtime_server.rest import sse
@@ -33,6 +33,8 @@ _SSE: dict[str, Make] = {"WatchTask": sse.of_task, "WatchTasks": sse.of_tasks}
 _HEADERS = {"cache-control": "no-store", "vary": "accept", "x-accel-buffering": "no"}
 _WATCHES = tuple(binding for binding in BINDINGS if binding.method.server_streaming and not binding.chunked)
 _FAULT_CODE = 1011
+_LINE_MARKS = ("\u0085", "\u2028", "\u2029")
+"""They end no line of JSON, but many a reader takes them for an end."""
 
 
 def operations(upstream: Upstream, frames: Frames) -> list[Operation]:
@@ -87,7 +89,8 @@ async def _socket(binding: Binding, upstream: Upstream, frames: Frames, socket: 
         return
     async with aclosing(updates):
         await socket.accept()
-        await unless_left(_write(socket, first, updates, partial(frames.of, _line_of(binding))), _left(socket))
+        with suppress(WebSocketDisconnect):
+            await unless_left(_write(socket, first, updates, partial(frames.of, _line_of(binding))), _left(socket))
 
 
 async def _write(socket: WebSocket, first: bytes, updates: AsyncGenerator[bytes, None], frame: Make) -> None:
@@ -116,7 +119,10 @@ def _line_of(binding: Binding) -> Make:
 
 
 def _line(response_type: type[Message], raw: bytes) -> bytes:
-    return to_json(response_type.FromString(raw)) + b"\n"
+    line = to_json(response_type.FromString(raw))
+    for mark in _LINE_MARKS:
+        line = line.replace(mark.encode(), b"\\u%04x" % ord(mark))
+    return line + b"\n"
 
 
 _LINES: dict[str, Make] = {
