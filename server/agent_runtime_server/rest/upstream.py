@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -66,7 +67,7 @@ class Upstream:
             async for request in requests:
                 try:
                     await call.write(request)
-                except (grpc.aio.AioRpcError, grpc.aio.UsageError):
+                except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
                     break  # the answer says why
             else:
                 await call.done_writing()
