@@ -120,8 +120,11 @@ def test_parameters_are_what_is_left_of_the_request() -> None:
 def test_streams_and_bytes_have_their_media_types() -> None:
     for name in ("WatchTask", "WatchTasks"):
         assert set(operation(name)["responses"]["200"]["content"]) == {"text/event-stream", "application/x-ndjson"}
-    for name in ("ReadArtifact", "ReadSessionFile", "ArchiveSession"):
+    for name in ("ReadArtifact", "ReadSessionFile", "ReadReport"):
         assert {"200", "206", "304", "416"} <= set(operation(name)["responses"])
+        assert "Range" in parameters(name)
+    assert "206" not in operation("ArchiveSession")["responses"]
+    assert "Range" not in parameters("ArchiveSession")
 
 
 @pytest.mark.parametrize("kept", ["the same", "another", "none"])

@@ -12,10 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-_STATIC = Path(__file__).parent / "static"
-_PAGES = _STATIC / "docs"
-_VENDOR = _STATIC / "vendor"
-_ASSETS = {"pages": _PAGES, "swagger-ui": _VENDOR / "swagger-ui", "redoc": _VENDOR / "redoc"}
+_PAGES = Path(__file__).parent / "static" / "docs"
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache", "Referrer-Policy": "no-referrer"}
 # Both write style elements as they go; ReDoc's search works in a worker that it makes from a blob.
 _POLICY = (
@@ -36,9 +33,12 @@ class _Assets(StaticFiles):
 
 
 def routes() -> list[BaseRoute]:
-    """The two pages, and what they load."""
-    assets = [Mount(f"/docs/assets/{name}", _Assets(directory=folder)) for name, folder in _ASSETS.items()]
-    return [*assets, Route("/docs", _page("swagger.html")), Route("/redoc", _page("redoc.html"))]
+    """The two pages, and their own scripts; what these use is in ``/vendor``, as for the web page."""
+    return [
+        Route("/docs", _page("swagger.html")),
+        Route("/redoc", _page("redoc.html")),
+        Mount("/docs/assets", _Assets(directory=_PAGES)),
+    ]
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -12,20 +12,22 @@ from agent_runtime_server.rest.openapi_schemas import reference
 JSON = "application/json"
 EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"
-_PROBLEMS: dict[int, tuple[str, str]] = {
-    400: ("BadRequest", "The request cannot be carried out; the details name every bad field."),
-    404: ("NotFound", "There is no such task, session, file or question."),
-    406: ("NotAcceptable", "None of the media types that were asked for can be sent."),
-    408: ("TooSlow", "The body did not arrive in time."),
-    409: ("Conflict", "It exists already, has changed meanwhile, or is in use."),
-    413: ("TooLarge", "The body is larger than the server takes."),
-    415: ("UnsupportedMediaType", "The body is not of a media type that the server reads."),
-    416: ("RangeNotSatisfiable", "The range lies outside of the bytes."),
-    429: ("TooMany", "The queue, the disk or the number of watchers is full. `Retry-After` tells when to try again."),
-    500: ("ServerError", "The server met an error of its own."),
-    503: ("Unavailable", "The server is going away. `Retry-After` tells when to try again."),
-    504: ("TooLate", "The answer did not come in time."),
+_PROBLEMS: dict[int, tuple[str, str, str]] = {
+    400: ("BadRequest", "INVALID_ARGUMENT", "The request cannot be carried out; the details name every bad field."),
+    403: ("Forbidden", "PERMISSION_DENIED", "Pages of this origin may not do that."),
+    404: ("NotFound", "NOT_FOUND", "There is no such task, session, file or question."),
+    406: ("NotAcceptable", "INVALID_ARGUMENT", "None of the media types that were asked for can be sent."),
+    408: ("TooSlow", "DEADLINE_EXCEEDED", "The body did not arrive in time."),
+    409: ("Conflict", "ABORTED", "It exists already, has changed meanwhile, or is in use."),
+    413: ("TooLarge", "INVALID_ARGUMENT", "The body is larger than the server takes."),
+    415: ("UnsupportedMediaType", "INVALID_ARGUMENT", "The body is not of a media type that the server reads."),
+    416: ("RangeNotSatisfiable", "OUT_OF_RANGE", "The range lies outside of the bytes."),
+    429: ("TooMany", "RESOURCE_EXHAUSTED", "There is no room for more. `Retry-After` tells when to try again."),
+    500: ("ServerError", "INTERNAL", "The server met an error of its own."),
+    503: ("Unavailable", "UNAVAILABLE", "The server is going away. `Retry-After` tells when to try again."),
+    504: ("TooLate", "DEADLINE_EXCEEDED", "The answer did not come in time."),
 }
+"""By status: the name of the answer, a code that it often has, and why it is given."""
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 REPLAYED: Keywords = {
     "Idempotency-Replayed": {
@@ -33,11 +35,16 @@ REPLAYED: Keywords = {
         "schema": {"type": "string", "const": "true"},
     }
 }
+_EVENTS_TEXT = """\
+Events of a task come one by one, without a name; everything else has its key as its name: `opened`, `task`, `gap`,
+`closed`. `id` is where to go on. A fault on the way is an event `fault`. Comments keep the connection alive.
+"""
 _RANGE: Keywords = {"type": "string", "examples": ["bytes=0-1023"]}
-_BYTES_HEADERS: Keywords = {
-    "ETag": {"description": "The bytes' SHA-256.", "schema": {"type": "string"}},
-    "Accept-Ranges": {"schema": {"type": "string", "const": "bytes"}},
-    "Content-Disposition": {"schema": {"type": "string"}},
+_ANY: Keywords = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_NAMED: Keywords = {"Content-Disposition": {"required": True, "schema": {"type": "string"}}}
+_TAGGED: Keywords = _NAMED | {
+    "ETag": {"description": "The bytes' SHA-256.", "required": True, "schema": {"type": "string"}},
+    "Accept-Ranges": {"required": True, "schema": {"type": "string", "const": "bytes"}},
 }
 PROBLEM: Keywords = {
     "type": "object",
@@ -67,7 +74,7 @@ PROBLEM: Keywords = {
 
 def problem_components() -> Keywords:
     """The answers that `problems` refers to, by name."""
-    return {name: _problem(status, text) for status, (name, text) in _PROBLEMS.items()}
+    return {name: _problem(status, code, text) for status, (name, code, text) in _PROBLEMS.items()}
 
 
 def problems(statuses: Iterable[int]) -> Keywords:
@@ -75,8 +82,12 @@ def problems(statuses: Iterable[int]) -> Keywords:
     return {str(status): {"$ref": f"#/components/responses/{_PROBLEMS[status][0]}"} for status in sorted(statuses)}
 
 
-def _problem(status: int, text: str) -> Keywords:
-    answer: Keywords = {"description": text, "content": {JSON: {"schema": reference("Problem")}}}
+def _problem(status: int, code: str, text: str) -> Keywords:
+    example = {"code": code, "status": status, "message": text.partition(".")[0].lower(), "details": []}
+    answer: Keywords = {
+        "description": text,
+        "content": {JSON: {"schema": reference("Problem"), "example": example}},
+    }
     if status in {429, 503}:
         answer["headers"] = _RETRY_AFTER
     return answer
@@ -94,30 +105,32 @@ def streamed(schema: Keywords) -> Keywords:
         "200": {
             "description": "The messages as they come.",
             "content": {
-                EVENTS: {
+                EVENTS: {"schema": {"type": "string", "description": _EVENTS_TEXT}},
+                LINES: {
                     "schema": {
-                        "type": "string",
-                        "description": (
-                            "Server-sent events. The events of a task come one by one, without a name, with their "
-                            "sequence as `id`; whatever else is in a message has its key as the event's name. "
-                            "Comments keep the connection alive."
-                        ),
+                        **schema,
+                        "description": 'One message a line. A fault on the way is a last line `{"error": Problem}`.',
                     }
                 },
-                LINES: {"schema": {"description": "One message a line.", **schema}},
             },
         },
     }
 
 
-def content(text: str, media_types: Iterable[str]) -> Keywords:
-    """Bytes, whole or in part."""
-    body: Keywords = {name: {"schema": {"type": "string", "format": "binary"}} for name in media_types}
-    part = {"Content-Range": {"required": True, "schema": {"type": "string"}}}
+def content(in_parts: bool) -> Keywords:
+    """Bytes, whole or in part; some are made as they are sent, and come whole only."""
+    whole: Keywords = {"description": "The bytes.", "headers": _NAMED, "content": _ANY}
+    if not in_parts:
+        return {"200": whole}
+    whole = whole | {"headers": _TAGGED}
     return {
-        "200": {"description": text, "headers": _BYTES_HEADERS, "content": body},
-        "206": {"description": "The range that was asked for.", "headers": _BYTES_HEADERS | part, "content": body},
-        "304": {"description": "The bytes are those of the `ETag` that was sent.", "headers": _BYTES_HEADERS},
+        "200": whole,
+        "206": {
+            "description": "The part that was asked for.",
+            "headers": _TAGGED | {"Content-Range": {"required": True, "schema": {"type": "string"}}},
+            "content": _ANY,
+        },
+        "304": {"description": "The bytes are those of the `ETag` that was sent.", "headers": _TAGGED},
     }
 
 

@@ -40,7 +40,7 @@ def extra_paths(schemas: Schemas, comments: Comments) -> dict[str, Keywords]:
                     "200": answers.message(
                         schemas.message(session_pb2.SessionFile.DESCRIPTOR, Way.OUT), "It is there."
                     ),
-                    **answers.problems((400, 404, 408, 409, 413, 429, 500, 503, 504)),
+                    **answers.problems((400, 403, 404, 408, 409, 413, 429, 500, 503, 504)),
                 },
             }
         },
@@ -50,7 +50,7 @@ def extra_paths(schemas: Schemas, comments: Comments) -> dict[str, Keywords]:
                 "tags": ["Sessions"],
                 "summary": "Shows a file of the session as a page of its own, without rights",
                 "parameters": [session, path, *answers.range_headers()],
-                "responses": answers.content("The file.", ["*/*"]) | answers.problems((400, 404, 416, 500, 503, 504)),
+                "responses": answers.content(in_parts=True) | answers.problems((400, 404, 409, 416, 500, 503, 504)),
             }
         },
         "/metrics": {
@@ -60,8 +60,11 @@ def extra_paths(schemas: Schemas, comments: Comments) -> dict[str, Keywords]:
                 "summary": "Figures for Prometheus",
                 "responses": {
                     "200": {
-                        "description": "In its text format.",
-                        "content": {"text/plain": {"schema": {"type": "string"}}},
+                        "description": "In its text format, or in that of OpenMetrics.",
+                        "content": {
+                            name: {"schema": {"type": "string"}}
+                            for name in ("text/plain", "application/openmetrics-text")
+                        },
                     }
                 },
             }

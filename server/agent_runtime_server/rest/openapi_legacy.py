@@ -104,6 +104,10 @@ _FAULTS = _object(
     description="All that is wrong with a request.",
 )
 _DETAIL = _object({"detail": _TEXT}, description="Why a request was not carried out.")
+_FRAMES = """\
+Frames are JSON text `{"event_type": "debug" | "status" | "complete" | "error", "data": {...}}`: first a `status`, then
+all lines logged so far, then what happens, at last `complete`. Text `ping` is answered by `pong`, `status` by a `status`.
+"""
 _EXAMPLE = {
     "task_type": "complete",
     "configuration": {"app_url": "https://example.com", "instructions": "Focus on login and checkout flows"},
@@ -112,8 +116,9 @@ _PROBLEMS = {
     400: "The request cannot be carried out.",
     404: "There is no such task.",
     409: "It is in use, or exists already.",
+    403: "Pages of this origin may not do that.",
+    408: "The body did not arrive in time.",
     413: "The body is larger than the server takes.",
-    426: "This is a WebSocket.",
     429: "The queue is full.",
     500: "The server met an error of its own.",
     503: "The server is going away.",
@@ -137,6 +142,7 @@ def legacy_paths() -> dict[str, Keywords]:
     """Paths of the old service, with their operations."""
     task, one = reference("LegacyTask"), [_task_id()]
     tasks = _object({"tasks": _list(task), "total_tasks": _COUNT})
+    tasks["properties"]["next_page_token"] = _TEXT | {"description": "If the request has page_size or page_token."}
     pages = [
         _query("page_size", {"type": "integer", "minimum": 0, "maximum": 1000}),
         _query("page_token", _TEXT),
@@ -151,6 +157,7 @@ def legacy_paths() -> dict[str, Keywords]:
             "total_debug_entries": _COUNT,
         }
     )
+    root = _object(dict.fromkeys(("message", "version", "docs", "health"), _TEXT))
     health = _object(
         {"status": _TEXT, "timestamp": _MOMENT, "version": _TEXT, "opencode_available": {"type": "boolean"}}
     )
@@ -159,7 +166,7 @@ def legacy_paths() -> dict[str, Keywords]:
         | {"opencode_available": {"type": "boolean"}, "session_root": _TEXT, "environment": _TEXT}
         | {"available_task_types": _list(_TEXT), "description": _TEXT}
     )
-    create = _operation("legacyCreateTask", "Makes a task", 201, task, (400, 409, 413, 422, 429))
+    create = _operation("legacyCreateTask", "Makes a task", 201, task, (400, 403, 408, 409, 413, 422, 429))
     create["requestBody"] = {
         "required": True,
         "content": {JSON: {"schema": reference("LegacyNewTask"), "example": _EXAMPLE}},
@@ -174,7 +181,7 @@ def legacy_paths() -> dict[str, Keywords]:
             "get": _operation("legacyGetLogs", "Returns what a task has logged", 200, logs, (404,), one)
         },
         "/tasks/{task_id}/cancel": {
-            "post": _operation("legacyCancelTask", "Stops a task, and waits for its end", 200, task, (404,), one)
+            "post": _operation("legacyCancelTask", "Stops a task, and waits for its end", 200, task, (403, 404), one)
         },
         "/tasks/{task_id}/session/files": {
             "get": _operation(
@@ -186,6 +193,8 @@ def legacy_paths() -> dict[str, Keywords]:
                 one,
             )
         },
+        "/tasks/{task_id}/stream": {"get": _socket(one)},
+        "/": {"get": _operation("legacyRoot", "Tells what this is; browsers get the web page", 200, root)},
         "/health": {"get": _operation("legacyHealth", "Tells whether the server works", 200, health)},
         "/config": {"get": _operation("legacyConfig", "Tells how the server is configured", 200, config)},
     }
@@ -210,6 +219,23 @@ def _operation(
         "summary": summary,
         "parameters": parameters or [],
         "responses": answers,
+    }
+
+
+def _socket(parameters: list[Keywords]) -> Keywords:
+    return {
+        "operationId": "legacyStream",
+        "tags": [_TAG],
+        "summary": "Follows a task over a WebSocket",
+        "description": _FRAMES,
+        "parameters": parameters,
+        "responses": {
+            "101": {"description": "A WebSocket."},
+            "404": {
+                "description": "There is no such task, or this is not a request for a WebSocket.",
+                "content": {JSON: {"schema": {"type": "object"}}},
+            },
+        },
     }
 
 

@@ -16,7 +16,7 @@ from agent_runtime_server.rest.openapi_schemas import Schemas, Way, is_required,
 _VARIABLE = re.compile(r"\{([a-z_.]+)(=\*\*)?\}")
 _ID = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 _ALWAYS = (400, 500, 503, 504)
-_WITH_BODY = (408, 409, 413, 415, 429)
+_WITH_BODY = (408, 413, 415, 429)
 _EXAMPLES: dict[str, Keywords] = {
     "CreateTask": {
         "task_type": "complete",
@@ -45,25 +45,25 @@ class Operations:
     def operation(self, binding: Binding) -> Keywords:
         """The operation of a method."""
         method = binding.method
-        summary, _, _ = (comment := self._comments.of(method.full_name)).partition("\n\n")
+        comment = self._comments.of(method.full_name)
         statuses = set(_ALWAYS)
         if binding.variables or binding.body:
             statuses.add(404)
         operation: Keywords = {
             "operationId": method.name,
             "tags": [_tag(binding)],
-            "summary": _first_sentence(summary),
-            "description": comment,
+            "summary": _first_sentence(comment),
+            "description": comment + ("\n\n`HEAD` tells the headers alone." if binding.chunked else ""),
             "parameters": [*self._in_path(binding), *self._in_query(binding), *self._headers(binding)],
         }
         if binding.body:
             operation["requestBody"] = self._body(binding)
             statuses.update(_WITH_BODY)
-        if binding.verb == "DELETE":
-            statuses.add(409)
+        if binding.verb != "GET":
+            statuses |= {403, 409}
         if binding.chunked:
-            ok = answers.content("The bytes.", ["*/*"])
-            statuses.add(416)
+            ok = answers.content(_in_parts(binding))
+            statuses.update((409, 416) if _in_parts(binding) else (409,))
         elif method.server_streaming:
             ok = answers.streamed(self._schemas.message(method.output_type, Way.OUT))
             statuses |= {406, 429}
@@ -107,7 +107,7 @@ class Operations:
             text = "Makes the call safe to repeat, as `request_id` does; any text."
             yield answers.header("Idempotency-Key", text, {"type": "string", "minLength": 1, "maxLength": 255})
         if binding.chunked:
-            yield from answers.range_headers()
+            yield from answers.range_headers() if _in_parts(binding) else ()
         elif binding.method.server_streaming:
             text = "Goes on after the event that had this `id`."
             yield answers.header("Last-Event-ID", text, {"type": "string"})
@@ -147,6 +147,10 @@ def _find(binding: Binding, path: str) -> FieldDescriptor:
     return fields[name]
 
 
+def _in_parts(binding: Binding) -> bool:
+    return "read_offset" in binding.method.input_type.fields_by_name
+
+
 def _plain(variable: str) -> str:
     """Name of a path's parameter: ``task_id`` for the field ``task.id``."""
     return variable.replace(".", "_")
@@ -157,4 +161,4 @@ def _tag(binding: Binding) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.:])\s", text, maxsplit=1)[0].rstrip(".:")
+    return re.split(r"(?<=[.:])\s", text, maxsplit=1)[0].rstrip(".:").replace("`", "")
