@@ -93,7 +93,7 @@ async def test_a_bad_upload_is_refused(
 async def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
     async with session(tmp_path, {"whole.txt": b"x"}) as (at, files):
         host = at.base_url.removeprefix("http://")
-        reader, writer = await asyncio.open_connection(*host.split(":"))
+        _reader, writer = await asyncio.open_connection(*host.split(":"))
         head = f"PUT {files}/half.bin HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(BYTES)}\r\n\r\n"
         writer.write(head.encode() + BYTES[: len(BYTES) // 2])
         await writer.drain()

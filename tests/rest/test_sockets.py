@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedOK, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from agent_runtime_server.testing.script import Script
 from tests.rest.support import PATIENCE, door
@@ -77,9 +77,9 @@ async def test_all_tasks_over_a_socket(tmp_path: Path) -> None:
             update = json.loads(await socket.recv())
             assert update["task"]["id"] == task["id"]
             at.line.app.signals.drain()
-            with pytest.raises(ConnectionClosedOK):
-                while True:
-                    update = json.loads(await socket.recv())
+            async for text in socket:
+                update = json.loads(text)
+            assert socket.close_code == 1000
         assert (update["closed"]["reason"], bool(update["resume_token"])) == ("draining", True)
 
 

@@ -36,4 +36,5 @@ async def body_of(request: Request) -> bytes:
 
 
 def _too_long() -> Exception:
-    return refusal(413, f"the body is longer than {MAX_BODY_BYTES} bytes", {"connection": "close"})
+    # Not with "connection: close": what is still on its way would meet a closed socket, and the caller an error.
+    return refusal(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
