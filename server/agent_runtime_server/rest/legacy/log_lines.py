@@ -1,4 +1,4 @@
-"""What a task has logged, as the old service told it: debug lines with their time, an entry for each run of an agent."""
+"""What a task has logged, as the old service told it: debug lines with their time, entries for the runs of agents."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,12 @@ def time_text(message: Message, field: str) -> str | None:
 
 def iso(moment: Timestamp) -> str:
     """ISO 8601 with microseconds and the offset ``+00:00``."""
-    return (
-        datetime.fromtimestamp(moment.seconds, UTC)
-        .replace(microsecond=moment.nanos // 1000)
-        .isoformat(timespec="microseconds")
-    )
+    return f"{_second(moment.seconds)}.{moment.nanos // 1000:06}+00:00"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def relative(configured: str) -> str:

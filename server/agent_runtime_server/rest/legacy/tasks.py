@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent_runtime.v1 import service_pb2, task_pb2
-from agent_runtime_server.rest.legacy.answers import answer, reason_of
+from agent_runtime_server.rest.json_out import encode
+from agent_runtime_server.rest.legacy.answers import answer, json_answer, reason_of
 from agent_runtime_server.rest.legacy.bodies import create_request, whole_number
 from agent_runtime_server.rest.legacy.faults import Faults
 from agent_runtime_server.rest.legacy.history import Histories
+from agent_runtime_server.rest.legacy.repeats import Repeats
 from agent_runtime_server.rest.legacy.shapes import file_shape, task_shape
 from agent_runtime_server.rest.limits import body_of
 from agent_runtime_server.rest.problems import Refused
@@ -40,6 +42,7 @@ class TaskRoutes:
         self._upstream = upstream
         self._histories = histories
         self._root = session_root
+        self._repeats = Repeats()
 
     async def create(self, request: Request) -> Response:
         """``POST /tasks``."""
@@ -98,9 +101,13 @@ class TaskRoutes:
 
     async def get(self, request: Request) -> Response:
         """``GET /tasks/{id}``."""
-        asked = service_pb2.GetTaskRequest(task_id=request.path_params["task_id"])
-        found: service_pb2.GetTaskResponse = await self._upstream.call("GetTask", asked)
-        return answer(await self._whole(found.task))
+        task_id = request.path_params["task_id"]
+        told = await self._upstream.call_raw("GetTask", service_pb2.GetTaskRequest(task_id=task_id))
+        body = self._repeats.find(task_id, told)
+        if body is None:
+            body = encode(await self._whole(service_pb2.GetTaskResponse.FromString(told).task))
+            self._repeats.keep(task_id, told, body)
+        return json_answer(body)
 
     async def _whole(self, task: task_pb2.Task) -> dict[str, Any]:
         """A task with what it has logged."""
