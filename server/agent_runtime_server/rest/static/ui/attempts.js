@@ -8,7 +8,7 @@ import { Code, Out } from "./parts.js";
 import { ATTEMPTS, label, tone } from "./words.js";
 
 const ErrorBox = ({ error }) => html`
-  <div class="error">
+  <div class="trouble">
     <${Code} label="Error">${plain(error.message)}<//>
     ${error.snippet && html`<${Code} label="Source of ${error.location?.path}">${plain(error.snippet)}<//>`}
     ${error.stack && html`<details><summary>Stack</summary><${Code} label="Stack">${plain(error.stack)}<//></details>`}
@@ -56,7 +56,7 @@ export function Attempts({ store, test }) {
     <div class="attempts" role="group" aria-label="Attempts">
       ${attempts.map((each, index) => html`
         <button class="attempt" key=${index} aria-pressed=${each === attempt} onClick=${() => choose(index)}>
-          <${Glyph} tone=${tone(ATTEMPTS, each.status)} />${attempts.length > 1 ? `Attempt ${index + 1}: ` : ""}${label(ATTEMPTS, each.status)}
+          <${Glyph} tone=${tone(ATTEMPTS, each.status)} />${attempts.length > 1 ? `Attempt ${index + 1}: ` : ""}${label(ATTEMPTS, each.status)}${" "}
           <span class="muted">${span(seconds(each.duration))}</span></button>`)}
     </div>
     ${(attempt.errors ?? []).map((error) => html`<${ErrorBox} error=${error} />`)}

@@ -66,7 +66,7 @@ export function Files({ store, detail }) {
   if (!found.value) return html`<div class="loading" role="status">Loading…</div>`;
   const rows = found.value.filter((file) => !file.directory && file.path.toLowerCase().includes(words.toLowerCase()));
   return html`
-    <div class="split files" data-detail=${Boolean(detail)}>
+    <div class="split files" data-detail=${String(Boolean(detail))}>
       <div class="split-list">
         <div class="tools"><input type="search" placeholder="Find a file" aria-label="Find a file" value=${words} onInput=${(event) => type(event.target.value)} />
           <span class="muted tools-count">${rows.length}</span></div>

@@ -13,6 +13,9 @@ export function span(value) {
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** The same while it goes on, in whole seconds. */
+export const elapsed = (value) => (value < 60 ? `${Math.max(0, Math.floor(value))} s` : span(value));
+
 export const since = (from, to) => (from ? ((to ? Date.parse(to) : Date.now()) - Date.parse(from)) / 1000 : Number.NaN);
 
 /** "now", "4 min ago", "yesterday", "12 Mar". */
@@ -42,7 +45,6 @@ export function bytes(size) {
 }
 
 export function money(amount) {
-  if (!amount) return "–";
   const value = Number(amount.units ?? 0) + Number(amount.nanos ?? 0) / 1e9;
   return `$${value.toFixed(value < 1 ? 4 : 2)}`;
 }

@@ -1,7 +1,7 @@
 // The list of tasks, with what each is doing.
 
 import { html, useState } from "../vendor/preact-htm/standalone.js";
-import { ago, host, since, span } from "./format.js";
+import { ago, elapsed, host, since } from "./format.js";
 import { Glyph } from "./glyph.js";
 import { useTick } from "./hooks.js";
 import { Fault, memo } from "./parts.js";
@@ -39,7 +39,7 @@ const Row = ({ task, chosen }) => {
       <a class="row" href=${href.task(task.id)} aria-current=${chosen ? "page" : undefined}>
         <${Glyph} tone=${tone} />
         <span class="row-title">${host(task.configuration?.app_url)}</span>
-        <span class="row-time">${task.done ? ago(task.create_time) : span(since(task.start_time ?? task.create_time))}</span>
+        <span class="row-time">${task.done ? ago(task.create_time) : elapsed(since(task.start_time ?? task.create_time))}</span>
         <span class="row-type">${TYPES[task.task_type] ?? task.task_type}</span>
         <span class="row-state ${tone}">${doing(task)}<span class="unseen"> (${label})</span></span>
       </a>

@@ -1,7 +1,7 @@
 // The task at a glance.
 
 import { html } from "../vendor/preact-htm/standalone.js";
-import { clock, count, host, moment, money, plain, seconds, since, span } from "./format.js";
+import { clock, count, host, moment, money, plain, plural, seconds, since, span } from "./format.js";
 import { Badge, Glyph } from "./glyph.js";
 import { Markdown } from "./markdown.js";
 import { memo } from "./parts.js";
@@ -28,12 +28,12 @@ function Strip({ store }) {
           <span class="tally ${tally(outcome) ? kind : "zero"}"><b>${count(tally(outcome))}</b>${name.toLowerCase()}</span>`)}
         ${summary?.duration && html`<span class="tally zero"><b>${span(seconds(summary.duration))}</b>in all</span>`}
       </div>
-      <div class="strip">
+      ${(tests.length > 0 || !store.task.done) && html`<div class="strip">
         ${tests.slice(0, MOST_CELLS).map((test) => html`
           <a key=${testKey(test)} class="cell ${tone(OUTCOMES, test.outcome)}" href=${href.task(store.id, "tests", testKey(test))}
             title="${label(OUTCOMES, test.outcome)}: ${test.title_path.at(-1)}" aria-label="${label(OUTCOMES, test.outcome)}: ${test.title_path.at(-1)}"></a>`)}
         ${Array.from({ length: Math.min(ahead, MOST_CELLS) }, () => html`<span class="cell ahead"></span>`)}
-      </div>
+      </div>`}
     </section>`;
 }
 
@@ -92,12 +92,11 @@ const Facts = ({ task }) => {
 
 const Usage = ({ usage }) => html`
   <section class="card" aria-labelledby="usage-title">
-    <h2 id="usage-title">Models <span class="card-link">${money(usage.cost)}${usage.cost_estimated ? " estimated" : ""}</span></h2>
-    <div class="table-box" tabindex="0" role="region" aria-label="Use of models"><table class="numbers">
-      <thead><tr><th>Model</th><th>Calls</th><th>In</th><th>Out</th><th>Cached</th><th>Cost</th></tr></thead>
-      <tbody>${usage.models.map((model) => html`<tr><td>${model.model}</td><td>${count(model.requests)}</td><td>${count(model.input_tokens)}</td>
-        <td>${count(model.output_tokens)}</td><td>${count(model.cache_read_tokens)}</td><td>${money(model.cost)}</td></tr>`)}</tbody>
-    </table></div>
+    <h2 id="usage-title">Models <span class="card-link">${usage.cost ? money(usage.cost) : ""}${usage.cost && usage.cost_estimated ? " estimated" : ""}</span></h2>
+    <ul class="plain-list">${usage.models.map((model) => html`
+      <li class="model"><b>${model.model}</b><span class="model-cost">${model.cost ? money(model.cost) : ""}</span>
+        <span class="muted">${plural(model.requests, "call")} · ${count(model.input_tokens)} tokens in${
+          model.cache_read_tokens ? ` (${count(model.cache_read_tokens)} cached)` : ""} · ${count(model.output_tokens)} out</span></li>`)}</ul>
   </section>`;
 
 const Account = memo(({ source }) => html`

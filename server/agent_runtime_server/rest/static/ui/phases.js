@@ -1,11 +1,12 @@
 // The way of a task through its phases, with the time that each has taken.
 
 import { html } from "../vendor/preact-htm/standalone.js";
-import { span } from "./format.js";
+import { elapsed, span } from "./format.js";
 import { PHASES, phasesOf } from "./words.js";
 
 function stateOf(phase, order, task) {
-  const at = order.indexOf(task.current_phase);
+  const failed = task.status === "failed" ? task.error?.phase : undefined;
+  const at = order.indexOf(order.includes(failed) ? failed : task.current_phase);
   const place = order.indexOf(phase);
   if (task.status === "completed") return "done";
   if (at < 0 || place > at || task.status === "pending") return "ahead";
@@ -26,9 +27,9 @@ export function Phases({ store }) {
         const { completed = 0, total = 0, unit } = (state === "now" && task.progress) || {};
         return html`
           <li key=${phase} class="phase ${state}" aria-current=${state === "now" ? "step" : undefined}>
-            <span class="phase-bar"><span class="phase-fill" style=${{ transform: `scaleX(${total ? completed / total : 1})` }} data-steps=${total > 0}></span></span>
+            <span class="phase-bar"><span class="phase-fill" style=${{ transform: `scaleX(${total ? completed / total : 1})` }} data-steps=${String(total > 0)}></span></span>
             <span class="phase-name">${PHASES[phase] ?? phase}</span>
-            <span class="phase-time">${total ? `${completed} of ${total} ${unit}${total === 1 ? "" : "s"}` : timing ? span(seconds) : ""}</span>
+            <span class="phase-time">${total ? `${completed} of ${total} ${unit}${total === 1 ? "" : "s"}` : timing ? (state === "now" ? elapsed : span)(seconds) : ""}</span>
           </li>`;
       })}
     </ol>`;

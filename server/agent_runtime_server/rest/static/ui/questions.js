@@ -6,31 +6,32 @@ import { since, span } from "./format.js";
 import { Glyph } from "./glyph.js";
 import { useCall, useTick } from "./hooks.js";
 import { Code, Fault } from "./parts.js";
-import { DECISIONS, label, QUESTIONS } from "./words.js";
+import { DECISIONS, QUESTIONS, spoken } from "./words.js";
 
 function Question({ asked, more }) {
   const [text, write] = useState("");
   useTick(true);
   const answer = useCall((decision, words = text) => post(url.answer(asked.task_id, asked.id), { decision, text: words }));
-  const decisions = asked.allowed_decisions ?? [];
+  const choices = asked.choices ?? [];
+  const decisions = (asked.allowed_decisions ?? []).filter((decision) => decision !== "answer" || !choices.length);
+  const wording = decisions.includes("answer") ? "Your answer" : "A reason, if you like";
   const call = asked.tool_call;
   const left = -since(asked.expire_time);
   const decide = (decision) => html`
     <button key=${decision} class="button ${decision === "answer" || decision === "allow_once" ? "primary" : ""}"
-      disabled=${answer.busy || (decision === "answer" && !text)} onClick=${() => answer.run(decision)}>${label(DECISIONS, decision)}</button>`;
+      disabled=${answer.busy || (decision === "answer" && !text)} onClick=${() => answer.run(decision)}>${DECISIONS[decision] ?? spoken(decision)}</button>`;
   return html`
     <section class="question" aria-labelledby="question-title">
-      <h2 id="question-title"><${Glyph} tone="ask" />${label(QUESTIONS, asked.kind)}
-        <span class="question-left">${left > 0 ? `${label(DECISIONS, asked.default_decision)} in ${span(left)}` : ""}${more ? ` · ${more} more` : ""}</span></h2>
+      <h2 id="question-title"><${Glyph} tone="ask" />${QUESTIONS[asked.kind] ?? spoken(asked.kind)}
+        <span class="question-left">${left > 0 ? `${DECISIONS[asked.default_decision]} in ${span(left)}` : ""}${more ? ` · ${more} more` : ""}</span></h2>
       <p class="question-prompt">${asked.prompt}</p>
       ${call && html`<${Code} label="The tool call">${call.tool} ${JSON.stringify(call.arguments ?? {}, null, 1)}<//>`}
-      ${asked.choices?.length > 0 && html`<div class="choices">
-        ${asked.choices.map((choice) => html`<button class="button" disabled=${answer.busy} onClick=${() => answer.run("answer", choice)}>${choice}</button>`)}</div>`}
+      ${choices.length > 0 && html`<div class="choices">
+        ${choices.map((choice) => html`<button class="button" disabled=${answer.busy} onClick=${() => answer.run("answer", choice)}>${choice}</button>`)}</div>`}
       <div class="question-answer">
-        <input aria-label=${decisions.includes("answer") ? "Your answer" : "A reason, if you like"}
-          placeholder=${decisions.includes("answer") ? "Your answer" : "A reason, if you like"} value=${text}
+        <input aria-label=${wording} placeholder=${wording} value=${text}
           onInput=${(event) => write(event.target.value)}
-          onKeyDown=${(event) => event.key === "Enter" && text && decisions.includes("answer") && answer.run("answer")} />
+          onKeyDown=${(event) => event.key === "Enter" && event.target.value && decisions.includes("answer") && answer.run("answer", event.target.value)} />
         ${decisions.map(decide)}
       </div>
       ${answer.fault && html`<${Fault} fault=${answer.fault} />`}

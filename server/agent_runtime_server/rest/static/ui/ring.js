@@ -29,7 +29,7 @@ export class Ring {
     return this.items[this.start + index];
   }
 
-  slice(from, to) {
+  slice(from, to = this.length) {
     return this.items.slice(this.start + from, this.start + to);
   }
 

@@ -3,7 +3,7 @@
 import { html, useRef } from "../vendor/preact-htm/standalone.js";
 import { CancelSheet } from "./cancel.js";
 import { reportOf } from "./artifacts.js";
-import { count, host, since, span } from "./format.js";
+import { count, elapsed, host, plural, seconds, since, span } from "./format.js";
 import { Badge, Icon } from "./glyph.js";
 import { useTick } from "./hooks.js";
 import { Copy, Out } from "./parts.js";
@@ -11,7 +11,7 @@ import { Phases } from "./phases.js";
 import { RetrySheet } from "./retry.js";
 import { href } from "./router.js";
 import { url } from "./api.js";
-import { standing, TYPES } from "./words.js";
+import { PHASES, standing, TYPES } from "./words.js";
 
 /** How the stream is: what one sees is live, or how old it may be. */
 function Connection({ store }) {
@@ -31,20 +31,19 @@ export function TaskHead({ store }) {
   useTick(!task.done);
   const { label, tone } = standing(task);
   const report = reportOf(store);
-  const took = task.start_time ? span(since(task.start_time, task.end_time)) : "";
+  const took = task.start_time ? (task.done ? span : elapsed)(since(task.start_time, task.end_time)) : "";
   return html`
     <header class="head">
       <div class="head-line">
         <a class="quiet back" href=${href.list} aria-label="All tasks"><${Icon} name="back" /></a>
         <h1 id="task-title">${host(task.configuration?.app_url)}</h1>
         <${Badge} tone=${tone}>${label}<//>
-        <span class="spring"></span>
-        <div class="actions">
+      </div>
+      <div class="actions">
           ${report && html`<${Out} href=${url.report(task.session_id, report.path)}>Report<//>`}
           ${task.done
             ? html`<button class="button" onClick=${() => retry.current.showModal()}><${Icon} name="again" />Retry</button>`
             : html`<button class="button" onClick=${() => cancel.current.showModal()}><${Icon} name="stop" />${task.status === "cancelling" ? "Stop at once" : "Cancel"}</button>`}
-        </div>
       </div>
       <div class="head-facts">
         <span>${TYPES[task.task_type] ?? task.task_type}</span>
@@ -53,7 +52,8 @@ export function TaskHead({ store }) {
         <${Connection} store=${store} />
       </div>
       <${Phases} store=${store} />
-      <p class="activity" title=${task.current_activity}>${activity(task)}</p>
+      <p class="activity" title=${task.current_activity}>
+        ${task.status === "running" && html`<b class="activity-phase">${PHASES[task.current_phase]} </b>`}${activity(task)}</p>
       <${CancelSheet} dialog=${cancel} task=${task} />
       <${RetrySheet} dialog=${retry} store=${store} />
     </header>`;
@@ -66,6 +66,8 @@ function activity(task) {
     return `Number ${task.queue.position} of ${task.queue.length} in the queue, waiting ${why[task.queue.waiting_for] ?? ""}`;
   }
   if (task.status === "cancelling") return "Stopping every process that it has started";
-  if (task.done) return task.error?.status?.message ?? task.cancellation?.reason ?? "";
+  const { total, expected, duration } = task.result?.summary ?? {};
+  const tests = total ? `${expected} of ${plural(total, "test")} passed${duration ? `, in ${span(seconds(duration))}` : ""}` : "";
+  if (task.done) return task.error?.status?.message ?? task.cancellation?.reason ?? tests;
   return task.current_activity ?? "";
 }

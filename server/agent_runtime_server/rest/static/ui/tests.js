@@ -53,7 +53,7 @@ export function Tests({ store, detail }) {
     return html`<${Empty} title="No test results">${store.task.done ? "This task has run no tests." : "They show here one by one, as the tests end."}<//>`;
   }
   return html`
-    <div class="split" data-detail=${Boolean(detail)}>
+    <div class="split" data-detail=${String(Boolean(detail))}>
       <div class="split-list">
         <div class="tools">
           <div class="chips" role="group" aria-label="Outcome">
