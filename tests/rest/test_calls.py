@@ -143,7 +143,6 @@ async def test_what_only_http_knows_is_a_problem_too(tmp_path: Path) -> None:
 
 
 async def test_a_body_has_a_bound_in_length_and_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "BODY_SECONDS", 0.2)
     async with door(tmp_path) as at:
         long = b" " * (limits.MAX_BODY_BYTES + 1)
         assert answer(await at.http.post("/v1/tasks", content=long), 413)["status"] == 413
@@ -153,6 +152,7 @@ async def test_a_body_has_a_bound_in_length_and_in_time(tmp_path: Path, monkeypa
                 yield long[: len(long) // 5]
 
         assert answer(await at.http.post("/v1/tasks", content=pieces()), 413)["status"] == 413
+        monkeypatch.setattr(limits, "BODY_SECONDS", 0.2)
         host = at.base_url.removeprefix("http://")
         reader, writer = await asyncio.open_connection(*host.split(":"))
         writer.write(f"POST /v1/tasks HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\n{{".encode())

@@ -165,10 +165,18 @@ async def _opened(host: str, task_id: str, head: str) -> asyncio.StreamWriter:
 
 
 async def _held(at: Door) -> tuple[float, int, int]:
-    """Open watches, tasks of the event loop, and descriptors of the process."""
+    """Open watches, tasks of the event loop, and sockets of the process."""
     scraped = (await at.http.get("/metrics")).text
     (watchers,) = [line for line in scraped.splitlines() if line.startswith("agent_runtime_watchers ")]
-    return float(watchers.split()[1]), len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    sockets = sum(_link(entry).startswith("socket:") for entry in Path("/proc/self/fd").iterdir())
+    return float(watchers.split()[1]), len(asyncio.all_tasks()), sockets
+
+
+def _link(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def test_frames_are_made_once_and_bounded() -> None:
