@@ -52,6 +52,14 @@ class Upstream:
         except grpc.aio.AioRpcError as error:
             raise refused_of(error) from error
 
+    async def call_raw(self, method: str, request: Message) -> bytes:
+        """The response of a unary method, as the bytes that it came in."""
+        try:
+            response: bytes = await self._raw[method](request, timeout=self._deadline)
+        except grpc.aio.AioRpcError as error:
+            raise refused_of(error) from error
+        return response
+
     def stream(self, method: str, request: Message) -> AsyncGenerator[Any, None]:
         """The messages of a stream; closing the generator cancels it."""
         return _messages(self._calls[method], request)

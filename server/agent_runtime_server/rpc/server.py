@@ -24,15 +24,15 @@ STALL_SECONDS = 600.0
 _log = logging.getLogger("agent_runtime.rpc")
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Unary = Callable[[Any], Awaitable[Message]]
+Unary = Callable[[Any], Awaitable[Message | bytes]]
 Streaming = Callable[[Any], AsyncIterator[Message | bytes]]
 Uploading = Callable[[AsyncIterator[Any]], Awaitable[Message]]
 
 
 class Service(Protocol):
     """A service's methods, under the names that the contract gives them: unary ones answer a message, streaming ones
-    are async generators of messages or of bytes that are messages already; where the client streams they take an
-    iterator of its messages."""
+    are async generators of messages; bytes are messages already. Where the client streams they take an iterator of its
+    messages."""
 
     descriptor: ServiceDescriptor
 
@@ -87,7 +87,7 @@ def _unary(method: MethodDescriptor, call: Unary, requests: Requests, counts: Me
             counts.received += 1
             try:
                 response = await call(requests.decode(request_type, raw))
-                data = response.SerializeToString()
+                data = response if isinstance(response, bytes) else response.SerializeToString()
             except RuntimeFault as fault:
                 await abort(context, fault)
             except Exception:
