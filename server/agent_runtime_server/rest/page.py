@@ -6,6 +6,7 @@ and styles only, so that text from a task cannot become a program.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 STATIC = Path(__file__).parent / "static"
 _OWN = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -70,7 +71,7 @@ class _Assets(StaticFiles):
     """Files that are asked for again each time, and sent again when they have changed."""
 
     def __init__(self, directory: Path, policy: str) -> None:
-        super().__init__(directory=directory, html=True, check_dir=False)
+        super().__init__(directory=directory, html=True)
         self._policy = policy
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -78,26 +79,27 @@ class _Assets(StaticFiles):
         return _guarded(await super().get_response(path, scope), self._policy)
 
 
-class _Viewer(_Assets):
-    """Playwright's own page; its one inline script is let through by its digest."""
+class _Viewer:
+    """Playwright's own page, if it is there; its one inline script is let through by its digest."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory, _VIEWER_POLICY.format(script=_digest_of_script(directory / "index.html")))
-        self._index = directory / "index.html"
+        self._directory = directory
+        self._assets: _Assets | None = None
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, or why there is none."""
-        if not self._index.is_file():
-            return _guarded(PlainTextResponse(_NO_VIEWER, status_code=404), _PAGE_POLICY)
-        return await super().get_response(path, scope)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._assets is None:
+            self._assets = await asyncio.to_thread(_viewer_in, self._directory)
+        missing = _guarded(PlainTextResponse(_NO_VIEWER, status_code=404), _PAGE_POLICY)
+        await (self._assets or missing)(scope, receive, send)
 
 
-def _digest_of_script(page: Path) -> str:
+def _viewer_in(directory: Path) -> _Assets | None:
     try:
-        found = _INLINE_SCRIPT.search(page.read_bytes())
+        found = _INLINE_SCRIPT.search((directory / "index.html").read_bytes())
     except FileNotFoundError:
-        return ""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(found[1]).digest()).decode()}'" if found else ""
+        return None
+    digest = base64.b64encode(hashlib.sha256(found[1]).digest()).decode() if found else ""
+    return _Assets(directory, _VIEWER_POLICY.format(script=f"'sha256-{digest}'" if digest else ""))
 
 
 def _guarded(response: Response, policy: str) -> Response:
