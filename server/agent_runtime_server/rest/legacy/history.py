@@ -26,7 +26,12 @@ class History:
         self.sequence = 0
         self.lines: deque[str] = deque()
         self.runs = AgentRuns()
-        self.characters = 0
+        self._characters = 0
+
+    @property
+    def size(self) -> int:
+        """Characters that are held."""
+        return self._characters + self.runs.size
 
     def take(self, event: event_pb2.TaskEvent) -> None:
         """Take an event, unless it was taken before: several readers may bring the same ones."""
@@ -36,9 +41,9 @@ class History:
         self.runs.take(event)
         for entry in event.log.entries:
             self.lines.append(debug_line(entry))
-            self.characters += len(self.lines[-1])
-        while len(self.lines) > MOST_LINES or self.characters > _MOST_CHARACTERS:
-            self.characters -= len(self.lines.popleft())
+            self._characters += len(self.lines[-1])
+        while len(self.lines) > MOST_LINES or self._characters > _MOST_CHARACTERS:
+            self._characters -= len(self.lines.popleft())
 
 
 class Histories:
@@ -78,6 +83,6 @@ class Histories:
 
     def _forget(self) -> None:
         while len(self._kept) > _TASKS_KEPT or (
-            len(self._kept) > 1 and sum(history.characters for history in self._kept.values()) > _CHARACTERS_KEPT
+            len(self._kept) > 1 and sum(history.size for history in self._kept.values()) > _CHARACTERS_KEPT
         ):
             self._kept.popitem(last=False)

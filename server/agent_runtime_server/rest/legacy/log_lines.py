@@ -19,7 +19,7 @@ KINDS = (
 """Events that lines and entries are made of."""
 _MOST_CHARACTERS = 64 * 1024
 """Of what an agent said in one run, and of its complaints; the newest are kept."""
-_MOST_RUNS = 1000
+_MOST_RUNS = 100
 
 
 def debug_line(entry: event_pb2.LogEntry) -> str:
@@ -32,13 +32,13 @@ class _Output:
 
     def __init__(self) -> None:
         self._pieces: deque[str] = deque()
-        self._size = 0
+        self.size = 0
 
     def add(self, text: str) -> None:
         self._pieces.append(text[-_MOST_CHARACTERS:])
-        self._size += len(self._pieces[-1])
-        while self._size > _MOST_CHARACTERS:
-            self._size -= len(self._pieces.popleft())
+        self.size += len(self._pieces[-1])
+        while self.size > _MOST_CHARACTERS:
+            self.size -= len(self._pieces.popleft())
 
     def __str__(self) -> str:
         return "".join(self._pieces)
@@ -60,6 +60,11 @@ class AgentRuns:
 
     def __init__(self) -> None:
         self._runs: deque[_Run] = deque(maxlen=_MOST_RUNS)
+
+    @property
+    def size(self) -> int:
+        """Characters that are held."""
+        return sum(run.said.size + run.complained.size for run in self._runs)
 
     @property
     def _open(self) -> _Run | None:
