@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any
 
 import grpc
@@ -71,6 +71,7 @@ class Upstream:
     async def upload(self, method: str, requests: AsyncIterator[Message]) -> Any:
         """The response to a stream of requests. If these end with an exception the call is cancelled."""
         call = self._calls[method]()
+        end = _End(call)
         try:
             async for request in requests:
                 try:
@@ -81,9 +82,32 @@ class Upstream:
                 await call.done_writing()
             return await call
         except grpc.aio.AioRpcError as error:
-            raise refused_of(error) from error
+            raise refused_of(end.error or error if error.code() is grpc.StatusCode.INTERNAL else error) from error
         finally:
             call.cancel()
+
+
+class _End:
+    """How a call has ended. A write that fails in the same moment makes grpc.aio tell of an INTERNAL error of its own,
+    and forget what the server has said."""
+
+    def __init__(self, call: Any) -> None:
+        self.error: grpc.aio.AioRpcError | None = None
+        call.add_done_callback(self._note)
+
+    def _note(self, call: Any) -> None:
+        code, said, details = (_known(each()) for each in (call.code, call.trailing_metadata, call.details))
+        if code is not grpc.StatusCode.OK:
+            self.error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), said, details)
+
+
+def _known(answer: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that has nothing to wait for."""
+    try:
+        answer.send(None)
+    except StopIteration as result:
+        return result.value
+    raise AssertionError("the call has not ended")
 
 
 async def _messages(open_call: Any, request: Message) -> AsyncGenerator[Any, None]:
