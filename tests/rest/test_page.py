@@ -11,13 +11,13 @@ import pytest
 from playwright.async_api import Page, expect
 
 from agent_runtime_server.domain.agent import ToolCall, ToolCallState
-from agent_runtime_server.domain.event import LogLevel
+from agent_runtime_server.domain.event import FileChanged, LogLevel
 from agent_runtime_server.domain.inputs import InputDecision, InputKind, Question
 from agent_runtime_server.domain.task import Progress
 from tests.rest.browser import PHONE, WATCH_SHIFTS, looking, serious_faults
 from tests.rest.relay import Relay
 from tests.rest.story import FAILING, TITLES, Storyteller, Suite, log
-from tests.rest.support import PATIENCE, door
+from tests.rest.support import PATIENCE, Door, door
 
 NO_SHIFT = 0.001
 """What right-aligned numbers that get longer may make; a hundred times as much is still called good."""
@@ -369,3 +369,55 @@ async def test_new_tasks_and_those_of_other_callers_come_by_themselves(tmp_path:
             await served.done(first["id"])
         await expect(page.locator(".row-state")).to_contain_text("Tests failed · 3/4")
         await expect(page.locator(".list-count")).to_have_text("1")
+
+
+async def test_what_is_no_longer_kept_is_told_and_read_elsewhere(tmp_path: Path) -> None:
+    teller = Storyteller()
+    teller.go_on.clear()
+    async with door(tmp_path, teller, Suite(), max_log_bytes=1 << 20) as served, looking(served.base_url) as page:
+        task = await served.create("complete")
+        await served.line.until(task["id"], lambda now: now.progress.total > 0)
+        assert teller.emit is not None
+        for number in range(40):
+            teller.emit(FileChanged(f"{number}{'x' * 60_000}"))
+        teller.go_on.set()
+        await served.done(task["id"])
+        await shown(page, task["id"], "log")
+        await expect(page.locator(".line.gap")).to_have_text(re.compile(r"Events 1 to \d+ are no longer kept"))
+        await page.get_by_role("tab", name="Tests").click()
+        await expect(page.locator(".test-row")).to_have_count(len(TITLES))
+        await expect(badge(page)).to_have_text("Tests failed")
+
+
+HIDE = """
+(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
+
+
+async def test_a_hidden_tab_lets_go_and_comes_back(tmp_path: Path) -> None:
+    teller = Storyteller()
+    teller.go_on.clear()
+    async with door(tmp_path, teller, Suite()) as served, looking(served.base_url) as page:
+        task = await served.create()
+        await shown(page, task["id"], "log")
+        await expect(page.locator(".log-lines .line")).to_have_count(3)
+        await expect(page.locator(".list .connection")).to_have_text("Live")
+        await watchers(served, 2)
+        await page.evaluate(HIDE, True)
+        await watchers(served, 0)
+        assert teller.emit is not None
+        teller.emit(log("said to a hidden tab"))
+        await page.evaluate(HIDE, False)
+        await expect(page.locator(".log-lines .line")).to_have_count(4)
+        await expect(page.locator(".head .connection")).to_contain_text("Live")
+        await watchers(served, 2)
+
+
+async def watchers(served: Door, count: int) -> None:
+    """Wait until the server has so many watchers."""
+    async with asyncio.timeout(PATIENCE):
+        while f"agent_runtime_watchers {count}.0" not in (await served.http.get("/metrics")).text:
+            await asyncio.sleep(0.05)

@@ -23,7 +23,7 @@ function Repair({ store, repair }) {
   const [open, toggle] = useState(false);
   const test = [...store.tests.values()].find(({ id }) => id === repair.test_id);
   return html`
-    <li class="finding">
+    <li class="finding repair">
       <${Badge} tone=${tone(REPAIRS, repair.verdict)}>${label(REPAIRS, repair.verdict)}<//>
       <div class="finding-body">
         <h3>${test?.title_path.at(-1) ?? repair.test_id}</h3>

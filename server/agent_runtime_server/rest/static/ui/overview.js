@@ -33,6 +33,7 @@ function Strip({ store }) {
           <a key=${testKey(test)} class="cell ${tone(OUTCOMES, test.outcome)}" href=${href.task(store.id, "tests", testKey(test))}
             title="${label(OUTCOMES, test.outcome)}: ${test.title_path.at(-1)}" aria-label="${label(OUTCOMES, test.outcome)}: ${test.title_path.at(-1)}"></a>`)}
         ${Array.from({ length: Math.min(ahead, MOST_CELLS) }, () => html`<span class="cell ahead"></span>`)}
+        ${!tests.length && !ahead && html`<span class="muted">Each test shows here as it ends.</span>`}
       </div>`}
     </section>`;
 }

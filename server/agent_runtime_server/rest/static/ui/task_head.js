@@ -15,14 +15,14 @@ import { PHASES, standing, TYPES } from "./words.js";
 
 /** How the stream is: what one sees is live, or how old it may be. */
 function Connection({ store }) {
-  if (store.catchingUp) return html`<span class="connection idle" data-state="catching-up">Reading ${count(store.seen)} of ${count(store.head)}</span>`;
+  if (store.catchingUp) return html`<span class="connection idle" data-state="catching-up">Reading${" "}<span class="wide-only">${count(store.seen)} of ${count(store.head)}</span></span>`;
   if (store.state === "reconnecting") {
-    return html`<span class="connection warn" data-state="reconnecting">Reconnecting after event ${count(store.seen)}</span>`;
+    return html`<span class="connection warn" data-state="reconnecting">Reconnecting${" "}<span class="wide-only">after event ${count(store.seen)}</span></span>`;
   }
   if (store.task.done) return html`<span class="connection idle" data-state="ended">${count(store.seen)} events</span>`;
   const words = { connecting: ["Connecting", "idle"], live: ["Live", "good"], ended: ["Ended", "idle"] };
   const [word, tone] = words[store.state];
-  return html`<span class="connection ${tone}" data-state=${store.state}>${word} · event ${count(store.seen)}</span>`;
+  return html`<span class="connection ${tone}" data-state=${store.state}>${word}${" "}<span class="wide-only">event ${count(store.seen)}</span></span>`;
 }
 
 export function TaskHead({ store }) {

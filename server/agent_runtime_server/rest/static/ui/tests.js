@@ -59,8 +59,8 @@ export function Tests({ store, detail }) {
           <div class="chips" role="group" aria-label="Outcome">
             ${["", ...Object.keys(OUTCOMES)].map((name) => {
               const number = name ? tests.filter((test) => test.outcome === name).length : tests.length;
-              return html`<button class="chip" key=${name} aria-pressed=${outcome === name} disabled=${!number && outcome !== name} onClick=${() => choose(name)}>
-                ${name ? label(OUTCOMES, name) : "All"} <b>${number}</b></button>`;
+              return (number > 0 || outcome === name) && html`
+                <button class="chip" key=${name} aria-pressed=${outcome === name} onClick=${() => choose(name)}>${name ? label(OUTCOMES, name) : "All"} <b>${number}</b></button>`;
             })}
           </div>
           ${rounds.length > 1 && html`<select aria-label="Run" value=${round ?? rounds[0]} onChange=${(event) => setRound(Number(event.target.value))}>
