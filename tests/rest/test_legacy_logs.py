@@ -16,7 +16,7 @@ from agent_runtime_server.domain.event import Fact, LogEntry, LogLevel, LogSourc
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.task import Failure, FailureReason, Phase
 from agent_runtime_server.ports import Emit, PhaseJob, PhaseReport
-from agent_runtime_server.rest.legacy import history, log_lines
+from agent_runtime_server.rest.legacy import history, log_lines, logs
 from agent_runtime_server.rest.legacy.history import Histories
 from agent_runtime_server.rest.legacy.log_lines import AgentRuns
 from agent_runtime_server.rest.upstream import Upstream
@@ -54,17 +54,30 @@ class Halting(ScriptedDriver):
         return PhaseReport()
 
 
-async def test_a_task_has_its_newest_lines_and_its_log_has_all(tmp_path: Path) -> None:
-    async with door(tmp_path, driver_of(plan=Script(facts=lines(2500)))) as at:
+async def test_a_task_has_its_newest_lines_and_its_log_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (history, logs):
+        monkeypatch.setattr(module, "PAGE", 1)
+    long: list[Fact] = [said(f"line {number} {'.' * 100}") for number in range(2500)]
+    async with door(tmp_path, driver_of(plan=Script(facts=long))) as at:
         task = await ended(at, (await make(at))["id"])
-        expected = [f"[00:00:00] line {number}" for number in range(2500)]
+        expected = [f"[00:00:00] line {number} {'.' * 100}" for number in range(2500)]
         assert task["debug_logs"] == expected[-1000:]
-        logs = answer(await at.http.get(f"/tasks/{task['id']}/logs"))
-        check(logs, LOGS)
-        assert logs["task_id"] == task["id"]
-        assert logs["debug_logs"] == expected
-        assert (logs["total_debug_entries"], logs["total_log_entries"]) == (2500, 1)
-        assert logs["logs"] == task["logs"]
+        told = answer(await at.http.get(f"/tasks/{task['id']}/logs"))
+        check(told, LOGS)
+        assert told["task_id"] == task["id"]
+        assert told["debug_logs"] == expected
+        assert (told["total_debug_entries"], told["total_log_entries"]) == (2500, 1)
+        assert told["logs"] == task["logs"]
+
+
+async def test_readers_of_one_task_may_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "PAGE", 1)
+    async with door(tmp_path, driver_of(plan=Script(facts=lines(3)))) as at:
+        task = await at.line.done((await make(at))["id"])
+        histories = Histories(Upstream(at.line.channel, PATIENCE))
+        for known in await asyncio.gather(*(histories.of(task) for _ in range(5))):
+            assert list(known.lines) == [f"[00:00:00] line {number}" for number in range(3)]
+            assert len(known.runs.shapes(task)) == 1
 
 
 async def test_lines_of_a_task_that_goes_on_come_once(tmp_path: Path) -> None:
