@@ -13,11 +13,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from agent_runtime.v1 import artifact_pb2, service_pb2
+from agent_runtime_server.rest.routing import NAME
 
 WHOLE = "*"
 """``body`` of a binding whose body is the whole request."""
 _VARIABLE = re.compile(r"\{([a-z_.]+)(=\*\*)?\}")
-_DOT = "__"
+_DOT = "_"
 """Stands for the dot of a field path in the names of a route's parameters, which may have none."""
 
 
@@ -43,7 +44,7 @@ class Binding:
     def route(self) -> str:
         """The path as a route of Starlette; its parameters are named as ``parameter_of`` says."""
         return _VARIABLE.sub(
-            lambda match: "{" + parameter_of(match[1]) + (":path" if match[2] else "") + "}", self.template
+            lambda match: "{" + f"{parameter_of(match[1])}:{'path' if match[2] else NAME}" + "}", self.template
         )
 
     @cached_property

@@ -19,11 +19,11 @@ from agent_runtime_server.rest.calls import JSON, fill, fill_from_address
 from agent_runtime_server.rest.json_out import to_json
 from agent_runtime_server.rest.problems import refusal
 from agent_runtime_server.rest.ranges import Span, Unsatisfiable, disposition, is_known, span_of
-from agent_runtime_server.rest.routing import Operation
+from agent_runtime_server.rest.routing import NAME, Operation
 from agent_runtime_server.rest.sending import Streamed, only_headers
 from agent_runtime_server.rest.upstream import Upstream
 
-UPLOAD_PATH = "/v1/sessions/{session_id}/files/{path:path}"
+UPLOAD_PATH = f"/v1/sessions/{{session_id:{NAME}}}/files/{{path:path}}"
 _PIECE_BYTES = 1024 * 1024
 """Most bytes of a message."""
 _SANDBOX = "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"

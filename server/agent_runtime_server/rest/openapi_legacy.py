@@ -106,7 +106,8 @@ _FAULTS = _object(
 _DETAIL = _object({"detail": _TEXT}, description="Why a request was not carried out.")
 _FRAMES = """\
 Frames are JSON text `{"event_type": "debug" | "status" | "complete" | "error", "data": {...}}`: first a `status`, then
-all lines logged so far, then what happens, at last `complete`. Text `ping` is answered by `pong`, `status` by a `status`.
+all lines logged so far, then what happens, at last `complete`. Text `ping` is answered by `pong`, `status`
+by a `status`.
 """
 _EXAMPLE = {
     "task_type": "complete",
