@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import sqlite3
 import sys
@@ -66,6 +67,8 @@ _log = logging.getLogger("agent_runtime.app")
 _STOP_SECONDS = 5.0
 """How long open calls may take after the last task has ended."""
 _SETTLE_SECONDS = 0.5
+_DESCRIPTORS = 65_536
+"""Open files and sockets at once, if that may be."""
 _REQUEST_ID_RETENTION = timedelta(hours=24)
 """What is promised; an id is known for as long as the task or session that it made."""
 RESERVE_BYTES = 8 * 1024 * 1024
@@ -276,6 +279,7 @@ def serve(flags: Mapping[str, Any]) -> int:
         print(f"agent-runtime: {bad}", file=sys.stderr)
         return 2
     set_up_logging(settings.log_level)
+    _take_descriptors()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
@@ -292,6 +296,13 @@ def serve(flags: Mapping[str, Any]) -> int:
         print(f"agent-runtime: cannot listen on {settings.grpc_address}: {problem}", file=sys.stderr)
         return 1
     return 0
+
+
+def _take_descriptors() -> None:
+    """Every reader over HTTP has a socket, and the usual limit is a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _loop_factory() -> Any:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from agent_runtime.v1 import task_pb2
@@ -19,24 +20,20 @@ from agent_runtime_server.rest.frames import Frames
 from agent_runtime_server.settings import Settings
 from agent_runtime_server.testing.script import Script
 from tests.line.support import ROOT
-from tests.rest.support import PATIENCE, Door, door
+from tests.rest.crowd import Crowd, held, let_go
+from tests.rest.support import PATIENCE, door
 from tests.rest.test_streams import SSE, TALK
 from tests.rpc.support import BLOCKING, driver_of, line
 
-_SSE_HEAD = "Accept: text/event-stream\r\n"
-_SOCKET_HEAD = (
-    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-)
 _DOORS_OWN = ("starlette", "uvicorn", "websockets", "prometheus_client", "agent_runtime_server.rest")
 
 
-def serve(folder: Path, **settings: str) -> subprocess.Popen[str]:
+def serve(folder: Path, wrapper: tuple[str, ...] = (), **settings: str) -> subprocess.Popen[str]:
     """A server of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_RUNTIME_")}
     environment |= {"PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server"))}
     environment |= {f"AGENT_RUNTIME_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "agent_runtime.cli.main", "serve", "--address", "127.0.0.1:0"]
+    command = [*wrapper, sys.executable, "-m", "agent_runtime.cli.main", "serve", "--address", "127.0.0.1:0"]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -88,6 +85,16 @@ async def test_other_names_of_this_machine(tmp_path: Path, host: str) -> None:
         assert (await at.http.get("/v1/info")).status_code == 200
 
 
+def test_a_server_takes_all_the_descriptors_that_it_may_have(tmp_path: Path) -> None:
+    server = serve(tmp_path, ("sh", "-c", 'ulimit -Sn 256 && exec "$@"', "sh"), http_address="127.0.0.1:0")
+    assert server.stdout is not None
+    server.stdout.readline()
+    soft, hard = psutil.Process(server.pid).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft == min(hard, 65_536) > 256
+    server.terminate()
+    server.communicate(timeout=PATIENCE)
+
+
 async def test_the_private_socket_is_private_and_goes(tmp_path: Path) -> None:
     async with door(tmp_path) as at:
         assert at.line.app.door is not None
@@ -135,48 +142,13 @@ async def test_clients_that_drop_leave_nothing(tmp_path: Path) -> None:
     async with door(tmp_path, driver_of(plan=BLOCKING)) as at:
         task = await at.create()
         await at.line.until(task["id"], lambda seen: bool(seen.current_phase))
-        before = await _held(at)
-        for _ in range(2):
-            await _drop(at, task["id"], 25)
-            async with asyncio.timeout(PATIENCE):
-                while any(now > then for now, then in zip(await _held(at), before, strict=True)):
-                    await asyncio.sleep(0.05)
+        before = await held(at)
+        crowd = Crowd(at, task["id"], 50, seed=5)
+        for appear in (crowd.stampede, crowd.gather_and_leave):
+            async with asyncio.timeout(2 * PATIENCE):
+                await appear()
+                await let_go(at, before)
         assert (await at.line.get(task["id"])).status == task_pb2.TASK_STATUS_RUNNING
-
-
-async def _drop(at: Door, task_id: str, each: int) -> None:
-    """Open that many streams and as many sockets, and break them all off in the middle."""
-    host = at.base_url.removeprefix("http://")
-    async with asyncio.timeout(PATIENCE):
-        writers = [await _opened(host, task_id, head) for _ in range(each) for head in (_SSE_HEAD, _SOCKET_HEAD)]
-        assert (await _held(at))[0] == 2 * each
-        for number, writer in enumerate(writers):
-            if number % 2:
-                writer.transport.abort()
-            else:
-                writer.close()
-
-
-async def _opened(host: str, task_id: str, head: str) -> asyncio.StreamWriter:
-    reader, writer = await asyncio.open_connection(*host.split(":"))
-    writer.write(f"GET /v1/tasks/{task_id}:watch HTTP/1.1\r\nHost: {host}\r\n{head}\r\n".encode())
-    await reader.readuntil(b"opened")
-    return writer
-
-
-async def _held(at: Door) -> tuple[float, int, int]:
-    """Open watches, tasks of the event loop, and sockets of the process."""
-    scraped = (await at.http.get("/metrics")).text
-    (watchers,) = [line for line in scraped.splitlines() if line.startswith("agent_runtime_watchers ")]
-    sockets = sum(_link(entry).startswith("socket:") for entry in Path("/proc/self/fd").iterdir())
-    return float(watchers.split()[1]), len(asyncio.all_tasks()), sockets
-
-
-def _link(entry: Path) -> str:
-    try:
-        return str(entry.readlink())
-    except FileNotFoundError:
-        return ""
 
 
 def test_frames_are_made_once_and_bounded() -> None:

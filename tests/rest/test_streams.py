@@ -145,6 +145,26 @@ async def test_a_reader_of_a_server_that_goes_away_is_told_when_to_come_back(tmp
         assert '"reason":"draining"' in text
 
 
+async def test_a_reader_goes_on_after_a_restart_with_every_event_once(tmp_path: Path) -> None:
+    seen: list[Message] = []
+    async with door(tmp_path, driver_of(plan=Script(TALK, blocks=True))) as at:
+        task = await at.create()
+        async with asyncio.timeout(PATIENCE), watch(at, task["id"], SSE, after_sequence=0) as response:
+            async for message in events(response):
+                seen.append(message)
+                if "line 29" in json.dumps(message.data):
+                    at.line.app.signals.drain()
+        assert (seen[-1].event, seen[-1].data["reason"]) == ("closed", "draining")
+    async with door(tmp_path, driver_of(plan=Script(TALK))) as at:
+        seen += await read(at, task["id"], {"last-event-id": seen[-1].id})
+        assert (seen[-1].event, seen[-1].data["reason"]) == ("closed", "task_done")
+        told = [message for message in seen if message.event == "message"]
+        assert [message.data["sequence"] for message in told] == list(range(1, seen[-1].data["task"]["sequence"] + 1))
+        assert [message.data for message in told] == [
+            message.data for message in await read(at, task["id"], after_sequence=0) if message.event == "message"
+        ]
+
+
 async def test_many_tasks_are_watched_and_a_token_goes_on(tmp_path: Path) -> None:
     async with door(tmp_path) as at:
         first = await at.done((await at.create())["id"])
