@@ -23,9 +23,14 @@ _DETAILS_KEY = "grpc-status-details-bin"
 
 def open_channel(address: str) -> grpc.aio.Channel:
     """A channel to the server of this process."""
-    return grpc.aio.insecure_channel(
-        address, options=[("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
-    )
+    options = [
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.use_local_subchannel_pool", 1),
+        # Nothing is lost on the way within a process, and what is not needed takes a tenth of a call.
+        ("grpc.enable_retries", 0),
+        ("grpc.minimal_stack", 1),
+    ]
+    return grpc.aio.insecure_channel(address, options=options)
 
 
 class Upstream:
