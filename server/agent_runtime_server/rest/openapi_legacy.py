@@ -145,7 +145,7 @@ def legacy_paths() -> dict[str, Keywords]:
     tasks = _object({"tasks": _list(task), "total_tasks": _COUNT})
     tasks["properties"]["next_page_token"] = _TEXT | {"description": "If the request has page_size or page_token."}
     pages = [
-        _query("page_size", {"type": "integer", "minimum": 0, "maximum": 1000}),
+        _query("page_size", _COUNT),
         _query("page_token", _TEXT),
         _query("filter", _TEXT),
     ]
