@@ -13,10 +13,11 @@ import pytest
 from httpx_sse import EventSource
 
 from tests.e2e.conftest import Tables
-from tests.e2e.lives import SUITE, GatedPage, Lives, attempts, reach, says, upload
-from tests.line.support import RUN
+from tests.e2e.lives import GatedPage, Lives, attempts, reach, says
+from tests.line.support import COMPLETE
 
-KILLS = 3
+KILLS = ("Exploring ", "Proving that", "Running the tests")
+"""What the task says when the server is killed, in one attempt after the other."""
 END_SECONDS = 300.0
 _PAUSE_SECONDS = 0.1
 
@@ -24,27 +25,21 @@ pytestmark = pytest.mark.timeout(600)
 
 
 async def test_a_reader_over_kills(tmp_path: Path, tables: Tables) -> None:
-    page = GatedPage()
-    with Lives(tmp_path, http_address=_free_address()) as lives, page.served() as url:
-        async with lives.client() as client:
-            session = await upload(client, SUITE, tmp_path / "suite")
-            page.shut()
-            task = await client.create_task(RUN, url, session_id=session, retry_policy=attempts(KILLS + 2))
+    with Lives(tmp_path, http_address=_free_address()) as lives, GatedPage().served() as url:
+        async with lives.client() as client, asyncio.timeout(END_SECONDS):
+            task = await client.create_task(COMPLETE, url, retry_policy=attempts(len(KILLS) + 1))
             reading = asyncio.create_task(_read(lives.server.http_address, task.id))
-            for kill in range(KILLS):
-                await reach(client, task.id, says("Running the tests"), attempt=kill + 1)
+            for attempt, text in enumerate(KILLS, 1):
+                await reach(client, task.id, says(text), attempt)
                 lives.kill()
-                await lives.orphans_gone()
                 await asyncio.to_thread(lives.again)
-            page.gate.set()
-            async with asyncio.timeout(END_SECONDS):
-                sequences, closed, connections = await reading
+            sequences, closed, connections = await reading
             final = await client.get_task(task.id)
     assert sequences == list(range(1, final.sequence + 1))
     assert (closed["reason"], closed["task"]["status"]) == ("task_done", "completed")
-    assert connections > KILLS
+    assert connections > len(KILLS)
     header = ["kills", "connections", "events", "missing", "twice"]
-    tables.add("Server-sent events over kills of the server", header, [(KILLS, connections, len(sequences), 0, 0)])
+    tables.add("Server-sent events over kills of the server", header, [(len(KILLS), connections, len(sequences), 0, 0)])
 
 
 async def _read(address: str, task_id: str) -> tuple[list[int], dict[str, Any], int]:
