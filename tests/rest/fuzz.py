@@ -13,7 +13,7 @@ from typing import Any
 
 from agent_runtime_server.domain.inputs import InputKind, Question
 from tests.rest.story import Storyteller, Suite
-from tests.rest.support import PATIENCE, Door, door
+from tests.rest.support import Door, door
 
 SEED = 20261128
 ROOT = Path(__file__).parents[2]
@@ -92,9 +92,8 @@ async def _something_to_find(at: Door, teller: Storyteller) -> dict[str, str]:
     artifacts = (await at.http.get(f"/v1/tasks/{task['id']}/artifacts")).json()["artifacts"]
     teller.question = Question(InputKind.QUESTION, "Which of them?")
     asking = (await at.create("plan"))["id"]
-    async with asyncio.timeout(PATIENCE):
-        while not (inputs := (await at.http.get(f"/v1/tasks/{asking}/inputs")).json()["inputs"]):
-            await asyncio.sleep(0.01)
+    (await at.http.get(f"/v1/tasks/{asking}:wait", params={"until": "done_or_input"})).raise_for_status()
+    inputs = (await at.http.get(f"/v1/tasks/{asking}/inputs")).json()["inputs"]
     teller.question = None
     return {
         "FUZZ_TASK_ID": task["id"],
