@@ -13,7 +13,6 @@ import typer
 from agent_runtime.channel import open_channel
 from agent_runtime.cli.connection import with_client
 from agent_runtime.cli.exits import ExitCode
-from agent_runtime.cli.http_probes import over_http, probes_of_methods, probes_of_routes
 from agent_runtime.cli.output import Format, FormatOption, print_json, table
 from agent_runtime.cli.probes import Finding, over_grpc, probes
 from agent_runtime.cli.web import http_url_of
@@ -73,6 +72,9 @@ async def _grpc(address: str) -> list[Finding]:
 
 
 def _http(url: str) -> list[Finding]:
+    # Loaded here: no other command needs an HTTP client.
+    from agent_runtime.cli.http_probes import over_http, probes_of_methods, probes_of_routes
+
     session_id = _session()
     asked = [*probes_of_methods(probes(session_id), session_id), *probes_of_routes()]
     return [over_http(url, probe) for probe in asked]
