@@ -16,10 +16,12 @@ from agent_runtime_server.rest.json_out import encode
 from agent_runtime_server.rest.openapi_answers import JSON, PROBLEM, problem_components
 from agent_runtime_server.rest.openapi_comments import Comments
 from agent_runtime_server.rest.openapi_extras import extra_paths
-from agent_runtime_server.rest.openapi_legacy import legacy_components, legacy_paths
+from agent_runtime_server.rest.openapi_legacy import legacy_paths
+from agent_runtime_server.rest.openapi_legacy_schemas import legacy_components
 from agent_runtime_server.rest.openapi_operations import Operations
 from agent_runtime_server.rest.openapi_schemas import Schemas
 from agent_runtime_server.rest.options import DoorOptions
+from agent_runtime_server.rest.ranges import is_known
 
 _DESCRIPTION = """\
 Agent Runtime tests web apps: it explores an app in a real browser, writes a plan, generates Playwright tests and runs
@@ -79,7 +81,7 @@ def _answer(version: str) -> Callable[[Request], Awaitable[Response]]:
             made = asyncio.ensure_future(asyncio.to_thread(make))
         body, etag = await asyncio.shield(made)
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if etag in request.headers.get("if-none-match", ""):
+        if is_known(request.headers, etag):
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type=JSON)
 

@@ -2,108 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from agent_runtime_server.rest.openapi_answers import JSON
+from agent_runtime_server.rest.openapi_legacy_schemas import COUNT, MOMENT, TEXT, a_list, an_object
 from agent_runtime_server.rest.openapi_rules import Keywords
 from agent_runtime_server.rest.openapi_schemas import reference
 
 _TAG = "Old routes"
-_TEXT: Keywords = {"type": "string"}
-_MAYBE: Keywords = {"type": ["string", "null"]}
-_MOMENT: Keywords = {"type": ["string", "null"], "format": "date-time"}
-_COUNT: Keywords = {"type": "integer", "minimum": 0}
-_STATUSES = ["pending", "initializing", "running", "completed", "failed", "cancelled"]
-_TYPES = ["complete", "plan", "generate", "run", "fix", "custom"]
-
-
-def _object(properties: dict[str, Keywords], **more: Any) -> Keywords:
-    """An object whose keys are all always there."""
-    return {"type": "object", "properties": properties, "required": list(properties)} | more
-
-
-def _list(items: Keywords) -> Keywords:
-    return {"type": "array", "items": items}
-
-
-_CONFIGURATION = _object(
-    {
-        "app_url": _TEXT,
-        "sign_in": _object({"method": _TEXT, "username": _MAYBE}),
-        "instructions": _MAYBE,
-        "max_retries": _COUNT,
-    }
-)
-_TASK = _object(
-    {
-        "id": _TEXT,
-        "task_id": _TEXT,
-        "task_type": {"enum": _TYPES},
-        "status": {"enum": _STATUSES},
-        "current_phase": _MAYBE,
-        "current_activity": _MAYBE,
-        "configuration": _CONFIGURATION,
-        "session_path": _TEXT,
-        "session_id": _TEXT,
-        "created_at": _MOMENT,
-        "updated_at": _MOMENT,
-        "completed_at": _MOMENT,
-        "error": _MAYBE,
-        "result": _MAYBE,
-        "logs": _list(reference("LegacyLogEntry")),
-        "debug_logs": _list(_TEXT),
-        "verdict": _MAYBE,
-        "summary": {"type": ["object", "null"]},
-        "usage": {"type": ["object", "null"]},
-        "done": {"type": "boolean"},
-    },
-    description="A task as the old service showed it; the last four are new.",
-)
-_ENTRY = _object(
-    dict.fromkeys(("agent", "model", "command", "working_directory", "auth_file"), _TEXT)
-    | {"exit_code": {"type": "integer"}, "stdout": _TEXT, "stderr": _TEXT},
-    description="One run of an agent.",
-)
-_FILE = _object(
-    {"name": _TEXT, "path": _TEXT, "size": _COUNT, "modified": _MOMENT, "type": {"enum": ["file", "directory"]}},
-    description="A file of a session; its path is relative.",
-)
-_NEW_TASK: Keywords = {
-    "type": "object",
-    "properties": {
-        "task_type": {"enum": _TYPES},
-        "configuration": {
-            "type": "object",
-            "properties": {
-                "app_url": {"type": "string", "format": "uri", "maxLength": 2048},
-                "instructions": {"type": ["string", "null"], "maxLength": 20000},
-                "sign_in": {
-                    "type": ["object", "null"],
-                    "properties": {
-                        "method": {"enum": ["none", "username-password"]},
-                        "username": _MAYBE,
-                        "password": {"type": ["string", "null"], "writeOnly": True},
-                    },
-                    "required": ["method"],
-                },
-                "max_retries": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
-            },
-            "required": ["app_url"],
-        },
-        "session_id": {"type": ["string", "null"]},
-    },
-    "required": ["task_type", "configuration"],
-    "description": "A new task. Unknown fields are ignored, and numbers in text are taken.",
-}
-_FAULTS = _object(
-    {
-        "detail": _list(
-            _object({"loc": _list({"type": ["string", "integer"]}), "msg": _TEXT, "type": _TEXT, "input": {}})
-        )
-    },
-    description="All that is wrong with a request.",
-)
-_DETAIL = _object({"detail": _TEXT}, description="Why a request was not carried out.")
 _FRAMES = """\
 Frames are JSON text `{"event_type": "debug" | "status" | "complete" | "error", "data": {...}}`: first a `status`, then
 all lines logged so far, then what happens, at last `complete`. Text `ping` is answered by `pong`, `status`
@@ -125,47 +29,42 @@ _PROBLEMS = {
     503: "The server is going away.",
     504: "The answer did not come in time.",
 }
-
-
-def legacy_components() -> dict[str, Keywords]:
-    """Schemas that the paths refer to."""
-    return {
-        "LegacyTask": _TASK,
-        "LegacyLogEntry": _ENTRY,
-        "LegacyFile": _FILE,
-        "LegacyNewTask": _NEW_TASK,
-        "LegacyFaults": _FAULTS,
-        "LegacyDetail": _DETAIL,
-    }
+_USUAL = reference("LegacyDetail")
+_SHAPES: dict[int, Keywords] = {
+    403: reference("Problem"),
+    422: reference("LegacyFaults"),
+    500: {"anyOf": [_USUAL, reference("Problem")]},
+}
+"""What tells a refusal, where it is not the usual: some are refused before the old dialect is known."""
 
 
 def legacy_paths() -> dict[str, Keywords]:
     """Paths of the old service, with their operations."""
     task, one = reference("LegacyTask"), [_task_id()]
-    tasks = _object({"tasks": _list(task), "total_tasks": _COUNT})
-    tasks["properties"]["next_page_token"] = _TEXT | {"description": "If the request has page_size or page_token."}
+    tasks = an_object({"tasks": a_list(task), "total_tasks": COUNT})
+    tasks["properties"]["next_page_token"] = TEXT | {"description": "If the request has page_size or page_token."}
     pages = [
-        _query("page_size", _COUNT),
-        _query("page_token", _TEXT),
-        _query("filter", _TEXT),
+        _query("page_size", COUNT),
+        _query("page_token", TEXT),
+        _query("filter", TEXT),
     ]
-    logs = _object(
+    logs = an_object(
         {
-            "task_id": _TEXT,
-            "logs": _list(reference("LegacyLogEntry")),
-            "debug_logs": _list(_TEXT),
-            "total_log_entries": _COUNT,
-            "total_debug_entries": _COUNT,
+            "task_id": TEXT,
+            "logs": a_list(reference("LegacyLogEntry")),
+            "debug_logs": a_list(TEXT),
+            "total_log_entries": COUNT,
+            "total_debug_entries": COUNT,
         }
     )
-    root = _object(dict.fromkeys(("message", "version", "docs", "health"), _TEXT))
-    health = _object(
-        {"status": _TEXT, "timestamp": _MOMENT, "version": _TEXT, "opencode_available": {"type": "boolean"}}
+    root = an_object(dict.fromkeys(("message", "version", "docs", "health"), TEXT))
+    health = an_object(
+        {"status": TEXT, "timestamp": MOMENT, "version": TEXT, "opencode_available": {"type": "boolean"}}
     )
-    config = _object(
-        dict.fromkeys(("provider", "model", "auth_type", "opencode_path"), _TEXT)
-        | {"opencode_available": {"type": "boolean"}, "session_root": _TEXT, "environment": _TEXT}
-        | {"available_task_types": _list(_TEXT), "description": _TEXT}
+    config = an_object(
+        dict.fromkeys(("provider", "model", "auth_type", "opencode_path"), TEXT)
+        | {"opencode_available": {"type": "boolean"}, "session_root": TEXT, "environment": TEXT}
+        | {"available_task_types": a_list(TEXT), "description": TEXT}
     )
     create = _operation("legacyCreateTask", "Makes a task", 201, task, (400, 403, 408, 409, 413, 422, 429))
     create["requestBody"] = {
@@ -189,7 +88,7 @@ def legacy_paths() -> dict[str, Keywords]:
                 "legacyListFiles",
                 "Lists the files of a task's session",
                 200,
-                _list(reference("LegacyFile")),
+                a_list(reference("LegacyFile")),
                 (404,),
                 one,
             )
@@ -211,9 +110,8 @@ def _operation(
 ) -> Keywords:
     answers: Keywords = {str(status): {"description": "Carried out.", "content": {JSON: {"schema": schema}}}}
     for code in sorted({*refused, 500, 503, 504}):
-        shape = reference("LegacyFaults" if code == 422 else "LegacyDetail")
         text = _PROBLEMS.get(code, "The request is not as it should be.")
-        answers[str(code)] = {"description": text, "content": {JSON: {"schema": shape}}}
+        answers[str(code)] = {"description": text, "content": {JSON: {"schema": _SHAPES.get(code, _USUAL)}}}
     return {
         "operationId": name,
         "tags": [_TAG],
@@ -241,7 +139,7 @@ def _socket(parameters: list[Keywords]) -> Keywords:
 
 
 def _task_id() -> Keywords:
-    return {"name": "task_id", "in": "path", "required": True, "schema": _TEXT}
+    return {"name": "task_id", "in": "path", "required": True, "schema": TEXT}
 
 
 def _query(name: str, schema: Keywords) -> Keywords:

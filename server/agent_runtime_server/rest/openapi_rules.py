@@ -39,8 +39,8 @@ def is_unchecked(field: FieldDescriptor) -> bool:
     return rules_of(field).ignore == validate.IGNORE_ALWAYS
 
 
-def refuses_nothing(field: FieldDescriptor) -> bool:
-    """Whether the rules refuse a field that is left out."""
+def must_be_set(field: FieldDescriptor) -> bool:
+    """Whether the rules refuse a message without the field."""
     rules = rules_of(field)
     if rules.required:
         return True

@@ -23,8 +23,8 @@ from agent_runtime_server.rest.openapi_rules import (
     behavior,
     is_unchecked,
     keywords,
+    must_be_set,
     notes,
-    refuses_nothing,
     rules_of,
 )
 
@@ -174,7 +174,7 @@ def is_required(field: FieldDescriptor, way: Way) -> bool:
         return not field.has_presence
     if way is Way.CHANGE:
         return False
-    return REQUIRED in behavior(field) or refuses_nothing(field)
+    return REQUIRED in behavior(field) or must_be_set(field)
 
 
 def _message_rules(message: Descriptor) -> Any:
