@@ -23,13 +23,18 @@ async function call(path, options) {
   return response;
 }
 
-export const get = async (path, signal) => (await call(path, { signal, headers: { accept: "application/json" } })).json();
+const JSON_ONLY = { accept: "application/json" };
+
+export const get = async (path, signal) => (await call(path, { signal, headers: JSON_ONLY })).json();
 
 export async function post(path, body, key) {
-  const headers = { "content-type": "application/json", accept: "application/json" };
+  const headers = { "content-type": "application/json", ...JSON_ONLY };
   if (key) headers["idempotency-key"] = key;
   return (await call(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
 }
+
+/** A key that makes a call safe to repeat; `crypto.randomUUID` is for pages over TLS only. */
+export const freshKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 /** At most this much of a text is shown; the whole can be downloaded. */
 export const TEXT_LIMIT = 400_000;
@@ -54,8 +59,10 @@ export async function all(path, key, signal, most = 5000) {
   return found;
 }
 
+/** A query of what is not empty; lists are repeated. */
 export function query(values, start = "?") {
-  const given = Object.entries(values).filter(([, value]) => value !== "" && value !== undefined);
+  const pairs = Object.entries(values).flatMap(([name, value]) => [value].flat().map((each) => [name, each]));
+  const given = pairs.filter(([, value]) => value !== "" && value !== undefined);
   return given.length ? start + new URLSearchParams(given) : "";
 }
 

@@ -20,15 +20,19 @@ function Media({ task, artifacts }) {
   const [shots, videos, traces] = [of("screenshot"), of("video"), of("trace")];
   const others = artifacts.filter((artifact) => !["screenshot", "video", "trace"].includes(artifact.kind));
   return html`
-    ${traces.map((trace) => html`<div class="media-line" key=${trace.id}><${Out} href=${url.trace(task, trace.id)} class="button primary">Open the trace<//>
+    ${traces.map((trace) => html`<div class="media-line" key=${trace.id}><${Out} href=${url.trace(task, trace.id)}
+        class="button primary">Open the trace<//>
       <span class="muted">Every action, with the page before and after it · ${bytes(trace.size_bytes)}</span></div>`)}
     ${(shots.length > 0 || videos.length > 0) && html`<div class="media">
-      ${videos.map((video) => html`<figure key=${video.id}><video controls preload="metadata" src=${source(video)} aria-label="Video of the attempt"></video>
+      ${videos.map((video) => html`<figure key=${video.id}><video controls preload="metadata" src=${source(video)}
+          aria-label="Video of the attempt"></video>
         <figcaption>Video · ${bytes(video.size_bytes)}</figcaption></figure>`)}
-      ${shots.map((shot) => html`<figure key=${shot.id}><a href=${source(shot)} target="_blank" rel="noopener"><img src=${source(shot)} alt="The page when the attempt ended" loading="lazy" /></a>
+      ${shots.map((shot) => html`<figure key=${shot.id}><a href=${source(shot)} target="_blank" rel="noopener"><img
+          src=${source(shot)} alt="The page when the attempt ended" loading="lazy" /></a>
         <figcaption>Screenshot · ${bytes(shot.size_bytes)}</figcaption></figure>`)}
     </div>`}
-    ${others.map((other) => html`<p key=${other.id}><a href=${source(other)}>${other.path}</a> <span class="muted">${bytes(other.size_bytes)}</span></p>`)}`;
+    ${others.map((other) => html`<p key=${other.id}><a href=${source(other)}>${other.path}</a> <span class="muted">
+      ${bytes(other.size_bytes)}</span></p>`)}`;
 }
 
 const HOOKS = new Set(["hook", "fixture"]);
@@ -38,10 +42,13 @@ function Steps({ steps }) {
   const shown = all ? steps : steps.filter((step) => !HOOKS.has(step.category) && step.depth < 2);
   return html`
     <section class="steps" aria-labelledby="steps-title">
-      <h3 id="steps-title">Steps <button class="quiet" onClick=${() => show(!all)} aria-pressed=${all}>${all ? "Fewer" : `All ${steps.length}`}</button></h3>
+      <h3 id="steps-title">Steps <button class="quiet" onClick=${() => show(!all)} aria-pressed=${all}>
+        ${all ? "Fewer" : `All ${steps.length}`}</button></h3>
       <ol>${shown.map((step) => html`
-        <li class=${step.error ? "step bad" : "step"} style=${{ paddingLeft: `${Math.min(step.depth ?? 0, 8) * 18}px` }}>
-          <${Glyph} tone=${step.error ? "bad" : "good"} /><span class="step-title">${step.title}</span><span class="step-time">${span(seconds(step.duration))}</span>
+        <li class=${step.error ? "step bad" : "step"}
+            style=${{ paddingLeft: `${Math.min(step.depth ?? 0, 8) * 18}px` }}>
+          <${Glyph} tone=${step.error ? "bad" : "good"} /><span class="step-title">${step.title}</span><span
+              class="step-time">${span(seconds(step.duration))}</span>
         </li>`)}</ol>
     </section>`;
 }
@@ -56,7 +63,8 @@ export function Attempts({ store, test }) {
     <div class="attempts" role="group" aria-label="Attempts">
       ${attempts.map((each, index) => html`
         <button class="attempt" key=${index} aria-pressed=${each === attempt} onClick=${() => choose(index)}>
-          <${Glyph} tone=${tone(ATTEMPTS, each.status)} />${attempts.length > 1 ? `Attempt ${index + 1}: ` : ""}${label(ATTEMPTS, each.status)}${" "}
+          <${Glyph} tone=${tone(ATTEMPTS, each.status)} />
+            ${attempts.length > 1 ? `Attempt ${index + 1}: ` : ""}${label(ATTEMPTS, each.status)}${" "}
           <span class="muted">${span(seconds(each.duration))}</span></button>`)}
     </div>
     ${(attempt.errors ?? []).map((error) => html`<${ErrorBox} error=${error} />`)}

@@ -18,14 +18,15 @@ export function CancelSheet({ dialog, task }) {
       <p>${
         cancelling
           ? "It is stopping in good order. Stopping at once keeps only what is recorded already."
-          : "It stops in good order and keeps what it has made so far. It reads cancelled once all of its processes are gone."
+          : "It stops in good order and keeps what it has made. It reads cancelled once its processes are gone."
       }</p>
       ${!cancelling && html`<label class="field"><span>Reason, if you like</span>
         <input value=${reason} maxlength="1000" onInput=${(event) => write(event.target.value)} /></label>`}
       ${stop.fault && html`<${Fault} fault=${stop.fault} />`}
       <div class="sheet-actions">
         <button class="button" onClick=${() => dialog.current.close()}>Keep it running</button>
-        <button class="button danger" disabled=${stop.busy} onClick=${() => stop.run(cancelling ? "force" : "graceful")}>
+        <button class="button danger" disabled=${stop.busy}
+            onClick=${() => stop.run(cancelling ? "force" : "graceful")}>
           ${cancelling ? "Stop at once" : "Cancel the task"}</button>
       </div>
     </dialog>`;

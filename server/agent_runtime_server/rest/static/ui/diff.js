@@ -14,5 +14,6 @@ export function Diff({ task, artifact }) {
   const found = useLoaded((signal) => text(url.artifact(task, artifact), signal), [task, artifact]);
   if (found.fault) return html`<${Fault} fault=${found.fault} />`;
   const lines = (found.value?.text ?? "").trimEnd().split("\n");
-  return html`<pre class="code diff" tabindex="0" aria-label="What was changed">${lines.map((line) => html`<span class=${kind(line)}>${line}${"\n"}</span>`)}</pre>`;
+  return html`<pre class="code diff" tabindex="0" aria-label="What was changed">${lines.map((line) => html`<span
+      class=${kind(line)}>${line}${"\n"}</span>`)}</pre>`;
 }

@@ -13,7 +13,8 @@ import { VirtualList } from "./virtual.js";
 const SETTLE = 1500;
 const IMAGE = /\.(png|jpe?g|gif|webp)$/i;
 const VIDEO = /\.(webm|mp4)$/i;
-const TEXT = /(\.(ts|tsx|js|mjs|cjs|jsx|json|md|txt|html|css|xml|yml|yaml|csv|log|toml|diff|jsonl)|(^|\/)[^./]*|(^|\/)\.[^./]+)$/i;
+const TEXT = /\.(tsx?|[mc]?jsx?|jsonl?|md|txt|html|css|xml|ya?ml|csv|log|toml|diff)$/i;
+const WITHOUT_KIND = /(^|\/)\.?[^./]+$/;
 
 /** The value once it has not changed for a while: files come in bursts. */
 function useSettled(value) {
@@ -27,7 +28,7 @@ function useSettled(value) {
 
 function Body({ session, path }) {
   const source = url.file(session, path);
-  const readable = TEXT.test(path) && !IMAGE.test(path);
+  const readable = TEXT.test(path) || WITHOUT_KIND.test(path);
   const found = useLoaded((signal) => (readable ? text(source, signal) : Promise.resolve()), [source]);
   if (IMAGE.test(path)) return html`<img src=${source} alt=${path} />`;
   if (VIDEO.test(path)) return html`<video controls preload="metadata" src=${source} aria-label=${path}></video>`;
@@ -35,7 +36,8 @@ function Body({ session, path }) {
   if (found.fault) return html`<${Fault} fault=${found.fault} />`;
   if (!found.value) return html`<div class="loading" role="status">Loading…</div>`;
   return html`
-    ${path.endsWith(".md") ? html`<div class="document"><${Markdown} source=${found.value.text} /></div>` : html`<${Code} label=${path}>${found.value.text}<//>`}
+    ${path.endsWith(".md") ? html`<div class="document"><${Markdown} source=${found.value.text} /></div>` :
+      html`<${Code} label=${path}>${found.value.text}<//>`}
     ${found.value.cut && html`<p class="muted">Only its beginning is shown.</p>`}`;
 }
 
@@ -52,8 +54,10 @@ const File = memo(({ session, task, path }) => html`
 const Row = ({ file, task, chosen }) => {
   const cut = file.path.lastIndexOf("/") + 1;
   return html`
-    <a class="file-row" href=${href.task(task, "files", file.path)} aria-current=${chosen ? "true" : undefined} title=${file.path}>
-      <span class="file-path"><span class="muted">${file.path.slice(0, cut)}</span>${file.path.slice(cut)}</span><span class="size">${bytes(file.size_bytes)}</span>
+    <a class="file-row" href=${href.task(task, "files", file.path)} aria-current=${chosen ? "true" : undefined}
+        title=${file.path}>
+      <span class="file-path"><span class="muted">${file.path.slice(0, cut)}</span>${file.path.slice(cut)}</span><span
+          class="size">${bytes(file.size_bytes)}</span>
     </a>`;
 };
 
@@ -68,10 +72,13 @@ export function Files({ store, detail }) {
   return html`
     <div class="split files" data-detail=${String(Boolean(detail))}>
       <div class="split-list">
-        <div class="tools"><input type="search" placeholder="Find a file" aria-label="Find a file" value=${words} onInput=${(event) => type(event.target.value)} />
+        <div class="tools"><input type="search" placeholder="Find a file" aria-label="Find a file" value=${words}
+            onInput=${(event) => type(event.target.value)} />
           <span class="muted tools-count">${rows.length}</span></div>
-        <${VirtualList} items=${rows} row=${30} label="Files" draw=${(file) => html`<${Row} file=${file} task=${store.id} chosen=${file.path === detail} />`} />
+        <${VirtualList} items=${rows} row=${30} label="Files" draw=${(file) => html`<${Row} file=${file}
+            task=${store.id} chosen=${file.path === detail} />`} />
       </div>
-      ${detail ? html`<${File} session=${session} task=${store.id} path=${detail} />` : html`<${Empty} title="Choose a file">The session's folder, without dependencies.<//>`}
+      ${detail ? html`<${File} session=${session} task=${store.id} path=${detail} />` : html`<${Empty}
+          title="Choose a file">The session's folder, without dependencies.<//>`}
     </div>`;
 }

@@ -14,7 +14,8 @@ const Finding = ({ finding }) => html`
     <${Badge} tone=${tone(SEVERITY, finding.severity)}>${label(SEVERITY, finding.severity)}<//>
     <div class="finding-body">
       <h3>${finding.title}</h3>
-      <p class="muted">${spoken(finding.kind)} · ${SAFE.test(finding.url) ? html`<a href=${finding.url} target="_blank" rel="noopener noreferrer">${finding.url}</a>` : finding.url}</p>
+      <p class="muted">${spoken(finding.kind)} · ${SAFE.test(finding.url) ? html`<a href=${finding.url} target="_blank"
+          rel="noopener noreferrer">${finding.url}</a>` : finding.url}</p>
       ${finding.steps?.length > 0 && html`<ol>${finding.steps.map((step) => html`<li>${step}</li>`)}</ol>`}
     </div>
   </li>`;
@@ -34,7 +35,8 @@ function Repair({ store, repair }) {
           repair.reviewer && `reviewed by ${repair.reviewer}`,
         ].filter(Boolean).join(" · ")}</p>
         <p>${repair.explanation}</p>
-        ${repair.diff_artifact_id && html`<details onToggle=${(event) => toggle(event.target.open)}><summary>What was changed</summary>
+        ${repair.diff_artifact_id && html`<details onToggle=${(event) => toggle(event.target.open)}>
+          <summary>What was changed</summary>
           ${open && html`<${Diff} task=${store.id} artifact=${repair.diff_artifact_id} />`}</details>`}
       </div>
     </li>`;
@@ -43,12 +45,14 @@ function Repair({ store, repair }) {
 export function Findings({ store }) {
   const { findings = [], repairs = [] } = store.task.result ?? {};
   if (!findings.length && !repairs.length) {
-    return html`<${Empty} title="Nothing found">Server errors, broken links, script errors and controls without a name show here.<//>`;
+    return html`<${Empty} title="Nothing found">Server errors, broken links and controls without a name show here.<//>`;
   }
   const sorted = [...findings].sort((one, other) => RANK.indexOf(one.severity) - RANK.indexOf(other.severity));
   return html`
     <div class="scroll" tabindex="0" role="region" aria-label="Findings">
-      ${sorted.length > 0 && html`<h2 class="section">In the app</h2><ul class="plain-list">${sorted.map((finding) => html`<${Finding} key=${finding.id} finding=${finding} />`)}</ul>`}
-      ${repairs.length > 0 && html`<h2 class="section">Repairs</h2><ul class="plain-list">${repairs.map((repair) => html`<${Repair} store=${store} repair=${repair} />`)}</ul>`}
+      ${sorted.length > 0 && html`<h2 class="section">In the app</h2><ul class="plain-list">${sorted.map((finding) =>
+        html`<${Finding} key=${finding.id} finding=${finding} />`)}</ul>`}
+      ${repairs.length > 0 && html`<h2 class="section">Repairs</h2><ul class="plain-list">${repairs.map((repair) =>
+        html`<${Repair} store=${store} repair=${repair} />`)}</ul>`}
     </div>`;
 }

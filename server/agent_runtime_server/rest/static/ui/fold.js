@@ -1,6 +1,6 @@
 // How an event changes the task that it belongs to: the same rules as the server's.
 
-const COUNTS = ["input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens", "requests"];
+const COUNTS = ["input_tokens", "output_tokens", "cache_read_tokens", "requests"];
 
 /** Changes `task` by an event; events that it reflects already are left out. */
 export function fold(task, event) {
@@ -14,9 +14,9 @@ export function fold(task, event) {
   else if (event.attempt_change) attempt(task, event.attempt_change);
   else if (event.finding) findings(task, event.finding);
   else if (event.usage) task.usage = plus(task.usage, event.usage);
-  else if (event.input_requested) task.pending_input_ids = [...(task.pending_input_ids ?? []), event.input_requested.id];
+  else if (event.input_requested) task.pending_input_ids = [...task.pending_input_ids, event.input_requested.id];
   else if (event.input_resolved) {
-    task.pending_input_ids = task.pending_input_ids?.filter((id) => id !== event.input_resolved.input_id);
+    task.pending_input_ids = task.pending_input_ids.filter((id) => id !== event.input_resolved.input_id);
   }
 }
 

@@ -33,7 +33,8 @@ const two = (number) => String(number).padStart(2, "0");
 
 export function clock(time) {
   const at = new Date(time);
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}`;
+  const milliseconds = String(at.getMilliseconds()).padStart(3, "0");
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${milliseconds}`;
 }
 
 export const moment = (time) => (time ? new Date(time).toLocaleString() : "–");

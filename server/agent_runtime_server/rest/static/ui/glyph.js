@@ -13,9 +13,11 @@ const SHAPES = {
 
 /** A sign; beside a word that says the same, so that it is hidden from readers of screens. */
 export const Glyph = ({ tone }) =>
-  html`<svg class="glyph ${tone}" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">${SHAPES[tone] ?? SHAPES.idle}</svg>`;
+  html`<svg class="glyph ${tone}" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+    ${SHAPES[tone] ?? SHAPES.idle}</svg>`;
 
-export const Badge = ({ tone, children }) => html`<span class="badge ${tone}"><${Glyph} tone=${tone} />${children}</span>`;
+export const Badge = ({ tone, children }) => html`<span class="badge ${tone}"><${Glyph} tone=${tone} />${children}
+</span>`;
 
 const LINES = {
   plus: "M8 3v10M3 8h10",

@@ -16,8 +16,10 @@ const HELP = [
 export const Keys = ({ dialog }) => html`
   <dialog ref=${dialog} class="sheet" aria-labelledby="keys-title">
     <form method="dialog">
-      <div class="sheet-head"><h2 id="keys-title">Keyboard</h2><button class="quiet" aria-label="Close"><${Icon} name="close" /></button></div>
-      <dl class="keys">${HELP.map(([names, what]) => html`<dt>${names.map((name) => html`<kbd>${name}</kbd>`)}</dt><dd>${what}</dd>`)}</dl>
+      <div class="sheet-head"><h2 id="keys-title">Keyboard</h2><button class="quiet" aria-label="Close"><${Icon}
+          name="close" /></button></div>
+      <dl class="keys">${HELP.map(([names, what]) => html`<dt>${names.map((name) => html`<kbd>${name}</kbd>`)}</dt><dd>
+        ${what}</dd>`)}</dl>
     </form>
   </dialog>`;
 

@@ -39,7 +39,9 @@ const Row = ({ task, chosen }) => {
       <a class="row" href=${href.task(task.id)} aria-current=${chosen ? "page" : undefined}>
         <${Glyph} tone=${tone} />
         <span class="row-title">${host(task.configuration?.app_url)}</span>
-        <span class="row-time">${task.done ? ago(task.create_time) : elapsed(since(task.start_time ?? task.create_time))}</span>
+        <span class="row-time">${
+          task.done ? ago(task.create_time) : elapsed(since(task.start_time ?? task.create_time))
+        }</span>
         <span class="row-type">${TYPES[task.task_type] ?? task.task_type}</span>
         <span class="row-state ${tone}">${doing(task)}<span class="unseen"> (${label})</span></span>
       </a>
@@ -51,7 +53,8 @@ export const TaskList = memo(function TaskList({ list, chosen }) {
   const [view, show] = useState("all");
   useTick(list.rows.some((task) => !task.done));
   const wanted = words.toLowerCase();
-  const fits = (task) => !wanted || [task.id, task.configuration?.app_url, task.session_id, task.task_type].join(" ").toLowerCase().includes(wanted);
+  const about = (task) => [task.id, task.configuration?.app_url, task.session_id, TYPES[task.task_type]].join(" ");
+  const fits = (task) => about(task).toLowerCase().includes(wanted);
   const rows = list.rows.filter(VIEWS[view][1]).filter(fits);
   const [state, tone] = CONNECTION[list.state];
   return html`
@@ -62,7 +65,8 @@ export const TaskList = memo(function TaskList({ list, chosen }) {
           <span class="connection ${tone}" data-state=${list.state}>${state}</span>
         </div>
         <div class="list-line">
-          <input id="filter" type="search" placeholder="Filter  /" aria-label="Filter the tasks" value=${words} onInput=${(event) => type(event.target.value)} />
+          <input id="filter" type="search" placeholder="Filter  /" aria-label="Filter the tasks" value=${words}
+              onInput=${(event) => type(event.target.value)} />
           <select aria-label="Which tasks" value=${view} onChange=${(event) => show(event.target.value)}>
             ${Object.entries(VIEWS).map(([name, [title]]) => html`<option value=${name}>${title}</option>`)}
           </select>
@@ -72,7 +76,8 @@ export const TaskList = memo(function TaskList({ list, chosen }) {
       <ul class="rows">
         ${rows.map((task) => html`<${Row} key=${task.id} task=${task} chosen=${task.id === chosen} />`)}
         ${list.more && html`<li><button class="quiet more" onClick=${() => list.load()}>Show older tasks</button></li>`}
-        ${!rows.length && list.state !== "connecting" && html`<li class="none">${list.tasks.size ? "No task fits." : "No tasks yet."}</li>`}
+        ${!rows.length && list.state !== "connecting" && html`<li class="none">
+          ${list.tasks.size ? "No task fits." : "No tasks yet."}</li>`}
       </ul>
     </nav>`;
 });

@@ -39,9 +39,9 @@ export class ListStore extends Store {
     }
     const newest = this.rows[0]?.create_time;
     const filter = newest ? `create_time >= "${newest}" OR done = false` : "";
-    const kinds = KINDS.map((kind) => `&kinds=${kind}`).join("");
     const later = (change) => this.#frames.put(change);
-    this.#stop = follow((last) => `${url.watchAll}${query({ filter, resume_token: last })}${filter || last ? "" : "?"}${kinds}`, {
+    const address = (last) => url.watchAll + query({ filter, resume_token: last, kinds: KINDS });
+    this.#stop = follow(address, {
       item: (event) => later(() => this.happened(event)),
       named: {
         task: (task) => later(() => this.add(task)),

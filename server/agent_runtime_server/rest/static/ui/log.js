@@ -17,7 +17,9 @@ function useFitting(log, level, words) {
   const kept = useRef({});
   if (level === "debug" && !words) return log;
   const key = `${level} ${words}`;
-  if (kept.current.key !== key || kept.current.log !== log) kept.current = { key, log, read: log.forgotten, fitting: new Ring(MOST_LINES) };
+  if (kept.current.key !== key || kept.current.log !== log) {
+    kept.current = { key, log, read: log.forgotten, fitting: new Ring(MOST_LINES) };
+  }
   const { fitting } = kept.current;
   const wanted = words.toLowerCase();
   for (const line of log.slice(Math.max(0, kept.current.read - log.forgotten), log.length)) {
@@ -42,14 +44,19 @@ export function Log({ store }) {
   return html`
     <div class="log">
       <div class="tools">
-        <input type="search" placeholder="Find in the log" aria-label="Find in the log" value=${words} onInput=${(event) => type(event.target.value)} />
+        <input type="search" placeholder="Find in the log" aria-label="Find in the log" value=${words}
+            onInput=${(event) => type(event.target.value)} />
         <select aria-label="Level" value=${level} onChange=${(event) => choose(event.target.value)}>
           ${Object.entries(LEVELS).map(([name, title]) => html`<option value=${name}>${title}</option>`)}
         </select>
         <span class="spring"></span>
-        <span class="muted tools-count">${count(lines.length)} lines${store.log.forgotten ? `, ${count(store.log.forgotten)} older ones left out` : ""}</span>
+        <span class="muted tools-count">
+          ${count(lines.length)} lines${
+            store.log.forgotten ? `, ${count(store.log.forgotten)} older ones left out` : ""
+          }</span>
         <${Out} class="quiet" href=${url.logs(store.id)}>JSON<//>
       </div>
-      <${VirtualList} items=${lines} row=${20} draw=${Line} label="Log" follow=${true} class="log-lines" key=${`${level} ${words}`} />
+      <${VirtualList} items=${lines} row=${20} draw=${Line} label="Log" follow=${true} class="log-lines"
+          key=${`${level} ${words}`} />
     </div>`;
 }

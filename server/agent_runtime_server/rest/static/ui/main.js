@@ -20,7 +20,8 @@ function ThemeButton() {
     window.theme.choose(chosen);
     set(chosen);
   };
-  return html`<button class="quiet" id="theme" onClick=${next} title="Theme: ${theme}" aria-label="Theme: ${theme}. Change">
+  return html`<button class="quiet" id="theme" onClick=${next} title="Theme: ${theme}"
+      aria-label="Theme: ${theme}. Change">
     <${Icon} name="theme" /><span class="wide-only">${theme}</span>
   </button>`;
 }
@@ -32,7 +33,8 @@ function Bar({ info, onKeys }) {
       ${info.value && html`<span class="version wide-only">${info.value.version}</span>`}
       <span class="spring"></span>
       <a class="quiet wide-only" href="/docs">API</a>
-      <button class="quiet wide-only" onClick=${onKeys} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)"><${Icon} name="keys" /></button>
+      <button class="quiet wide-only" onClick=${onKeys} aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)">
+        <${Icon} name="keys" /></button>
       <${ThemeButton} />
       <a class="button primary" href=${href.create}><${Icon} name="plus" />New task</a>
     </header>`;
@@ -71,7 +73,8 @@ function App() {
       <${Bar} info=${info} onKeys=${() => keys.current.showModal()} />
       <${TaskList} list=${list} version=${list.version} chosen=${here.id} />
       <main ref=${main} tabindex="-1">
-        ${here.view === "task" && html`<${Task} key=${here.id} id=${here.id} pane=${here.pane} detail=${here.detail} />`}
+        ${here.view === "task" && html`<${Task} key=${here.id} id=${here.id} pane=${here.pane}
+            detail=${here.detail} />`}
         ${here.view === "new" && html`<${CreateForm} info=${info.value} />`}
         ${here.view === "list" && html`<${Welcome} count=${list.tasks.size} />`}
       </main>

@@ -59,7 +59,8 @@ function one(token, depth) {
 function list(token, depth) {
   const items = token.items.map(
     (item) => html`<li class=${item.task ? "todo" : ""}>
-      ${item.task && html`<input type="checkbox" checked=${item.checked} disabled aria-label=${item.checked ? "done" : "open"} />`}
+      ${item.task && html`<input type="checkbox" checked=${item.checked} disabled
+          aria-label=${item.checked ? "done" : "open"} />`}
       ${many(item.tokens.filter(({ type }) => type !== "checkbox"), depth + 1)}
     </li>`,
   );

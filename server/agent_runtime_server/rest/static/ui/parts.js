@@ -17,7 +17,8 @@ export function memo(Part) {
   };
 }
 
-export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p>${children && html`<p>${children}</p>`}</div>`;
+export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p>${children &&
+  html`<p>${children}</p>`}</div>`;
 
 export const Fault = ({ fault, children }) => html`
   <div class="fault" role="alert">
@@ -27,10 +28,12 @@ export const Fault = ({ fault, children }) => html`
   </div>`;
 
 export const Out = ({ href, children, class: name = "button" }) =>
-  html`<a class=${name} href=${href} target="_blank" rel="noopener">${children}<${Icon} name="out" /><span class="unseen"> (new tab)</span></a>`;
+  html`<a class=${name} href=${href} target="_blank" rel="noopener">${children}<${Icon} name="out" /><span
+      class="unseen"> (new tab)</span></a>`;
 
 export function Copy({ text, label }) {
   const [done, set] = useState(false);
+  if (!navigator.clipboard) return null; // as in pages that come over a network without TLS
   const copy = async () => {
     await navigator.clipboard.writeText(text);
     set(true);

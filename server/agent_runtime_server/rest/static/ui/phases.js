@@ -1,7 +1,7 @@
 // The way of a task through its phases, with the time that each has taken.
 
 import { html } from "../vendor/preact-htm/standalone.js";
-import { elapsed, span } from "./format.js";
+import { elapsed, plural, span } from "./format.js";
 import { PHASES, phasesOf } from "./words.js";
 
 function stateOf(phase, order, task) {
@@ -25,11 +25,14 @@ export function Phases({ store }) {
         const timing = phases.get(phase);
         const seconds = timing && timing.seconds + (timing.since ? Math.max(0, (Date.now() - timing.since) / 1000) : 0);
         const { completed = 0, total = 0, unit } = (state === "now" && task.progress) || {};
+        const time = timing ? (state === "now" ? elapsed : span)(seconds) : "";
         return html`
           <li key=${phase} class="phase ${state}" aria-current=${state === "now" ? "step" : undefined}>
-            <span class="phase-bar"><span class="phase-fill" style=${{ transform: `scaleX(${total ? completed / total : 1})` }} data-steps=${String(total > 0)}></span></span>
+            <span class="phase-bar"><span class="phase-fill"
+                style=${{ transform: `scaleX(${total ? completed / total : 1})` }} data-steps=${String(total > 0)}>
+                  </span></span>
             <span class="phase-name">${PHASES[phase] ?? phase}</span>
-            <span class="phase-time">${total ? `${completed} of ${total} ${unit}${total === 1 ? "" : "s"}` : timing ? (state === "now" ? elapsed : span)(seconds) : ""}</span>
+            <span class="phase-time">${total ? `${completed} of ${plural(total, unit)}` : time}</span>
           </li>`;
       })}
     </ol>`;

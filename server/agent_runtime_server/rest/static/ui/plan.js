@@ -19,6 +19,8 @@ const Document = memo(function Document({ task, artifact }) {
 
 export function Plan({ store }) {
   const plan = planOf(store);
-  if (plan) return html`<div class="scroll" tabindex="0" role="region" aria-label="Plan"><${Document} task=${store.id} artifact=${plan.id} /></div>`;
-  return html`<${Empty} title="No plan">${store.task.done ? "This task has written none." : "It shows here as soon as the app is explored."}<//>`;
+  if (plan) return html`<div class="scroll" tabindex="0" role="region" aria-label="Plan"><${Document} task=${store.id}
+      artifact=${plan.id} /></div>`;
+  return html`<${Empty} title="No plan">
+    ${store.task.done ? "This task has written none." : "It shows here as soon as the app is explored."}<//>`;
 }

@@ -1,9 +1,10 @@
 // From the form's fields to the task that is asked for, and back: which field a fault of the request belongs to.
 
 export const START = {
-  ...{ app_url: "", task_type: "complete", session_id: "", instructions: "", signs_in: false, username: "", password: "" },
-  ...{ driver: "", model: "", retries: "", workers: "", grep: "", rounds: "", review: false, max_tokens: "", max_cost: "" },
-  ...{ destructive: false, labels: "" },
+  ...{ app_url: "", task_type: "complete", session_id: "", instructions: "", labels: "" },
+  ...{ signs_in: false, username: "", password: "" },
+  ...{ driver: "", model: "", max_tokens: "", max_cost: "", destructive: false },
+  ...{ retries: "", workers: "", grep: "", rounds: "", review: false },
 };
 
 /** Where each field is in a task. */
@@ -46,7 +47,7 @@ export function requestOf(form) {
 function valueOf(name, value) {
   if (value === "" || value === false) return undefined;
   if (NUMBERS.has(name)) return Number(value);
-  if (name === "max_cost") return { currency_code: "USD", units: Math.trunc(value), nanos: Math.round((value % 1) * 1e9) };
+  if (name === "max_cost") return { units: Math.trunc(value), nanos: Math.round((value % 1) * 1e9) };
   if (name !== "labels") return value;
   const pairs = value.split(",").map((pair) => pair.split("=").map((part) => part.trim()));
   return Object.fromEntries(pairs.map(([key, text = ""]) => [key, text]));

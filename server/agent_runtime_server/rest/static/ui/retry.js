@@ -1,7 +1,7 @@
 // Making a new task from a finished one.
 
 import { html, useState } from "../vendor/preact-htm/standalone.js";
-import { post, url } from "./api.js";
+import { freshKey, post, url } from "./api.js";
 import { useCall } from "./hooks.js";
 import { Fault } from "./parts.js";
 import { go, href } from "./router.js";
@@ -19,7 +19,7 @@ export function RetrySheet({ dialog, store }) {
       ...(phase && !failedOnly ? { from_phase: phase } : {}),
       ...(failedOnly ? { failed_tests_only: true, from_phase: "running_tests" } : {}),
       ...(signsIn ? { sign_in: { method: signIn.method, username: signIn.username, password } } : {}),
-    }, crypto.randomUUID());
+    }, freshKey());
     dialog.current.close();
     go(href.task(made.id));
   });
@@ -34,7 +34,8 @@ export function RetrySheet({ dialog, store }) {
           <option value="">The beginning</option>
           ${phases.slice(1).map((name) => html`<option value=${name}>${PHASES[name]}</option>`)}
         </select></label>`}
-      ${failed && html`<label class="check"><input type="checkbox" checked=${failedOnly} onChange=${(event) => setFailedOnly(event.target.checked)} />
+      ${failed && html`<label class="check"><input type="checkbox" checked=${failedOnly}
+          onChange=${(event) => setFailedOnly(event.target.checked)} />
         Only the tests that failed</label>`}
       ${signsIn && html`<label class="field"><span>Password of ${signIn.username}</span>
         <input type="password" autocomplete="off" value=${password} onInput=${(event) => write(event.target.value)} />
@@ -42,7 +43,8 @@ export function RetrySheet({ dialog, store }) {
       ${again.fault && html`<${Fault} fault=${again.fault} />`}
       <div class="sheet-actions">
         <button class="button" onClick=${() => dialog.current.close()}>Back</button>
-        <button class="button primary" disabled=${again.busy || (signsIn && !password)} onClick=${again.run}>Retry</button>
+        <button class="button primary" disabled=${again.busy || (signsIn && !password)}
+            onClick=${again.run}>Retry</button>
       </div>
     </dialog>`;
 }

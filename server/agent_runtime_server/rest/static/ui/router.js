@@ -18,7 +18,8 @@ export function place(hash = location.hash) {
 export const href = {
   list: "#/",
   create: "#/new",
-  task: (id, pane, detail) => ["#/tasks", encodeURIComponent(id), pane, detail && encodeURIComponent(detail)].filter(Boolean).join("/"),
+  task: (id, pane, detail = "") =>
+    ["#/tasks", encodeURIComponent(id), pane, encodeURIComponent(detail)].filter(Boolean).join("/"),
 };
 
 export const go = (hash) => {

@@ -1,8 +1,8 @@
 // Follows one SSE stream for as long as it is wanted, over reconnects.
 //
-// The browser itself resumes with Last-Event-ID when a connection breaks. When it gives up (an HTTP fault), and when the
-// tab was hidden (browsers allow only six connections, and every tab would hold some), a new stream goes on after the
-// last id.
+// The browser itself resumes with Last-Event-ID when a connection breaks. When it gives up (an HTTP fault), and when
+// the tab was hidden (browsers allow only six connections, and every tab would hold some), a new stream goes on after
+// the last id.
 
 /** Nothing can come after this. */
 export const END = Symbol("end");

@@ -18,13 +18,15 @@ import { TaskStore } from "./task_store.js";
 import { latestRound, Tests } from "./tests.js";
 import { standing } from "./words.js";
 
+const found = ({ result }) => [...(result?.findings ?? []), ...(result?.repairs ?? [])];
+
 const PANES = {
   "": ["Overview", Overview, () => undefined],
   tests: ["Tests", Tests, (store) => latestRound(store.tests).length],
   log: ["Log", Log, () => undefined],
   agent: ["Agent", Agent, (store) => store.agent.size],
   plan: ["Plan", Plan, (store) => (planOf(store) ? undefined : 0)],
-  findings: ["Findings", Findings, ({ task }) => (task.result?.findings?.length ?? 0) + (task.result?.repairs?.length ?? 0)],
+  findings: ["Findings", Findings, ({ task }) => found(task).length],
   files: ["Files", Files, () => undefined],
   artifacts: ["Artifacts", Artifacts, (store) => store.artifacts.size],
 };
@@ -49,7 +51,8 @@ function Tabs({ store, pane }) {
       ${names.map((name) => {
         const [title, , count] = PANES[name];
         const number = count(store);
-        return html`<a role="tab" id="tab-${name || "overview"}" href=${href.task(store.id, name)} aria-selected=${name === pane}
+        return html`<a role="tab" id="tab-${name || "overview"}" href=${href.task(store.id, name)}
+            aria-selected=${name === pane}
           aria-controls="pane" tabindex=${name === pane ? 0 : -1} class=${number === 0 ? "without" : ""}>
           ${title}<span class="tab-count">${number || ""}</span></a>`;
       })}
@@ -64,7 +67,8 @@ export function Task({ id, pane, detail }) {
   useEffect(() => {
     if (task) document.title = `${label} · ${host(task.configuration?.app_url)}`;
   }, [label]);
-  if (fault) return html`<${Empty} title=${fault.status === 404 ? "There is no such task" : fault.message}><a href=${href.list}>All tasks</a><//>`;
+  if (fault) return html`<${Empty} title=${fault.status === 404 ? "There is no such task" : fault.message}><a
+      href=${href.list}>All tasks</a><//>`;
   if (!task) return html`<div class="loading" role="status">Loading…</div>`;
   const shown = PANES[pane] ? pane : "";
   const [, Pane] = PANES[shown];

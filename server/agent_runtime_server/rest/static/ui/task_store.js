@@ -161,7 +161,8 @@ export class TaskStore extends Store {
   }
 
   turned({ new_status: status }, event) {
-    if (["completed", "failed", "cancelled", "pending"].includes(status)) this.leavePhases(Date.parse(event.event_time));
+    const rests = ["completed", "failed", "cancelled", "pending"].includes(status);
+    if (rests) this.leavePhases(Date.parse(event.event_time));
   }
 
   leavePhases(now) {

@@ -1,6 +1,6 @@
 // Test results as they come, and one of them in full.
 
-import { html, useMemo, useState } from "../vendor/preact-htm/standalone.js";
+import { html, useState } from "../vendor/preact-htm/standalone.js";
 import { Attempts } from "./attempts.js";
 import { seconds, span } from "./format.js";
 import { Badge, Glyph, Icon } from "./glyph.js";
@@ -25,7 +25,8 @@ const group = (test) => test.title_path.slice(1, -1).join(" › ") || test.locat
 const Row = ({ test, chosen, task }) => html`
   <a class="test-row" href=${href.task(task, "tests", testKey(test))} aria-current=${chosen ? "true" : undefined}>
     <${Glyph} tone=${tone(OUTCOMES, test.outcome)} />
-    <span class="test-title">${test.title_path.at(-1)}<span class="unseen"> ${label(OUTCOMES, test.outcome)}</span></span>
+    <span class="test-title">${test.title_path.at(-1)}<span class="unseen"> ${label(OUTCOMES, test.outcome)}</span>
+      </span>
     <span class="test-time">${span(took(test))}</span>
     <span class="test-group">${group(test)}</span>
     <span class="test-tries">${test.attempts?.length > 1 ? `${test.attempts.length} attempts` : ""}</span>
@@ -36,7 +37,8 @@ const Detail = ({ store, test }) => html`
     <div class="test-head">
       <a class="quiet back" href=${href.task(store.id, "tests")} aria-label="All tests"><${Icon} name="back" /></a>
       <div class="test-name"><p class="muted">${group(test)}</p><h2 id="test-title">${test.title_path.at(-1)}</h2>
-        <p class="muted"><code>${test.location?.path}:${test.location?.line}</code> · ${test.project}${test.tags?.length ? ` · ${test.tags.join(" ")}` : ""}</p></div>
+        <p class="muted"><code>${test.location?.path}:${test.location?.line}
+        </code> · ${test.project}${test.tags?.length ? ` · ${test.tags.join(" ")}` : ""}</p></div>
       <${Badge} tone=${tone(OUTCOMES, test.outcome)}>${label(OUTCOMES, test.outcome)}<//>
     </div>
     <${Attempts} key=${testKey(test)} store=${store} test=${test} />
@@ -45,12 +47,13 @@ const Detail = ({ store, test }) => html`
 export function Tests({ store, detail }) {
   const [outcome, choose] = useState("");
   const [round, setRound] = useState();
-  const rounds = useMemo(() => [...new Set([...store.tests.values()].map((test) => test.round))].sort((a, b) => b - a), [store.version]);
+  const rounds = [...new Set([...store.tests.values()].map((test) => test.round))].sort((one, other) => other - one);
   const tests = latestRound(store.tests, round);
   const rows = tests.filter((test) => !outcome || test.outcome === outcome).sort(worst);
   const chosen = [...store.tests.values()].find((test) => testKey(test) === detail) ?? (detail ? undefined : rows[0]);
   if (!tests.length) {
-    return html`<${Empty} title="No test results">${store.task.done ? "This task has run no tests." : "They show here one by one, as the tests end."}<//>`;
+    return html`<${Empty} title="No test results">
+      ${store.task.done ? "This task has run no tests." : "They show here one by one, as the tests end."}<//>`;
   }
   return html`
     <div class="split" data-detail=${String(Boolean(detail))}>
@@ -60,15 +63,18 @@ export function Tests({ store, detail }) {
             ${["", ...Object.keys(OUTCOMES)].map((name) => {
               const number = name ? tests.filter((test) => test.outcome === name).length : tests.length;
               return (number > 0 || outcome === name) && html`
-                <button class="chip" key=${name} aria-pressed=${outcome === name} onClick=${() => choose(name)}>${name ? label(OUTCOMES, name) : "All"} <b>${number}</b></button>`;
+                <button class="chip" key=${name} aria-pressed=${outcome === name} onClick=${() => choose(name)}>
+                  ${name ? label(OUTCOMES, name) : "All"} <b>${number}</b></button>`;
             })}
           </div>
-          ${rounds.length > 1 && html`<select aria-label="Run" value=${round ?? rounds[0]} onChange=${(event) => setRound(Number(event.target.value))}>
+          ${rounds.length > 1 && html`<select aria-label="Run" value=${round ?? rounds[0]}
+              onChange=${(event) => setRound(Number(event.target.value))}>
             ${rounds.map((number) => html`<option value=${number}>Run ${number}</option>`)}</select>`}
         </div>
         <${VirtualList} items=${rows} row=${52} label="Tests" class="test-rows"
           draw=${(test) => html`<${Row} test=${test} task=${store.id} chosen=${test === chosen} />`} />
       </div>
-      ${chosen ? html`<${Detail} store=${store} test=${chosen} />` : html`<${Empty} title="This test is not here (yet)"><button class="quiet" onClick=${() => go(href.task(store.id, "tests"))}>All tests</button><//>`}
+      ${chosen ? html`<${Detail} store=${store} test=${chosen} />` : html`<${Empty} title="This test is not here (yet)">
+        <button class="quiet" onClick=${() => go(href.task(store.id, "tests"))}>All tests</button><//>`}
     </div>`;
 }

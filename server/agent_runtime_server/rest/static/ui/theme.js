@@ -1,9 +1,12 @@
-// Loaded before anything is drawn, so that nobody is flashed with the wrong theme. A classic script: modules come later.
+// Loaded before anything is drawn, so that nobody is flashed with the wrong theme. A classic script: modules are late.
 (() => {
   const KEY = "agent-runtime.theme";
   const root = document.documentElement;
   const chosen = () => localStorage.getItem(KEY) ?? "system";
-  const apply = (theme) => (theme === "system" ? root.removeAttribute("data-theme") : root.setAttribute("data-theme", theme));
+  const apply = (theme) => {
+    if (theme === "system") delete root.dataset.theme;
+    else root.dataset.theme = theme;
+  };
   apply(chosen());
   window.theme = {
     chosen,

@@ -46,7 +46,8 @@ export function VirtualList({ items, row, draw, label, follow = false, class: na
         <div class="virtual-all" style=${{ height: `${items.length * row}px` }}>
           ${items.slice(first, last).map(
             (item, index) => html`<div class="virtual-row" key=${(items.forgotten ?? 0) + first + index}
-              style=${{ height: `${row}px`, transform: `translateY(${(first + index) * row}px)` }}>${draw(item, first + index)}</div>`,
+              style=${{ height: `${row}px`, transform: `translateY(${(first + index) * row}px)` }}>
+                ${draw(item, first + index)}</div>`,
           )}
         </div>
       </div>
