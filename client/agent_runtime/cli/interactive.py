@@ -37,6 +37,8 @@ def interactive(context: typer.Context) -> None:
     A command that fails does not end it. From a pipe, the lines are the commands.
     """
     if sys.stdin.isatty():
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - lines can be edited, and called up again
         typer.echo('"help" lists the commands.')
     while (line := _asked(_PROMPT)) is not None:
         try:
@@ -89,4 +91,6 @@ def _asked(prompt: str) -> str | None:
         typer.echo()
         return ""
     except EOFError:
+        if sys.stdin.isatty():
+            typer.echo()
         return None
