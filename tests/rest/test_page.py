@@ -195,7 +195,7 @@ async def test_a_flood_moves_nothing_and_is_bounded(tmp_path: Path) -> None:
             await page.evaluate("document.fonts.ready")
             await page.evaluate(WATCH_SHIFTS)
             await flood(teller, 1500)
-            await expect(page.locator(".phase.now")).to_contain_text("1499 of 1500 states")
+            await expect(page.locator(".phase.now")).to_contain_text("1,499 of 1,500 states")
             moved = await page.evaluate("shifts")
             assert sum(value for value, *_ in moved) < NO_SHIFT, moved
         await expect(page.locator(".log-lines .line").last).to_contain_text("flooded 1,500")

@@ -1,7 +1,7 @@
 // The way of a task through its phases, with the time that each has taken.
 
 import { html } from "../vendor/preact-htm/standalone.js";
-import { elapsed, plural, span } from "./format.js";
+import { count, elapsed, plural, span } from "./format.js";
 import { PHASES, phasesOf } from "./words.js";
 
 function stateOf(phase, order, task) {
@@ -32,7 +32,7 @@ export function Phases({ store }) {
                 style=${{ transform: `scaleX(${total ? completed / total : 1})` }} data-steps=${String(total > 0)}>
                   </span></span>
             <span class="phase-name">${PHASES[phase] ?? phase}</span>
-            <span class="phase-time">${total ? `${completed} of ${plural(total, unit)}` : time}</span>
+            <span class="phase-time">${total ? `${count(completed)} of ${plural(total, unit)}` : time}</span>
           </li>`;
       })}
     </ol>`;
