@@ -94,7 +94,8 @@ async def test_streams_are_counted_message_by_message(tmp_path: Path) -> None:
         kind = "server_stream"
         open_ = await until(served, lambda found: found("agent_runtime_watchers") == 1)
         assert open_.call("started_total", "WatchTask", kind) == 1
-        assert open_.call("msg_sent_total", "WatchTask", kind) >= 1
+        assert open_.call("msg_sent_total", "WatchTask", kind) >= 1, "opened"
+        assert open_.call("msg_received_total", "WatchTask", kind) == 1
         assert open_.call("handling_seconds_count", "WatchTask", kind) == 0, "it goes on"
         stream.cancel()
         ended = await until(served, lambda found: found("agent_runtime_watchers") == 0)
@@ -160,10 +161,12 @@ async def test_http_requests_are_counted_by_route_and_status(tmp_path: Path) -> 
     async with door(tmp_path) as served:
         for task_id in ("one", "two", "three"):
             assert (await served.http.get(f"/v1/tasks/{task_id}")).status_code == 404
+        assert (await served.http.get("/v1/sessions/none/files/a/b.txt")).status_code == 404
         await served.http.request("PROPFIND", "/nothing/here")
         found = await scrape(served)
         name = "agent_runtime_http_requests_total"
         assert found(name, method="GET", route="/v1/tasks/{task_id}", status="404") == 3
+        assert found(name, method="GET", route="/v1/sessions/{session_id}/files/{path}", status="404") == 1
         assert found(name, method="other", route="none", status="404") == 1
         assert found("agent_runtime_http_requests_open") == 0
         assert (await scrape(served))(name, method="GET", route="/metrics", status="200") == 1

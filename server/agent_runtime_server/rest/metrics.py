@@ -71,7 +71,7 @@ class Counted:
             method = scope.get("method", "WEBSOCKET")
             if method != "WEBSOCKET" and method not in _METHODS:
                 method = "other"
-            key = (method, getattr(scope.get("route"), "path", "none"), status or _CLIENT_GONE)
+            key = (method, getattr(scope.get("route"), "path_format", "none"), status or _CLIENT_GONE)
             counts.ended[key] = counts.ended.get(key, 0) + 1
 
 
