@@ -10,7 +10,7 @@ import pytest
 
 from agent_runtime.v1 import task_pb2
 from tests.e2e.conftest import Tables
-from tests.rest.crowd import Crowd, held, let_go
+from tests.rest.crowd import NO_BEAT, Crowd, held, let_go
 from tests.rest.support import door
 from tests.rpc.support import BLOCKING, driver_of
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 async def test_a_crowd_that_drops(tmp_path: Path, tables: Tables) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # both ends of each connection are in this process
-    async with door(tmp_path, driver_of(plan=BLOCKING)) as at:
+    async with door(tmp_path, driver_of(plan=BLOCKING), default_heartbeat_seconds=NO_BEAT) as at:
         task = await at.create()
         await at.line.until(task["id"], lambda seen: bool(seen.current_phase))
         before = await held(at)

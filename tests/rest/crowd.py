@@ -14,6 +14,8 @@ _SOCKET_HEAD = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
+NO_BEAT = 300
+"""Seconds between heartbeats: nobody is to learn from a write that fails that a reader has gone."""
 _AT_ONCE = 50
 """Connections that are being opened."""
 _STEP_SECONDS = 0.05

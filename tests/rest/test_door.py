@@ -20,7 +20,7 @@ from agent_runtime_server.rest.frames import Frames
 from agent_runtime_server.settings import Settings
 from agent_runtime_server.testing.script import Script
 from tests.line.support import ROOT
-from tests.rest.crowd import Crowd, held, let_go
+from tests.rest.crowd import NO_BEAT, Crowd, held, let_go
 from tests.rest.support import PATIENCE, door
 from tests.rest.test_streams import SSE, TALK
 from tests.rpc.support import BLOCKING, driver_of, line
@@ -139,7 +139,7 @@ async def test_a_reader_that_takes_nothing_keeps_nobody_waiting(tmp_path: Path) 
 
 
 async def test_clients_that_drop_leave_nothing(tmp_path: Path) -> None:
-    async with door(tmp_path, driver_of(plan=BLOCKING)) as at:
+    async with door(tmp_path, driver_of(plan=BLOCKING), default_heartbeat_seconds=NO_BEAT) as at:
         task = await at.create()
         await at.line.until(task["id"], lambda seen: bool(seen.current_phase))
         before = await held(at)
