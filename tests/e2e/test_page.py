@@ -41,6 +41,7 @@ async def test_a_failing_test_is_looked_into(running: Server, healthy: Followed)
                 await dark.get_by_role("tab", name="Tests").click()
                 await expect(dark.locator(".media img").first).to_be_visible()
                 await dark.locator(".media video").first.evaluate(FRAME.replace("video =>", "video => video.play() &&"))
+                await dark.locator(".media-line").first.evaluate("line => line.scrollIntoView({block: 'start'})")
                 assert await serious_faults(dark) == []
                 await picture(dark, "page-dark")
             await page.goto(f"/#/tasks/{healthy.task.id}")
@@ -86,8 +87,8 @@ async def look_into_the_failing_test(page: Page) -> None:
         await detail.get_by_role("link", name="Open the trace").first.click()
     viewer = await opened.value
     await expect(viewer).to_have_title(re.compile("Playwright Trace Viewer"))
-    await viewer.get_by_role("treeitem", name=re.compile("^Open /")).first.click()
-    snapshot = viewer.frame_locator("iframe[name=snapshot]")
+    await viewer.get_by_role("treeitem", name="Open").first.click()
+    snapshot = viewer.frame_locator("iframe.snapshot-visible")
     await expect(snapshot.get_by_role("heading").first).to_be_visible()
     await viewer.close()
 
