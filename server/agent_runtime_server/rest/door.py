@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from agent_runtime_server.measure import Figures
-from agent_runtime_server.rest import calls, docs_pages, files, legacy, metrics, openapi, page, streams
+from agent_runtime_server.rest import calls, docs_pages, files, legacy, metrics, openapi, page, report, streams
 from agent_runtime_server.rest.frames import Frames
 from agent_runtime_server.rest.metrics import Counted, HttpCounts
 from agent_runtime_server.rest.options import DoorOptions
@@ -30,7 +30,7 @@ def build(upstream: Upstream, options: DoorOptions, figures: Callable[[], Awaita
         *legacy.routes(upstream, options),
         *streams.sockets(upstream, frames),
         *resources([*calls.operations(upstream), *streams.operations(upstream, frames), *files.operations(upstream)]),
-        *files.routes(upstream),
+        *report.routes(upstream),
         *metrics.routes(figures, counts),
         *openapi.routes(options),
         *docs_pages.routes(),

@@ -1,4 +1,4 @@
-"""Files over HTTP: artifacts, session files and archives, whole or in part; uploads; and reports to look at."""
+"""Files over HTTP: artifacts, session files and archives, whole or in part; and uploads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from agent_runtime.v1 import artifact_pb2, service_pb2
 from agent_runtime_server.rest.bindings import BINDINGS, Binding
@@ -27,11 +26,6 @@ UPLOAD_PATH = f"/v1/sessions/{{session_id:{NAME}}}/files/{{path:path}}"
 _PIECE_BYTES = 1024 * 1024
 """Most bytes of a message."""
 _SANDBOX = "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
-_REPORT_POLICY = (
-    "sandbox allow-scripts allow-popups; default-src 'self' data: blob: 'unsafe-inline'; connect-src 'none'; "
-    "form-action 'none'; frame-ancestors 'self'"
-)
-"""A report is made by the tests of somebody, of an app of somebody: it may run, but not as one of us."""
 
 
 def operations(upstream: Upstream) -> list[Operation]:
@@ -44,13 +38,8 @@ def operations(upstream: Upstream) -> list[Operation]:
     return [*downloads, Operation("PUT", UPLOAD_PATH, partial(_upload, upstream))]
 
 
-def routes(upstream: Upstream) -> list[BaseRoute]:
-    """``/report/{session_id}/{path}``: files of a session as the pages that they are."""
-    return [Route("/report/{session_id}/{path:path}", partial(_report, upstream))]
-
-
 @dataclass(frozen=True)
-class _File:
+class File:
     """Something to read, and how it is shown."""
 
     upstream: Upstream
@@ -102,16 +91,11 @@ async def _download(binding: Binding, upstream: Upstream, request: Request) -> R
     fill_from_address(binding, message, request)
     variables = request.path_params
     name = variables.get("path") or variables.get("artifact_id") or variables["session_id"]
-    return await _answer(_File(upstream, binding.method.name, message, name.rpartition("/")[2]), request)
+    return await answer(File(upstream, binding.method.name, message, name.rpartition("/")[2]), request)
 
 
-async def _report(upstream: Upstream, request: Request) -> Response:
-    message = service_pb2.ReadSessionFileRequest()
-    fill(message, request, ("session_id", "path"))
-    return await _answer(_File(upstream, "ReadSessionFile", message, "", _REPORT_POLICY), request)
-
-
-async def _answer(file: _File, request: Request) -> Response:
+async def answer(file: File, request: Request) -> Response:
+    """The file, or a part of it, or that the caller has it."""
     conditional = request.method == "HEAD" or not {"range", "if-none-match"}.isdisjoint(request.headers)
     in_parts = getattr(file.request, "read_offset", 0) or getattr(file.request, "read_limit", 0)
     if not conditional or in_parts or "read_offset" not in file.request.DESCRIPTOR.fields_by_name:
@@ -131,7 +115,7 @@ async def _answer(file: _File, request: Request) -> Response:
     return await _part(file, about, span)
 
 
-async def _whole(file: _File, request: Request) -> Response:
+async def _whole(file: File, request: Request) -> Response:
     about, pieces = await file.open()
     headers = file.headers(about)
     if about.sha256:
@@ -144,7 +128,7 @@ async def _whole(file: _File, request: Request) -> Response:
     return Streamed(pieces, 200, headers)
 
 
-async def _part(file: _File, known: artifact_pb2.FileChunk, span: Span) -> Response:
+async def _part(file: File, known: artifact_pb2.FileChunk, span: Span) -> Response:
     about, pieces = await file.open(span.start, span.end - span.start)
     if about.sha256 != known.sha256:
         await pieces.aclose()
