@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.rest.browser import open_browser
+from agent_runtime_server.adapters.explorer.browser import open_browser
 from tests.rest.support import PATIENCE, answer, door
 
-PAGE = """<!doctype html><html lang="en"><HEAD><title>Report</title></HEAD><body><pre></pre><img src="data/a.svg" alt="">
+PAGE = """<!doctype html><html lang="en"><HEAD><title>Report</title></HEAD><body><pre></pre>
+<img src="data/a.svg" alt="">
 <script>
 const tried = async (what) => { try { return await what(); } catch (error) { return error.name; } };
 (async () => {
