@@ -342,7 +342,8 @@ async def test_it_fits_a_phone(tmp_path: Path) -> None:
             await shown(page, task["id"], pane)
             await expect(page.locator(".loading")).to_have_count(0)
             assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], pane
-            for box in await page.locator("main, .head, .pane").all():
+            assert await page.evaluate("document.documentElement.scrollHeight") == PHONE["height"], pane
+            for box in await page.locator(".app, main, .head, .pane").all():
                 assert await box.evaluate("element => element.scrollWidth <= element.clientWidth + 1"), pane
         await page.get_by_role("tab", name="Tests").click()
         await expect(page.locator(".test-detail")).to_be_hidden()

@@ -51,7 +51,7 @@ export function TaskHead({ store }) {
               ${task.status === "cancelling" ? "Stop at once" : "Cancel"}</button>`}
       </div>
       <div class="head-facts">
-        <span>${TYPES[task.task_type] ?? task.task_type}</span>
+        <span class="type">${TYPES[task.task_type] ?? task.task_type}</span>
         <span class="id"><code>${task.id}</code><${Copy} text=${task.id} label="the id" /></span>
         <span class="took">${took}</span>
         <${Connection} store=${store} />
