@@ -40,9 +40,10 @@ RUN node .toolchain/browser.cjs link /usr/bin/chromium /usr/bin/chromium-headles
         "$(python -c 'import pathlib, playwright; print(pathlib.Path(playwright.__file__).parent)')/driver/package" \
     && install --directory --owner agent /data /data/workspaces /data/state
 
-# The container's network is the boundary: publish the port on the loopback interface only, as docker-compose.yml does.
+# The container's network is the boundary: publish the ports on the loopback interface only, as docker-compose.yml does.
 ENV AGENT_RUNTIME_GRPC_ADDRESS=0.0.0.0:50051 \
     AGENT_RUNTIME_INSECURE=true \
+    HOST=0.0.0.0 \
     AGENT_RUNTIME_STATE_DIR=/data/state \
     AGENT_RUNTIME_TOOLCHAIN_DIR=/opt/agent-runtime/.toolchain \
     WORKSPACE_ROOT=/data/workspaces
@@ -50,6 +51,6 @@ ENV AGENT_RUNTIME_GRPC_ADDRESS=0.0.0.0:50051 \
 USER 10001
 WORKDIR /data
 VOLUME ["/data/state", "/data/workspaces"]
-EXPOSE 50051
+EXPOSE 5001 50051
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["agent-runtime", "health"]
 CMD ["agent-runtime", "serve"]

@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 export AGENT_RUNTIME_TOOLCHAIN_DIR ?= $(CURDIR)/.toolchain
 export PATH := $(CURDIR)/.venv/bin:$(AGENT_RUNTIME_TOOLCHAIN_DIR)/bin:$(PATH)
 
-TESTS := tests/unit tests/orchestrator tests/contract tests/rpc tests/line
+TESTS := tests/unit tests/orchestrator tests/contract tests/rpc tests/rest tests/line
 SHELL_SCRIPTS := .ci/run $(filter-out bin/opencode,$(wildcard bin/*))
 SCRIPTS = $(shell find config server -name node_modules -prune -o \( -name '*.js' -o -name '*.cjs' -o -name '*.mjs' \) -print)
 

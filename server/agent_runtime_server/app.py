@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import sqlite3
 import sys
@@ -32,6 +33,8 @@ from agent_runtime_server.adapters.workspaces import FolderWorkspaces
 from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.domain.task import Task
+from agent_runtime_server.figures import ServerFigures
+from agent_runtime_server.http_door import CannotListen, HttpDoor, bound
 from agent_runtime_server.observability import set_up_logging
 from agent_runtime_server.orchestrator.admission import Admission
 from agent_runtime_server.orchestrator.disk import DiskGuard
@@ -49,6 +52,7 @@ from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.orchestrator.work import Work
 from agent_runtime_server.parts import Parts, real_parts
 from agent_runtime_server.ports import Dispatcher
+from agent_runtime_server.rpc.counting import CallCounts
 from agent_runtime_server.rpc.event_codec import ProtoEventCodec
 from agent_runtime_server.rpc.health import Health
 from agent_runtime_server.rpc.info import ServerInfo, ServerLimits
@@ -63,6 +67,8 @@ _log = logging.getLogger("agent_runtime.app")
 _STOP_SECONDS = 5.0
 """How long open calls may take after the last task has ended."""
 _SETTLE_SECONDS = 0.5
+_DESCRIPTORS = 65_536
+"""Open files and sockets at once, if that may be."""
 _REQUEST_ID_RETENTION = timedelta(hours=24)
 """What is promised; an id is known for as long as the task or session that it made."""
 RESERVE_BYTES = 8 * 1024 * 1024
@@ -87,6 +93,7 @@ class App:
         self.dispatcher = dispatcher
         self.port = port
         self.health: Health | None = None
+        self.door: HttpDoor | None = None
 
     @property
     def address(self) -> str:
@@ -106,11 +113,12 @@ class App:
 @asynccontextmanager
 async def running(settings: Settings, others: Parts | None = None) -> AsyncIterator[App]:
     """A server that answers inside the block. ``others`` are parts to use instead of the real ones. Raises
-    StateDirInUse, BadSettings, and OSError when the address is taken."""
+    StateDirInUse, BadSettings, CannotListen, and OSError when the address is taken."""
     async with AsyncExitStack() as stack:
         state = StateDir(Path(settings.state_dir))
         workspace_root = Path(settings.workspace_root)
         stack.enter_context(state.lock())
+        door = stack.enter_context(bound(settings))
         owner = Owner.of(state.owner_file)
         if killed := await reap_leftovers(owner):
             _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
@@ -169,12 +177,15 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
             SessionsService(sessions, tasks),
         )
         server = create_server()
+        calls = CallCounts()
         for service in services:
-            add_service(server, service, requests)
+            add_service(server, service, requests, calls)
         names = [service.descriptor.full_name for service in services]
         health = Health(server, names)
         _enable_reflection(server, names)
         port = server.add_insecure_port(settings.grpc_address)
+        if door is not None:
+            server.add_insecure_port(door.upstream)
         await Recovery(store, workspaces, sealing, scrub, clock).run(dispatcher)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         background = [
@@ -189,10 +200,18 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         await server.start()
         await health.serving()
         background.append(group.create_task(_settle(requests, parts)))
+        if door is not None:
+            app.door = door
+            info.http_url = door.address
+            figures = ServerFigures(version(), calls, store, dispatcher, watches, executor.tally)
+            http = group.create_task(door.run(settings, version(), figures))
         try:
             yield app
         finally:
             await app.drain(timedelta())
+            if door is not None:
+                door.closing.set()
+                await asyncio.wait({http})
             await server.stop(_STOP_SECONDS)
             for task in background:
                 task.cancel()
@@ -239,6 +258,9 @@ async def _serve(settings: Settings) -> None:
         calm_collector()
         print(f"Agent Runtime {version()} listens on {app.address}", flush=True)
         _log.info("listening", extra={"address": app.address, "version": version()})
+        if app.door is not None:
+            await app.door.opened.wait()
+            print(f"HTTP on {app.door.address}", flush=True)
         await stop.wait()
         _log.info("draining", extra={"grace_seconds": settings.drain_grace_seconds})
         draining = asyncio.ensure_future(app.drain(timedelta(seconds=settings.drain_grace_seconds)))
@@ -260,10 +282,11 @@ def serve(flags: Mapping[str, Any]) -> int:
         print(f"agent-runtime: {bad}", file=sys.stderr)
         return 2
     set_up_logging(settings.log_level)
+    _take_descriptors()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))
-    except (StateDirInUse, DatabaseTooNew, BadSettings) as refused:
+    except (StateDirInUse, DatabaseTooNew, BadSettings, CannotListen) as refused:
         print(f"agent-runtime: {refused}", file=sys.stderr)
         return 1
     except (OSError, sqlite3.Error, DiskFull) as problem:
@@ -276,6 +299,13 @@ def serve(flags: Mapping[str, Any]) -> int:
         print(f"agent-runtime: cannot listen on {settings.grpc_address}: {problem}", file=sys.stderr)
         return 1
     return 0
+
+
+def _take_descriptors() -> None:
+    """Every reader over HTTP has a socket, and the usual limit is a thousand."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _loop_factory() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +11,20 @@ from typing import Any
 
 import msgspec
 
+NO_HTTP = "none"
+"""``http_address`` of a server without an HTTP door."""
 _PREFIX = "AGENT_RUNTIME_"
+_HTTP_HOST, _HTTP_PORT = "127.0.0.1", "5001"
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+|null", re.IGNORECASE)
 _BARE_NAMES = {
     "workspace_root": ("WORKSPACE_ROOT", "SESSION_ROOT"),
     "opencode_path": ("OPENCODE_PATH",),
     "opencode_config_path": ("OPENCODE_CONFIG_PATH",),
     "opencode_prompts_path": ("OPENCODE_PROMPTS_PATH",),
+    "cors_origins": ("CORS_ORIGINS",),
 }
-"""Names of the service that this one replaces; a prefixed name wins over them."""
+"""Names of the service that this one replaces; a prefixed name wins over them. So are ``HOST`` and ``PORT``, of HTTP,
+and ``DEBUG``."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,6 +32,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     grpc_address: str = "127.0.0.1:50051"
     """Where gRPC listens: ``host:port`` (port 0 takes a free one), or ``unix:path``."""
+    http_address: str = f"{_HTTP_HOST}:{_HTTP_PORT}"
+    """Where HTTP listens: ``host:port`` (port 0 takes a free one); ``none`` for a server without it."""
+    cors_origins: str = "*"
+    """Whose web pages may call over HTTP: origins with commas between them, which may send credentials, or ``*`` for
+    all, which may not."""
+    environment: str = "development"
+    """What the server is for, in words of its owner; it is told to who asks for the configuration."""
     insecure: bool = False
     """Allow an address that other machines reach, though nobody has to say who they are."""
     workspace_root: str = "./workspaces"
@@ -147,6 +161,11 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
             if environment.get(variable):
                 values[name] = environment[variable]
                 break
+    if "http_address" not in values and (environment.get("HOST") or environment.get("PORT")):
+        host, port = environment.get("HOST") or _HTTP_HOST, environment.get("PORT") or _HTTP_PORT
+        values["http_address"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if "log_level" not in values and environment.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}:
+        values["log_level"] = "debug"
     return values
 
 
@@ -201,11 +220,19 @@ def _check(settings: Settings) -> None:
             f"settings: of state_dir {settings.state_dir} and workspace_root {settings.workspace_root} one lies in the "
             "other: sessions must not reach the server's own files"
         )
-    if not settings.insecure and not _is_local(settings.grpc_address):
-        raise BadSettings(
-            f"settings: grpc_address {settings.grpc_address} can be reached from other machines, and there is no "
-            "authentication: listen on 127.0.0.1, or set insecure on purpose"
-        )
+    for name in ("grpc_address", "http_address"):
+        address = getattr(settings, name)
+        if not settings.insecure and address != NO_HTTP and not _is_local(address):
+            raise BadSettings(
+                f"settings: {name} {address} can be reached from other machines, and there is no "
+                "authentication: listen on 127.0.0.1, or set insecure on purpose"
+            )
+    host, _, port = settings.http_address.rpartition(":")
+    if settings.http_address != NO_HTTP and not (host and port.isascii() and port.isdecimal() and int(port) < 65_536):
+        raise BadSettings(f"settings: http_address {settings.http_address!r} is neither host:port nor {NO_HTTP}")
+    for origin in settings.cors_origins.split(","):
+        if not _ORIGIN.fullmatch(origin.strip()):
+            raise BadSettings(f"settings: cors_origins: {origin.strip()!r} is no origin, such as http://localhost:3000")
     if settings.sandbox not in {"auto", "bubblewrap"}:
         raise BadSettings(f"settings: sandbox {settings.sandbox!r} is none of auto, bubblewrap")
     if settings.model and not all(settings.model.partition("/")):

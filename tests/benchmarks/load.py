@@ -13,9 +13,12 @@ import grpc
 import uvloop
 
 from agent_runtime.v1 import service_pb2, task_pb2
+from tests.benchmarks.http_load import connected, read, request_of
 from tests.benchmarks.raw import SERVICE, STREAM_REQUEST
 
 RUNTIME = "/agent_runtime.v1.AgentRuntime/"
+HTTP_TASK = b"""{"task_type": "plan", "configuration": {"app_url": "https://example.com",
+"instructions": "Focus on login and checkout flows"}}"""
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 
 
@@ -158,6 +161,27 @@ async def idle(address: str, method: str, request: bytes, streams: int) -> None:
     tell(closed=streams)
 
 
+async def http_calls(address: str, verb: str, path: str, status: str, calls: str, concurrency: str) -> None:
+    """Requests of one kind over as many connections as there are callers."""
+    request = request_of(verb, path, HTTP_TASK if verb == "POST" else b"")
+    numbers = iter(range(int(calls)))
+    callers = [await connected(address, request, status.encode(), numbers) for _ in range(int(concurrency))]
+    tell(ready=True)
+    await released()
+    begin, cpu = time.perf_counter(), time.process_time()
+    for caller in callers:
+        caller.begin()
+    await asyncio.gather(*(caller.done for caller in callers))
+    took = time.perf_counter() - begin
+    tell(seconds=took, client_cpu=(time.process_time() - cpu) / took, size=max(len(caller.last) for caller in callers))
+
+
+async def http_read(address: str, path: str, events: str, readers: str) -> None:
+    """Read a stream of server-sent events in several places at once."""
+    seconds, cpu = await read(address, path, int(events), int(readers))
+    tell(seconds=seconds, client_cpu=cpu)
+
+
 async def create(address: str, instructions: str, app_url: str = "http://app.test/") -> str:
     """Make a task and return its id."""
     async with grpc.aio.insecure_channel(address) as channel:
@@ -186,6 +210,10 @@ def main(kind: str, address: str, *rest: str) -> None:
     """Run one load."""
     if kind == "unary":
         uvloop.run(unary(address, rest[0], int(rest[1]), int(rest[2])))
+    elif kind == "http":
+        uvloop.run(http_calls(address, *rest))
+    elif kind == "http-read":
+        uvloop.run(http_read(address, *rest))
     elif kind == "raw-stream":
         uvloop.run(raw_stream(address, int(rest[0]), int(rest[1]), int(rest[2])))
     elif kind == "replay":

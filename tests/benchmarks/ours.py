@@ -18,6 +18,7 @@ from agent_runtime_server.ports import (
     AgentDriver,
     Availability,
     Dispatcher,
+    DispatcherStatistics,
     Emit,
     PhaseExecutor,
     PhaseJob,
@@ -102,6 +103,10 @@ class IdleDispatcher(Dispatcher):
         """There is no queue."""
         return 0
 
+    def statistics(self) -> DispatcherStatistics:
+        """There is nothing to count."""
+        return DispatcherStatistics(0, 0, 0)
+
     async def run_worker(self, execute: PhaseExecutor, *, slots: int) -> None:
         """Work on nothing."""
 
@@ -114,10 +119,11 @@ async def app_is_there(_url: str) -> str:
     return ""
 
 
-async def main(folder: str, dispatching: str) -> None:
-    """Serve until killed; tells the address on standard output."""
+async def main(folder: str, dispatching: str, http_address: str) -> None:
+    """Serve until killed; tells the addresses on standard output."""
     settings = Settings(
         grpc_address="127.0.0.1:0",
+        http_address=http_address,
         state_dir=f"{folder}/state",
         workspace_root=f"{folder}/workspaces",
         toolchain_dir=f"{folder}/toolchain",
@@ -129,9 +135,13 @@ async def main(folder: str, dispatching: str) -> None:
     parts = scripted_parts({"load": LoadDriver()}, NoRunner(), app_is_there, dispatcher=dispatcher)
     async with running(settings, parts) as app:
         calm_collector()
-        print(f"READY {app.address}", flush=True)
+        http = ""
+        if app.door is not None:
+            await app.door.opened.wait()
+            http = app.door.address.removeprefix("http://")
+        print(f"READY {http or 'none'} {app.address}", flush=True)
         await asyncio.get_running_loop().create_future()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2]))
+    uvloop.run(main(*sys.argv[1:]))

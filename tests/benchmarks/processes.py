@@ -25,6 +25,7 @@ class Server:
     """A server under load."""
 
     address: str
+    http_address: str
     process: psutil.Process
 
     def cpu_seconds(self) -> float:
@@ -39,14 +40,14 @@ class Server:
 
 @contextmanager
 def started(*command: str) -> Iterator[Server]:
-    """A server process; its first line ends with the address."""
+    """A server process; its first line ends with the address, or with two: of HTTP and of gRPC."""
     child = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert child.stdout is not None
         line = child.stdout.readline().split()
         if not line:
             raise RuntimeError(f"{command} did not start")
-        yield Server(line[-1], psutil.Process(child.pid))
+        yield Server(line[-1], line[-2], psutil.Process(child.pid))
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
@@ -62,11 +63,18 @@ def raw_server() -> Iterator[Server]:
 
 
 @contextmanager
-def our_server(dispatching: str = "embedded") -> Iterator[Server]:
+def http_peer(kind: str) -> Iterator[Server]:
+    """What the HTTP door is measured against."""
+    with started("-m", "tests.benchmarks.http_peers", kind) as server:
+        yield server
+
+
+@contextmanager
+def our_server(dispatching: str = "embedded", http_address: str = "none") -> Iterator[Server]:
     """The real server on an empty state directory."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        started("-m", "tests.benchmarks.ours", folder, dispatching) as server,
+        started("-m", "tests.benchmarks.ours", folder, dispatching, http_address) as server,
     ):
         yield server
 

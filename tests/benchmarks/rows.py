@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from agent_runtime.v1 import service_pb2
-from tests.benchmarks import agents
+from tests.benchmarks import agents, http_rows
 from tests.benchmarks.load import RUNTIME, create, wait_done
 from tests.benchmarks.processes import loads, our_server, raw_server, seconds_to_first_answer
 from tests.benchmarks.raw import SERVICE
@@ -134,7 +134,16 @@ def start(_quick: bool) -> Sample:
         ["-m", "tests.benchmarks.raw"], lambda address: ask(address, f"/{SERVICE}/Echo", b"x")
     )
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        flags = ["--address", "127.0.0.1:0", "--state-dir", f"{folder}/s", "--workspace-root", f"{folder}/w"]
+        flags = [
+            "--address",
+            "127.0.0.1:0",
+            "--http-address",
+            "127.0.0.1:0",
+            "--state-dir",
+            f"{folder}/s",
+            "--workspace-root",
+            f"{folder}/w",
+        ]
         ours = seconds_to_first_answer(
             ["-m", "agent_runtime.cli.main", "serve", *flags],
             lambda address: ask(address, RUNTIME + "GetServerInfo", b""),
@@ -163,6 +172,22 @@ ROWS = (
     Row(
         *(12, "start to first answered call", "ms", "raw server"),
         *("<= 1.5x and <= 300 ms", lambda sample: max(sample.ratio / 1.5, sample.ours / 300), start),
+    ),
+    Row(
+        *(31, "legacy POST, 64 callers", "/s", "bare Starlette to a gRPC echo"),
+        *(">= 0.6x", _at_least(0.6), http_rows.post),
+    ),
+    Row(
+        *(32, "legacy GET, 64 callers", "/s", "bare Starlette to a gRPC echo"),
+        *(">= 0.6x", _at_least(0.6), http_rows.get),
+    ),
+    Row(
+        *(33, "SSE replay of 100,000 events, 1 reader", "events/s", "FastAPI, memory only"),
+        *(">= 0.3x", _at_least(0.3), http_rows.replay_one),
+    ),
+    Row(
+        *(34, "SSE replay of 100,000 events, 10 readers", "events/s", "FastAPI, memory only"),
+        *(">= 2x", _at_least(2), http_rows.replay_ten),
     ),
     Row(21, "cancel of an LLM agent, slowest", "s", "the goal", "<= 2 s", lambda sample: sample.ratio, agents.cancel),
     Row(

@@ -14,7 +14,7 @@ from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome
 from agent_runtime_server.domain.status import IllegalMove
 from agent_runtime_server.domain.task import Attempt, Status, Task, TaskSpec, TaskType, Timeouts
-from agent_runtime_server.ports import Clock, Dispatcher, Expire, Notify, StopSign
+from agent_runtime_server.ports import Clock, Dispatcher, DispatcherStatistics, Expire, Notify, StopSign
 from agent_runtime_server.testing.clock import ManualClock
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -143,6 +143,7 @@ async def test_no_more_tasks_run_than_there_are_slots(working: Working) -> None:
         submit(dispatcher, *"abcd")
         await hands.until(lambda: len(hands.running) == 2)
         assert dispatcher.depth() == 2
+        assert dispatcher.statistics() == DispatcherStatistics(queued=2, running=2, slots=2)
         for task_id in "abcd":
             hands.open(task_id)
         await hands.until(lambda: len(hands.ended) == 4)

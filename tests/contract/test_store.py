@@ -627,3 +627,18 @@ async def test_changes_what_is_told_can_be_read(store: Store) -> None:
         assert sequences(batch) == list(range(seen + 1, batch.last + 1))
         seen = batch.last
     await writing
+
+
+async def test_statistics_count_tasks_by_status_and_events_appended(store: Store) -> None:
+    await create(store, "a")
+    await create(store, "b")
+    await running(store, "c")
+    token = (await running(store, "d")).token
+    await store.append("d", token, 1, lines("d", 5))
+    await finish(store, "d")
+    found = await store.statistics()
+    counts = {status: count for status, count in found.tasks.items() if count}
+    assert counts == {Status.PENDING: 2, Status.RUNNING: 1, Status.COMPLETED: 1}
+    heads = [(await store.get(task_id)).sequence for task_id in "abcd"]
+    assert found.events == sum(heads)
+    assert heads[3] > 5

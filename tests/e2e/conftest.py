@@ -75,7 +75,8 @@ def tables(pytestconfig: pytest.Config) -> Tables:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one slot: one task at a time has the whole machine."""
-    with server(tmp_path_factory.mktemp("e2e"), slots=1, drain_grace_seconds=0) as started:
+    folder = tmp_path_factory.mktemp("e2e")
+    with server(folder, slots=1, drain_grace_seconds=0, http_address="127.0.0.1:0") as started:
         yield started
 
 

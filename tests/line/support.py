@@ -61,6 +61,7 @@ class Server:
         self.temporary.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_RUNTIME_")}
         environment |= {
+            "AGENT_RUNTIME_HTTP_ADDRESS": "none",
             "AGENT_RUNTIME_TOOLCHAIN_DIR": str(toolchain().directory),
             "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server")),
             "TMPDIR": str(self.temporary),
@@ -75,6 +76,7 @@ class Server:
                 command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self.address = self._listening()
+        self.http_address = self._http() if settings.get("http_address") else ""
 
     @property
     def pid(self) -> int:
@@ -89,6 +91,10 @@ class Server:
             self._process.wait()
             raise ServerNotStarted(f"{line}{self.log.read_text()[-2000:]}")
         return line.rpartition(" listens on ")[2].strip()
+
+    def _http(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().removeprefix("HTTP on ").strip()
 
     def client(self) -> AgentRuntimeClient:
         """A client of this server."""

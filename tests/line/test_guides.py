@@ -27,7 +27,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     command = commands / "agent-runtime"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m agent_runtime.cli.main "$@"\n')
     command.chmod(0o755)
-    with Shop() as shop, server(folder) as running:
+    with Shop() as shop, server(folder, http_address="127.0.0.1:0") as running:
         yield {
             **os.environ,
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",

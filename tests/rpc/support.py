@@ -24,6 +24,7 @@ from agent_runtime_server.testing.runner import ScriptedRunner
 from agent_runtime_server.testing.script import Script
 
 APP = "http://app.test/"
+_SETTINGS: dict[str, Any] = {"slots": 2, "http_address": "none"}
 BLOCKING = Script(blocks=True)
 
 
@@ -161,7 +162,7 @@ async def line(
         state_dir=str(folder / "state"),
         workspace_root=str(folder / "workspaces"),
         toolchain_dir=str(folder / "toolchain"),
-        **{"slots": 2} | settings,
+        **_SETTINGS | settings,
     )
     async with (
         running(chosen, scripted_parts(drivers, runner or ScriptedRunner(), probe)) as app,

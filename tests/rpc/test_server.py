@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from agent_runtime.v1 import service_pb2, service_pb2_grpc
+from agent_runtime_server.rpc.counting import CallCounts
 from agent_runtime_server.rpc.server import add_service, create_server
 from agent_runtime_server.rpc.validation import Requests
 from tests.rpc.support import chunks_of, details
@@ -41,7 +42,7 @@ class Uploads:
 
 async def test_a_stream_that_is_cut_off_never_looks_whole() -> None:
     uploads, server = Uploads(), create_server()
-    add_service(server, uploads, Requests())
+    add_service(server, uploads, Requests(), CallCounts())
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with AsyncExitStack() as stack:
@@ -77,7 +78,7 @@ async def test_a_stream_that_is_cut_off_never_looks_whole() -> None:
 async def test_a_peer_that_stalls_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent_runtime_server.rpc.server.STALL_SECONDS", 1.0)
     uploads, server = Uploads(), create_server()
-    add_service(server, uploads, Requests())
+    add_service(server, uploads, Requests(), CallCounts())
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with AsyncExitStack() as stack:

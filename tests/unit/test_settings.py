@@ -25,6 +25,33 @@ def test_names_of_the_old_service_stay_valid_and_prefixed_ones_win() -> None:
     assert read_settings({}, {"AGENT_RUNTIME_WORKSPACE_ROOT": "/c", "WORKSPACE_ROOT": "/b"}).workspace_root == "/c"
 
 
+def test_the_http_address_may_come_in_the_two_parts_of_the_old_service() -> None:
+    assert read_settings({}, {}).http_address == "127.0.0.1:5001"
+    assert read_settings({}, {"PORT": "8000"}).http_address == "127.0.0.1:8000"
+    assert read_settings({}, {"HOST": "::1"}).http_address == "[::1]:5001"
+    assert read_settings({}, {"HOST": "localhost", "PORT": "8000"}).http_address == "localhost:8000"
+    prefixed = {"AGENT_RUNTIME_HTTP_ADDRESS": "none", "HOST": "localhost", "PORT": "8000"}
+    assert read_settings({}, prefixed).http_address == "none"
+    with pytest.raises(BadSettings, match="http_address"):
+        read_settings({}, {"PORT": "http"})
+
+
+@pytest.mark.parametrize("said", ["1", "true", "Yes"])
+def test_debug_is_a_level_of_the_log(said: str) -> None:
+    assert read_settings({}, {"DEBUG": said}).log_level == "debug"
+    assert read_settings({}, {"DEBUG": "false"}).log_level == "info"
+    assert read_settings({}, {"DEBUG": said, "AGENT_RUNTIME_LOG_LEVEL": "error"}).log_level == "error"
+
+
+@pytest.mark.parametrize(
+    "origins", ["", "http://", "localhost:3000", "http://a.test, and another", "http://a.test/path"]
+)
+def test_origins_are_looked_at(origins: str) -> None:
+    with pytest.raises(BadSettings, match="cors_origins"):
+        read_settings({"cors_origins": origins}, {})
+    assert read_settings({"cors_origins": "http://a.test, https://b.test:8443"}, {}).cors_origins
+
+
 @pytest.mark.parametrize(
     ("flags", "named"),
     [
@@ -49,6 +76,13 @@ def test_an_address_for_everybody_needs_a_decision(address: str) -> None:
     with pytest.raises(BadSettings, match="grpc_address"):
         read_settings({"grpc_address": address}, {})
     assert read_settings({"grpc_address": address, "insecure": True}, {}).grpc_address == address
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:5001", "[::]:5001", "192.0.2.1:0"])
+def test_an_http_address_for_everybody_needs_a_decision(address: str) -> None:
+    with pytest.raises(BadSettings, match="http_address"):
+        read_settings({"http_address": address}, {})
+    assert read_settings({"http_address": address, "insecure": True}, {}).http_address == address
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "localhost:1", "[::1]:50051", "unix:/tmp/s"])

@@ -9,7 +9,22 @@ import typer
 from typer.core import TyperGroup
 
 from agent_runtime.channel import DEFAULT_ADDRESS, parse_address
-from agent_runtime.cli import demo, files, inputs, results, retry, server, sessions, submit, tasks, upload, watching
+from agent_runtime.cli import (
+    checking,
+    demo,
+    files,
+    inputs,
+    interactive,
+    results,
+    retry,
+    server,
+    sessions,
+    submit,
+    tasks,
+    upload,
+    watching,
+    web,
+)
 
 
 class _AnywhereGroup(TyperGroup):
@@ -63,6 +78,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_global_options)
-    for group in (server, submit, retry, watching, tasks, inputs, results, files, upload, sessions, demo):
+    groups = (server, submit, retry, watching, tasks, inputs, results, files, upload, sessions)
+    for group in (*groups, web, interactive, checking, demo):
         group.register(app)
     return app

@@ -87,7 +87,7 @@ async def _demo(checkout: Path) -> dict[str, Any]:
                 ],
                 "listens on",
                 log=state / "server.log",
-                environment={"AGENT_RUNTIME_DRAIN_GRACE_SECONDS": "0"},
+                environment={"AGENT_RUNTIME_DRAIN_GRACE_SECONDS": "0", "AGENT_RUNTIME_HTTP_ADDRESS": "none"},
             )
         )
         client = await stack.enter_async_context(AgentRuntimeClient(server.ready))

@@ -41,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
         "What is not given comes from the environment, else has a default.",
         allow_abbrev=False,
     )
-    parser.add_argument("--address", dest="grpc_address", help="where to listen: host:port or unix:path")
+    parser.add_argument("--address", dest="grpc_address", help="where gRPC listens: host:port or unix:path")
+    parser.add_argument("--http-address", help="where HTTP listens: host:port, or none")
     parser.add_argument("--workspace-root", metavar="FOLDER", help="folder of the sessions' workspaces")
     parser.add_argument("--state-dir", metavar="FOLDER", help="folder of the database, keys and locks")
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings")

@@ -1353,12 +1353,15 @@ class GetServerInfoResponse(_message.Message):
     DRIVERS_FIELD_NUMBER: _builtins.int
     DEFAULT_DRIVER_FIELD_NUMBER: _builtins.int
     SANDBOX_FIELD_NUMBER: _builtins.int
+    HTTP_URL_FIELD_NUMBER: _builtins.int
     status: _builtins.str
     """"healthy", "degraded" or "draining"."""
     version: _builtins.str
     default_driver: _builtins.str
     sandbox: _builtins.str
     """"bubblewrap", "subreaper" or what else contains agent processes here."""
+    http_url: _builtins.str
+    """Where the HTTP door is, such as "http://127.0.0.1:5001"; empty without one."""
     @_builtins.property
     def server_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1386,10 +1389,11 @@ class GetServerInfoResponse(_message.Message):
         drivers: _abc.Iterable[Global___Driver] | None = ...,
         default_driver: _builtins.str = ...,
         sandbox: _builtins.str = ...,
+        http_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "server_time", b"server_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_versions", b"api_versions", "components", b"components", "default_driver", b"default_driver", "drivers", b"drivers", "limits", b"limits", "sandbox", b"sandbox", "server_time", b"server_time", "status", b"status", "task_types", b"task_types", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_versions", b"api_versions", "components", b"components", "default_driver", b"default_driver", "drivers", b"drivers", "http_url", b"http_url", "limits", b"limits", "sandbox", b"sandbox", "server_time", b"server_time", "status", b"status", "task_types", b"task_types", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

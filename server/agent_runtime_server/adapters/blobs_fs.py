@@ -11,7 +11,7 @@ import stat
 import tempfile
 import threading
 import zipfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -76,7 +76,7 @@ class DirectoryBlobs:
             _sync(folder)
         return BlobRef(digest, size)
 
-    async def read(self, sha256: str, offset: int, limit: int) -> AsyncIterator[bytes]:
+    async def read(self, sha256: str, offset: int, limit: int) -> AsyncGenerator[bytes, None]:
         """Bytes from ``offset``, at most ``limit`` of them (0: all). Raises ArtifactNotFound."""
         try:
             file = await _opened(self._path(sha256))
@@ -90,7 +90,7 @@ class DirectoryBlobs:
                 if left is not None:
                     left -= len(piece)
         finally:
-            await file.close()
+            await to_the_end(file.close())
 
     async def sweep(self, in_use: Collection[str], before: datetime) -> int:
         """Remove the blobs that are not in use and were put before a moment; returns the bytes that this freed."""
@@ -124,9 +124,13 @@ async def _opened(path: Path) -> AsyncBufferedReader:
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
-        with suppress(OSError):
-            await to_the_end((await to_the_end(opening)).close())
+        await to_the_end(_closed(opening))  # also when it is cancelled again
         raise
+
+
+async def _closed(opening: asyncio.Future[AsyncBufferedReader]) -> None:
+    with suppress(OSError):
+        await (await opening).close()
 
 
 def _open_file(path: Path) -> BinaryIO:

@@ -18,7 +18,16 @@ from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseRe
 from agent_runtime_server.domain.status import IllegalMove
 from agent_runtime_server.domain.task import Status, Task
 from agent_runtime_server.patience import to_the_end
-from agent_runtime_server.ports import Clock, Expire, Fenced, Notify, PhaseExecutor, SessionTaken, StopSign
+from agent_runtime_server.ports import (
+    Clock,
+    DispatcherStatistics,
+    Expire,
+    Fenced,
+    Notify,
+    PhaseExecutor,
+    SessionTaken,
+    StopSign,
+)
 
 T = TypeVar("T")
 
@@ -106,6 +115,7 @@ class EmbeddedDispatcher:
         self._changed = asyncio.Event()
         self._places_changed = asyncio.Event()
         self._draining = False
+        self._slots = 0
 
     def submit(self, task: Task) -> None:
         """Queue a task."""
@@ -137,6 +147,10 @@ class EmbeddedDispatcher:
     def depth(self) -> int:
         """How many tasks are queued."""
         return len(self._waiting)
+
+    def statistics(self) -> DispatcherStatistics:
+        """How busy it is."""
+        return DispatcherStatistics(len(self._waiting), len(self._running), self._slots)
 
     def queue_state(self, task_id: str) -> QueueState | None:
         """A queued task's place."""
@@ -170,6 +184,7 @@ class EmbeddedDispatcher:
 
     async def run_worker(self, execute: PhaseExecutor, *, slots: int) -> None:
         """Run queued tasks until cancelled or drained."""
+        self._slots = slots
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(self._tell_places()), group.create_task(self._watch_the_clock())]
             while not self._draining:

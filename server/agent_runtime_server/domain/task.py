@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from zlib import crc32
 
 from agent_runtime_server.domain.inputs import InputPolicy
@@ -367,11 +368,15 @@ class Task:
     @property
     def etag(self) -> str:
         """Changes when a mutable field changes."""
-        parts = (self.timeouts, self.retry_policy, self.budget, self.input_policy)
-        # Their values instead of themselves: every answer has an etag, and data classes take their time to be told.
-        values = [getattr(part, name) for part in parts for name in part.__dataclass_fields__]
-        mutable = (sorted(self.labels.items()), self.priority, values, self.expire_time, self.ttl)
+        policies = _text_of(self.timeouts, self.retry_policy, self.budget, self.input_policy)
+        mutable = (sorted(self.labels.items()), self.priority, policies, self.expire_time, self.ttl)
         return f"{crc32(repr(mutable).encode()):08x}"
+
+
+@lru_cache(256)
+def _text_of(*policies: Timeouts | RetryPolicy | Budget | InputPolicy) -> str:
+    """The values of policies. Every answer has an etag, most tasks have the same, and values take time to be told."""
+    return repr([getattr(policy, name) for policy in policies for name in policy.__dataclass_fields__])
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})

@@ -23,6 +23,7 @@ from agent_runtime_server.orchestrator.recorder import Recorder, Scene
 from agent_runtime_server.orchestrator.secrecy import Secrecy
 from agent_runtime_server.orchestrator.spending import TaskMeter
 from agent_runtime_server.orchestrator.stage import Stage
+from agent_runtime_server.orchestrator.tally import Tally
 from agent_runtime_server.orchestrator.work import Work
 from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Blobs, Clock, Fenced, Scrub, Secrets, StopSign, Store, Workspaces
@@ -54,6 +55,7 @@ class Executor:
         self._clock = clock
         self._inputs = inputs
         self._work = work
+        self.tally = Tally()
 
     async def start(self, task_id: str) -> Task:
         """Claim a task and begin its next attempt. Raises DiskFull while there is no room to work in."""
@@ -98,7 +100,7 @@ class Executor:
             async def ask(question: Question) -> Answer:
                 return await self._inputs.ask(task.id, token, pause, recorder.emit, question)
 
-            meter = TaskMeter(current.budget, current.usage, recorder.emit, ask)
+            meter = TaskMeter(current.budget, current.usage, self.tally.counting(recorder.emit), ask)
             password = values.get("password", "")
             save = partial(self._save, task, token)
             stage = Stage(task, inputs, workspace, password, recorder.emit, secrecy, begun, stop, ask, meter, save)
@@ -230,6 +232,7 @@ class Executor:
             return endings.failed(whole, now, outcome.failure)
 
         done = await self._store.transition(task.id, end)
+        self.tally.ended(done)
         reason = done.attempts[-1].failure.reason.value if done.attempts[-1].failure else ""
         _log.info("attempt ended", extra={"task_id": task.id, "status": done.status.value, "failure": reason})
         return done
@@ -246,6 +249,7 @@ class Executor:
             return endings.interrupted(current, now, "the server is going away; the task waits for the next one")
 
         done = await self._store.transition(task.id, back)
+        self.tally.ended(done)
         _log.info("attempt interrupted", extra={"task_id": task.id, "status": done.status.value})
 
 

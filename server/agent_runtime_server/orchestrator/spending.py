@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from agent_runtime_server.domain.inputs import InputDecision, InputKind, Question
 from agent_runtime_server.domain.task import Failure, FailureReason
 from agent_runtime_server.domain.usage import Budget, ModelUsage, Usage
-from agent_runtime_server.ports import Ask, Emit
+from agent_runtime_server.ports import Ask
 
 
 class TaskMeter:
     """Implements ``ports.Meter`` for one phase of a task."""
 
-    def __init__(self, budget: Budget, used: Usage, emit: Emit, ask: Ask) -> None:
-        """``used`` is what earlier phases and attempts have used up."""
+    def __init__(self, budget: Budget, used: Usage, tell: Callable[[ModelUsage], None], ask: Ask) -> None:
+        """``used`` is what earlier phases and attempts have used up; ``tell`` is told of each call."""
         self._budget = budget
         self._used = used
-        self._emit = emit
+        self._tell = tell
         self._ask = ask
         self._refusal: Failure | None = None
         self._one_question = asyncio.Lock()
@@ -32,7 +33,7 @@ class TaskMeter:
     def used(self, usage: ModelUsage) -> None:
         """Count a call, and tell it."""
         self._used = self._used.plus(usage)
-        self._emit(usage)
+        self._tell(usage)
 
     async def _ask_for_more(self, spent: str) -> Failure | None:
         if not self._budget.ask_at_limit:

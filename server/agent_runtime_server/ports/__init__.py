@@ -1,7 +1,7 @@
 """Ports: what the orchestrator needs from the outside. Each has an adapter, a fake, and one contract suite for both."""
 
 from agent_runtime_server.ports.clock import Clock
-from agent_runtime_server.ports.dispatch import Dispatcher, Expire, Notify, PhaseExecutor
+from agent_runtime_server.ports.dispatch import Dispatcher, DispatcherStatistics, Expire, Notify, PhaseExecutor
 from agent_runtime_server.ports.files import ArchiveFormat, BlobRef, Blobs, Disk, SessionFile, Workspaces
 from agent_runtime_server.ports.models import ModelAccess, ModelLimits, Models
 from agent_runtime_server.ports.mutations import Assertion, Mutant, Mutations
@@ -16,6 +16,7 @@ from agent_runtime_server.ports.store import (
     Page,
     SessionTaken,
     Store,
+    StoreStatistics,
     TaskOrder,
     TaskQuery,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Diagnosis",
     "Disk",
     "Dispatcher",
+    "DispatcherStatistics",
     "Emit",
     "EventCodec",
     "Expire",
@@ -76,6 +78,7 @@ __all__ = [
     "SetUp",
     "StopSign",
     "Store",
+    "StoreStatistics",
     "SuiteSetUp",
     "TaskOrder",
     "TaskQuery",

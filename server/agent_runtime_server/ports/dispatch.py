@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -36,6 +37,16 @@ class PhaseExecutor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DispatcherStatistics:
+    """How busy a dispatcher is."""
+
+    queued: int
+    running: int
+    """Slots that work."""
+    slots: int
+
+
 class Dispatcher(Protocol):
     """Decides when tasks run, and runs them."""
 
@@ -55,6 +66,10 @@ class Dispatcher(Protocol):
 
     def depth(self) -> int:
         """How many tasks are queued."""
+        ...
+
+    def statistics(self) -> DispatcherStatistics:
+        """How busy it is."""
         ...
 
     async def run_worker(self, execute: PhaseExecutor, *, slots: int) -> None:

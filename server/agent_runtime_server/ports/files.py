@@ -146,7 +146,7 @@ class Blobs(Protocol):
         """Keep a copy of a file, or a zip of a folder (same content, same bytes)."""
         ...
 
-    def read(self, sha256: str, offset: int, limit: int) -> AsyncIterator[bytes]:
+    def read(self, sha256: str, offset: int, limit: int) -> AsyncGenerator[bytes, None]:
         """Bytes from ``offset``, at most ``limit`` of them (0: all), in pieces of at most 1 MiB. Raises
         ArtifactNotFound."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -13,7 +13,8 @@ from agent_runtime_server.domain.filters import Filter
 from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
-from agent_runtime_server.domain.task import Task, Token
+from agent_runtime_server.domain.task import Status, Task, Token
+from agent_runtime_server.measure import Distribution
 
 T = TypeVar("T")
 
@@ -97,6 +98,18 @@ class Aging(Enum):
 
     EVENTS = "events"
     ARTIFACTS = "artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """How a store is doing."""
+
+    tasks: Mapping[Status, int]
+    """How many there are in each status."""
+    events: int
+    """Appended since it was opened."""
+    commit_seconds: Distribution
+    """How long its transactions took since then."""
 
 
 class Fenced(Exception):
@@ -225,6 +238,10 @@ class Store(Protocol):
     async def idle_sessions(self, before: datetime, limit: int) -> Sequence[str]:
         """Some sessions without unfinished tasks that nothing has changed since a moment: neither an upload nor the
         end of a task."""
+        ...
+
+    async def statistics(self) -> StoreStatistics:
+        """How it is doing."""
         ...
 
     def changes(self) -> AsyncIterator[set[str]]:

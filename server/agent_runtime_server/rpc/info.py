@@ -64,6 +64,8 @@ class ServerInfo:
         self._able = able
         self._default_driver = default_driver
         self.limits = limits
+        self.http_url = ""
+        """Where the HTTP door is, once it is open."""
 
     async def describe(self, *, draining: bool) -> service_pb2.GetServerInfoResponse:
         """The whole answer, as of now."""
@@ -96,6 +98,7 @@ class ServerInfo:
             drivers=[_driver_out(driver) for driver in self._able.drivers.values()],
             default_driver=self._default_driver,
             sandbox=self._able.sandbox(),
+            http_url=self.http_url,
         )
 
 

@@ -23,6 +23,7 @@ from agent_runtime_server.rpc.inputs_codec import budget_in, input_request_out
 from agent_runtime_server.rpc.logs import LogPages
 from agent_runtime_server.rpc.orders import order_of
 from agent_runtime_server.rpc.pages import filled, page_limit
+from agent_runtime_server.rpc.repeats import TaskAnswers
 from agent_runtime_server.rpc.results_codec import artifact_out, summary_out, test_case_out
 from agent_runtime_server.rpc.task_codec import task_in, task_out
 from agent_runtime_server.rpc.validation import Requests
@@ -74,6 +75,7 @@ class RuntimeService:
         self._logs = logs
         self._info = info
         self._requests = requests
+        self._answers = TaskAnswers()
 
     async def CreateTask(self, request: service_pb2.CreateTaskRequest) -> service_pb2.CreateTaskResponse:  # noqa: N802
         """Admit a task."""
@@ -86,10 +88,16 @@ class RuntimeService:
         task, replayed = await self._tasks.create(new, key, conflict=_CONFLICT[request.on_session_conflict])
         return service_pb2.CreateTaskResponse(task=self._out(task), replayed=replayed)
 
-    async def GetTask(self, request: service_pb2.GetTaskRequest) -> service_pb2.GetTaskResponse:  # noqa: N802
+    async def GetTask(self, request: service_pb2.GetTaskRequest) -> bytes:  # noqa: N802
         """Return one task."""
         task, place = await self._tasks.get(request.task_id)
-        return service_pb2.GetTaskResponse(task=task_out(task, place, view=request.view))
+        answer = self._answers.find(task, request.view) if place is None else None
+        if answer is None:
+            response = service_pb2.GetTaskResponse(task=task_out(task, place, view=request.view))
+            answer = response.SerializeToString()
+            if place is None:
+                self._answers.keep(task, request.view, answer)
+        return answer
 
     async def ListTasks(self, request: service_pb2.ListTasksRequest) -> service_pb2.ListTasksResponse:  # noqa: N802
         """List tasks that match a filter."""
@@ -210,11 +218,12 @@ class RuntimeService:
         first = artifact_pb2.FileChunk(
             offset=offset, size_bytes=artifact.size_bytes, sha256=artifact.sha256, media_type=artifact.media_type
         )
-        async for data in self._blobs.read(artifact.sha256, offset, request.read_limit):
-            chunk, first = first, artifact_pb2.FileChunk()
-            chunk.offset, chunk.data = offset, data
-            offset += len(data)
-            yield service_pb2.ReadArtifactResponse(chunk=chunk)
+        async with aclosing(self._blobs.read(artifact.sha256, offset, request.read_limit)) as pieces:
+            async for data in pieces:
+                chunk, first = first, artifact_pb2.FileChunk()
+                chunk.offset, chunk.data = offset, data
+                offset += len(data)
+                yield service_pb2.ReadArtifactResponse(chunk=chunk)
         if first.sha256:
             yield service_pb2.ReadArtifactResponse(chunk=first)
 

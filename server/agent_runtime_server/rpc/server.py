@@ -1,4 +1,4 @@
-"""The gRPC server: one wrapper around every method decodes, validates, answers and maps faults."""
+"""The gRPC server: one wrapper around every method decodes, validates, answers, maps faults and counts."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from agent_runtime_server.domain.faults import RuntimeFault, Stalled
+from agent_runtime_server.rpc.counting import CallCounts, MethodCounts
 from agent_runtime_server.rpc.errors import Internal, abort
 from agent_runtime_server.rpc.validation import Requests
 
@@ -23,15 +24,15 @@ STALL_SECONDS = 600.0
 _log = logging.getLogger("agent_runtime.rpc")
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Unary = Callable[[Any], Awaitable[Message]]
+Unary = Callable[[Any], Awaitable[Message | bytes]]
 Streaming = Callable[[Any], AsyncIterator[Message | bytes]]
 Uploading = Callable[[AsyncIterator[Any]], Awaitable[Message]]
 
 
 class Service(Protocol):
     """A service's methods, under the names that the contract gives them: unary ones answer a message, streaming ones
-    are async generators of messages or of bytes that are messages already; where the client streams they take an
-    iterator of its messages."""
+    are async generators of messages; bytes are messages already. Where the client streams they take an iterator of its
+    messages."""
 
     descriptor: ServiceDescriptor
 
@@ -51,17 +52,17 @@ def create_server() -> grpc.aio.Server:
     )
 
 
-def add_service(server: grpc.aio.Server, service: Service, requests: Requests) -> None:
+def add_service(server: grpc.aio.Server, service: Service, requests: Requests, calls: CallCounts) -> None:
     """Serve a service. Bytes go in and out, so that stored events are never parsed on their way."""
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     for method in service.descriptor.methods:
-        call = getattr(service, method.name)
+        call, counts = getattr(service, method.name), calls.of(method)
         if method.server_streaming:
-            handlers[method.name] = grpc.unary_stream_rpc_method_handler(_streaming(method, call, requests))
+            handlers[method.name] = grpc.unary_stream_rpc_method_handler(_streaming(method, call, requests, counts))
         elif method.client_streaming:
-            handlers[method.name] = grpc.stream_unary_rpc_method_handler(_uploading(method, call, requests))
+            handlers[method.name] = grpc.stream_unary_rpc_method_handler(_uploading(method, call, requests, counts))
         else:
-            handlers[method.name] = grpc.unary_unary_rpc_method_handler(_unary(method, call, requests))
+            handlers[method.name] = grpc.unary_unary_rpc_method_handler(_unary(method, call, requests, counts))
     generic: Mapping[str, Any] = handlers
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(service.descriptor.full_name, dict(generic)),)
@@ -78,46 +79,53 @@ async def _in_time() -> AsyncIterator[None]:
         raise Stalled from None
 
 
-def _unary(method: MethodDescriptor, call: Unary, requests: Requests) -> Any:
+def _unary(method: MethodDescriptor, call: Unary, requests: Requests, counts: MethodCounts) -> Any:
     request_type = GetMessageClass(method.input_type)
 
     async def handle(raw: bytes, context: Context) -> bytes:
-        try:
-            response = await call(requests.decode(request_type, raw))
-            return response.SerializeToString()
-        except RuntimeFault as fault:
-            await abort(context, fault)
-        except Exception:
-            _log.exception("call failed", extra={"method": method.full_name})
-            await abort(context, Internal())
+        with counts.call(context):
+            counts.received += 1
+            try:
+                response = await call(requests.decode(request_type, raw))
+                data = response if isinstance(response, bytes) else response.SerializeToString()
+            except RuntimeFault as fault:
+                await abort(context, fault)
+            except Exception:
+                _log.exception("call failed", extra={"method": method.full_name})
+                await abort(context, Internal())
+            counts.sent += 1
+            return data
 
     return handle
 
 
-def _streaming(method: MethodDescriptor, call: Streaming, requests: Requests) -> Any:
+def _streaming(method: MethodDescriptor, call: Streaming, requests: Requests, counts: MethodCounts) -> Any:
     request_type = GetMessageClass(method.input_type)
 
     async def handle(raw: bytes, context: Context) -> None:
-        try:
-            messages = call(requests.decode(request_type, raw))
+        with counts.call(context):
+            counts.received += 1
             try:
-                async for message in messages:
-                    data = message if isinstance(message, bytes) else message.SerializeToString()
-                    async with _in_time():
-                        await context.write(data)
-                    del data, message  # not to be held while an idle stream waits for the next one
-            finally:
-                await messages.aclose()  # type: ignore[attr-defined]  # every streaming method is a generator
-        except RuntimeFault as fault:
-            await abort(context, fault)
-        except Exception:
-            _log.exception("stream failed", extra={"method": method.full_name})
-            await abort(context, Internal())
+                messages = call(requests.decode(request_type, raw))
+                try:
+                    async for message in messages:
+                        data = message if isinstance(message, bytes) else message.SerializeToString()
+                        async with _in_time():
+                            await context.write(data)
+                        counts.sent += 1
+                        del data, message  # not to be held while an idle stream waits for the next one
+                finally:
+                    await messages.aclose()  # type: ignore[attr-defined]  # every streaming method is a generator
+            except RuntimeFault as fault:
+                await abort(context, fault)
+            except Exception:
+                _log.exception("stream failed", extra={"method": method.full_name})
+                await abort(context, Internal())
 
     return handle
 
 
-def _uploading(method: MethodDescriptor, call: Uploading, requests: Requests) -> Any:
+def _uploading(method: MethodDescriptor, call: Uploading, requests: Requests, counts: MethodCounts) -> Any:
     request_type = GetMessageClass(method.input_type)
 
     async def messages(raws: AsyncIterator[bytes], context: Context) -> AsyncGenerator[Message, None]:
@@ -126,20 +134,24 @@ def _uploading(method: MethodDescriptor, call: Uploading, requests: Requests) ->
                 raw = await anext(raws, None)
             if raw is None:
                 break
+            counts.received += 1
             yield requests.decode(request_type, raw)
         # To grpc.aio a call that is cut off looks like one that has sent all, until its cancellation arrives a moment
         # later. This goes through the transport, which is never before that.
         await context.send_initial_metadata(())
 
     async def handle(raws: AsyncIterator[bytes], context: Context) -> bytes:
-        try:
-            async with aclosing(messages(raws, context)) as received:
-                response = await call(received)
-            return response.SerializeToString()
-        except RuntimeFault as fault:
-            await abort(context, fault)
-        except Exception:
-            _log.exception("call failed", extra={"method": method.full_name})
-            await abort(context, Internal())
+        with counts.call(context):
+            try:
+                async with aclosing(messages(raws, context)) as received:
+                    response = await call(received)
+                data = response.SerializeToString()
+            except RuntimeFault as fault:
+                await abort(context, fault)
+            except Exception:
+                _log.exception("call failed", extra={"method": method.full_name})
+                await abort(context, Internal())
+            counts.sent += 1
+            return data
 
     return handle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, status_pb2
@@ -50,10 +51,10 @@ def task_in(message: task_pb2.Task) -> domain.NewTask:
         configuration.sign_in.password,
         priority=priority_in(message),
         labels=dict(message.labels),
-        timeouts=timeouts_in(message.timeouts),
-        retry_policy=retry_policy_in(message.retry_policy),
-        budget=budget_in(message.budget, "task.budget"),
-        input_policy=policy_in(message.input_policy),
+        timeouts=timeouts_in(message.timeouts) if message.HasField("timeouts") else _TIMEOUTS,
+        retry_policy=retry_policy_in(message.retry_policy) if message.HasField("retry_policy") else _RETRY_POLICY,
+        budget=budget_in(message.budget, "task.budget") if message.HasField("budget") else _BUDGET,
+        input_policy=policy_in(message.input_policy) if message.HasField("input_policy") else _INPUT_POLICY,
         expire_time=expire_time_in(message),
         ttl=message.ttl.ToTimedelta(),
     )
@@ -79,6 +80,12 @@ def retry_policy_in(message: task_pb2.RetryPolicy) -> domain.RetryPolicy:
         message.max_backoff.ToTimedelta(),
         message.backoff_multiplier,
     )
+
+
+_TIMEOUTS = timeouts_in(task_pb2.TaskTimeouts())
+_RETRY_POLICY = retry_policy_in(task_pb2.RetryPolicy())
+_BUDGET = Budget()
+_INPUT_POLICY = policy_in(task_pb2.InputPolicy())
 
 
 def expire_time_in(message: task_pb2.Task) -> datetime | None:
@@ -123,8 +130,8 @@ def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 
         priority=task.priority,
         timeouts=timeouts_out(task.timeouts) if full else None,
         retry_policy=retry_policy_out(task.retry_policy) if full else None,
-        budget=budget_out(task.budget) if full and task.budget != Budget() else None,
-        input_policy=policy_out(task.input_policy) if full else None,
+        budget=budget_out(task.budget) if full and task.budget != _BUDGET else None,
+        input_policy=_policy_out(task.input_policy) if full else None,
         expire_time=timestamp(task.expires),
         status=enums.STATUS.out(task.status),  # type: ignore[arg-type]
         done=task.done,
@@ -150,7 +157,6 @@ def task_out(task: domain.Task, queue: QueueState | None = None, *, view: int = 
 
 def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
     """What was asked, without secrets."""
-    explore, run, repair = spec.explore, spec.run, spec.repair
     return task_pb2.TaskConfiguration(
         app_url=spec.app_url,
         sign_in=task_pb2.SignIn(
@@ -162,28 +168,48 @@ def configuration_out(spec: domain.TaskSpec) -> task_pb2.TaskConfiguration:
             driver=spec.driver,
             model=spec.model,
             max_turns=spec.max_turns,
-            explore=task_pb2.ExploreOptions(
-                max_states=explore.max_states,
-                max_duration=_span(explore.max_duration),
-                allow_destructive=explore.allow_destructive,
-            ),
+            explore=_explore_out(spec.explore),
         ),
-        run=task_pb2.TestRunOptions(
-            test_paths=run.test_paths,
-            projects=run.projects,
-            grep=run.grep,
-            retries=run.retries,
-            workers=run.workers,
-            test_timeout=_span(run.test_timeout),
-        ),
-        repair=task_pb2.RepairOptions(
-            max_rounds=repair.max_rounds,
-            review_assertion_changes=repair.review_assertion_changes,
-            accept_assertion_changes=repair.accept_assertion_changes,
-        ),
+        run=_run_out(spec.run),
+        repair=_repair_out(spec.repair),
     )
 
 
+# Most tasks have the same options and limits: their messages are made once, and copied into each task's own.
+_shared = lru_cache(256)
+
+
+@_shared
+def _explore_out(explore: domain.ExploreOptions) -> task_pb2.ExploreOptions:
+    return task_pb2.ExploreOptions(
+        max_states=explore.max_states,
+        max_duration=_span(explore.max_duration),
+        allow_destructive=explore.allow_destructive,
+    )
+
+
+@_shared
+def _run_out(run: domain.RunOptions) -> task_pb2.TestRunOptions:
+    return task_pb2.TestRunOptions(
+        test_paths=run.test_paths,
+        projects=run.projects,
+        grep=run.grep,
+        retries=run.retries,
+        workers=run.workers,
+        test_timeout=_span(run.test_timeout),
+    )
+
+
+@_shared
+def _repair_out(repair: domain.RepairOptions) -> task_pb2.RepairOptions:
+    return task_pb2.RepairOptions(
+        max_rounds=repair.max_rounds,
+        review_assertion_changes=repair.review_assertion_changes,
+        accept_assertion_changes=repair.accept_assertion_changes,
+    )
+
+
+@_shared
 def timeouts_out(timeouts: domain.Timeouts) -> task_pb2.TaskTimeouts:
     """The limits on time that are in force."""
     return task_pb2.TaskTimeouts(
@@ -191,6 +217,7 @@ def timeouts_out(timeouts: domain.Timeouts) -> task_pb2.TaskTimeouts:
     )
 
 
+@_shared
 def retry_policy_out(policy: domain.RetryPolicy) -> task_pb2.RetryPolicy:
     """How often it is tried."""
     return task_pb2.RetryPolicy(
@@ -199,6 +226,9 @@ def retry_policy_out(policy: domain.RetryPolicy) -> task_pb2.RetryPolicy:
         max_backoff=_span(policy.max_backoff),
         backoff_multiplier=policy.multiplier,
     )
+
+
+_policy_out = _shared(policy_out)
 
 
 def _span(span: timedelta) -> Duration | None:

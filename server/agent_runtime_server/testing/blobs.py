@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class MemoryBlobs:
         self._put[digest] = datetime.now(UTC)
         return BlobRef(digest, len(data))
 
-    async def read(self, sha256: str, offset: int, limit: int) -> AsyncIterator[bytes]:
+    async def read(self, sha256: str, offset: int, limit: int) -> AsyncGenerator[bytes, None]:
         """Bytes from ``offset``."""
         if sha256 not in self._kept:
             raise ArtifactNotFound

@@ -50,6 +50,8 @@ def meets(document: Any, shape: Any) -> bool:
             return isinstance(document, str)
         case bool():
             return isinstance(document, bool)
+        case float():
+            return isinstance(document, float)
         case [inner]:
             return isinstance(document, list) and bool(document) and all(meets(item, inner) for item in document)
         case dict():
@@ -78,6 +80,7 @@ def full(service: FakeService, tmp_path: Path) -> FakeService:
     service.tasks["task-1"].result.repairs.add(test_id="t")
     service.inputs = [open_question()]
     service.trimmed = 2
+    service.http_url = ""
     (tmp_path / "new.txt").write_text("new")
     return service
 
@@ -95,6 +98,7 @@ ARGUMENTS = {
     "update": ("update", "task-1", "--priority", "1"),
     "health": ("health",),
     "doctor": ("doctor",),
+    "test-api": ("test-api",),
 }
 
 

@@ -272,4 +272,4 @@ class FakeRuntime(service_pb2_grpc.AgentRuntimeServicer):
 
     async def GetServerInfo(self, request: Any, context: Any) -> service_pb2.GetServerInfoResponse:
         await self._note(request, context)
-        return service_pb2.GetServerInfoResponse(status="healthy", version="1.2.3")
+        return service_pb2.GetServerInfoResponse(status="healthy", version="1.2.3", http_url=self.fake.http_url)

@@ -76,6 +76,7 @@ class FakeService:
     """A stream that stalled was ended by its reader."""
     deleted: list[str] = field(default_factory=list)
     """Ids of tasks and sessions."""
+    http_url: str = "http://127.0.0.1:5001"
 
     def asked(self, kind: type[Message]) -> list[Any]:
         return [request for request in self.requests if isinstance(request, kind)]

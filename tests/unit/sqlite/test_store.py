@@ -259,6 +259,9 @@ async def test_many_callers_share_a_commit(store: SqliteStore) -> None:
     before = store.commits
     await asyncio.gather(*(create(store, f"t{number}") for number in range(200)))
     assert store.commits - before <= 20
+    took = (await store.statistics()).commit_seconds
+    assert sum(took.counts) == store.commits
+    assert took.total > 0
 
 
 async def test_an_operation_that_fails_half_way_fails_alone(store: SqliteStore, path: Path) -> None:

@@ -24,7 +24,7 @@ from agent_runtime_server.domain.filters import Filter
 from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
-from agent_runtime_server.domain.task import Task, Token
+from agent_runtime_server.domain.task import Status, Task, Token
 from agent_runtime_server.ports import Aging, Batch, Page, TaskOrder, TaskQuery
 
 P = ParamSpec("P")
@@ -114,6 +114,11 @@ class Reader:
             total = self._count(f"SELECT count(*) FROM task WHERE {where}", *values) if query.total else 0  # noqa: S608
         tasks = [((key, number), self._task(number, *rest)) for key, number, *rest in found]
         return page_of(tasks, query.limit, total, scope)
+
+    def statuses(self) -> dict[Status, int]:
+        """How many tasks there are in each status."""
+        found = self._connection.execute("SELECT status, count(*) FROM task GROUP BY status")
+        return {Status(status): count for status, count in found}
 
     def expired(self, now: datetime, limit: int) -> Sequence[str]:
         """Tasks that are done and whose time to be removed has come."""

@@ -123,6 +123,10 @@ MIGRATIONS: Sequence[Migration] = (
         )""",
         "CREATE INDEX input_open ON input (number) WHERE open = 1",
     ),
+    (
+        # Tasks are counted by their status without a look at them.
+        "CREATE INDEX task_status ON task (status)",
+    ),
 )
 
 

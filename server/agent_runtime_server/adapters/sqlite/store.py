@@ -20,7 +20,16 @@ from agent_runtime_server.domain.inputs import InputRequest
 from agent_runtime_server.domain.results import Artifact, TestCase
 from agent_runtime_server.domain.session import Session
 from agent_runtime_server.domain.task import Task, Token
-from agent_runtime_server.ports import Aging, Batch, Change, EventCodec, IdempotencyKey, Page, TaskQuery
+from agent_runtime_server.ports import (
+    Aging,
+    Batch,
+    Change,
+    EventCodec,
+    IdempotencyKey,
+    Page,
+    StoreStatistics,
+    TaskQuery,
+)
 
 MAX_LOG_BYTES = 256 * 1024 * 1024
 
@@ -34,6 +43,7 @@ class SqliteStore:
         self._changes = Changes()
         self._writer = Writer(self._announce)
         self._readers = Readers(path, self._records)
+        self._appended = 0
 
     @classmethod
     async def open(cls, path: Path, codec: EventCodec, *, max_log_bytes: int = MAX_LOG_BYTES) -> Self:
@@ -56,6 +66,11 @@ class SqliteStore:
     def commits(self) -> int:
         """Transactions so far; fewer than changes when callers shared them."""
         return self._writer.commits
+
+    async def statistics(self) -> StoreStatistics:
+        """How it is doing."""
+        tasks = await self._readers.run(Reader.statuses)
+        return StoreStatistics(tasks, self._appended, self._writer.commit_seconds)
 
     async def create(
         self, task: Task, event: Event, *, key: IdempotencyKey | None = None, sealed: bytes = b""
@@ -193,6 +208,7 @@ class SqliteStore:
                 changed.add(item.task_id)
             else:
                 self._tail.publish(item)
+                self._appended += sum(segment.last - segment.first + 1 for segment in item.segments)
                 changed.add(item.task.id)
         if changed:
             self._changes.tell(changed)

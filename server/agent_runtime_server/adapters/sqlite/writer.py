@@ -14,9 +14,12 @@ from typing import Any, TypeVar
 
 from agent_runtime_server.adapters.sqlite.full_disk import explained
 from agent_runtime_server.adapters.sqlite.ledger import Ledger, Told
+from agent_runtime_server.measure import Distribution
 
 T = TypeVar("T")
 
+COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Bounds for transactions, most of which are a flush of the disk."""
 _CROWD = 3
 _GATHER_SECONDS = 0.003
 """After a commit of ``_CROWD`` calls or more, the next one waits so long for others to join: a flush costs more than
@@ -54,6 +57,7 @@ class Writer:
         self._closing = False
         self.commits = 0
         """Transactions so far, each of one or many operations."""
+        self.commit_seconds = Distribution(COMMIT_SECONDS)
 
     async def start(self, open_ledger: Callable[[], Ledger]) -> None:
         """Start the thread and open the ledger in it; raises what ``open_ledger`` does."""
@@ -111,6 +115,7 @@ class Writer:
     def _commit(self, ledger: Ledger, calls: Sequence[_Call], told: list[Told]) -> list[_Outcome]:
         """Do calls in one transaction; if it fails as a whole, each in one of its own, so that one spoils no other."""
         connection = ledger.connection
+        begin = time.perf_counter()
         try:
             connection.execute("BEGIN IMMEDIATE")
             outcomes = [_apply(ledger, call.operation) for call in calls]
@@ -123,6 +128,7 @@ class Writer:
                 return [_Outcome(error=explained(error, connection))]
             return [outcome for call in calls for outcome in self._commit(ledger, [call], told)]
         self.commits += 1
+        self.commit_seconds.add(time.perf_counter() - begin)
         told += ledger.told()
         return outcomes
 
