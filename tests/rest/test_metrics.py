@@ -98,8 +98,8 @@ async def test_streams_are_counted_message_by_message(tmp_path: Path) -> None:
         assert open_.call("msg_received_total", "WatchTask", kind) == 1
         assert open_.call("handling_seconds_count", "WatchTask", kind) == 0, "it goes on"
         stream.cancel()
-        ended = await until(served, lambda found: found("agent_runtime_watchers") == 0)
-        assert ended.call("handled_total", "WatchTask", kind, grpc_code="Canceled") == 1
+        await until(served, lambda found: found("agent_runtime_watchers") == 0)
+        await until(served, lambda found: found.call("handled_total", "WatchTask", kind, grpc_code="Canceled") == 1)
         with pytest.raises(grpc.aio.AioRpcError) as late:
             await served.line.runtime.WaitTask(service_pb2.WaitTaskRequest(task_id=task.id), timeout=0.2)
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -201,7 +201,9 @@ async def test_a_flood_moves_nothing_and_is_bounded(tmp_path: Path) -> None:
         await expect(page.locator(".log-lines .line").last).to_contain_text("flooded 1,500")
         assert await page.locator(".log-lines .line").count() < 100
         await page.locator(".virtual-box").hover()
-        await page.mouse.wheel(0, -4000)
+        await page.mouse.wheel(0, -100_000)
+        await expect(page.locator(".log-lines .line").first).to_contain_text("GET / 200")
+        assert await page.locator(".log-lines .line").count() < 100
         await page.get_by_role("button", name="Newest").click()
         await expect(page.locator(".log-lines .line").last).to_be_in_viewport()
         teller.go_on.set()
