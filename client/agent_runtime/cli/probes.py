@@ -126,7 +126,7 @@ async def over_grpc(channel: grpc.aio.Channel, probe: Probe) -> Finding:
 
 
 async def _call(channel: grpc.aio.Channel, probe: Probe) -> None:
-    """Wait for the answer; of a stream, for its first message."""
+    """Wait for the answer; of a watch, which has no end, for its first message."""
     method = probe.method
     path = f"/{method.containing_service.full_name}/{method.name}"
     kinds: dict[str, Any] = {
@@ -136,8 +136,9 @@ async def _call(channel: grpc.aio.Channel, probe: Probe) -> None:
     if method.server_streaming:
         stream: Any = channel.unary_stream(path, **kinds)(probe.requests[0])
         try:
-            await stream.read()
-            await asyncio.sleep(0)
+            # A transfer that is cut off holds its session for a moment more.
+            while await stream.read() is not grpc.aio.EOF and "chunk" in method.output_type.fields_by_name:
+                pass
         finally:
             stream.cancel()
     elif method.client_streaming:
