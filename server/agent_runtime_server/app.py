@@ -118,10 +118,10 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         state = StateDir(Path(settings.state_dir))
         workspace_root = Path(settings.workspace_root)
         stack.enter_context(state.lock())
-        door = stack.enter_context(bound(settings))
         owner = Owner.of(state.owner_file)
         if killed := await reap_leftovers(owner):
             _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
+        door = stack.enter_context(bound(settings, owner))
         real = real_parts(settings, state, owner)
         parts = others if others is not None else await stack.enter_async_context(real)
         disk = DiskGuard(

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent_runtime_server.adapters.processes import SHORT, Owner
 from agent_runtime_server.settings import NO_HTTP, Settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _MARGIN_SECONDS = 30.0
 _SPARE_CONNECTIONS = 1000
 """Connections besides those of watchers."""
 _LONGEST_SOCKET_PATH = 100
+_SOCKET = "grpc.sock"
 _DOOR = "agent_runtime_server.rest.door"
 
 
@@ -70,7 +72,7 @@ class HttpDoor:
 
 
 @contextmanager
-def bound(settings: Settings) -> Iterator[HttpDoor | None]:
+def bound(settings: Settings, owner: Owner) -> Iterator[HttpDoor | None]:
     """A door whose address is taken, if there is to be one. Raises CannotListen."""
     if settings.http_address == NO_HTTP:
         yield None
@@ -83,14 +85,16 @@ def bound(settings: Settings) -> Iterator[HttpDoor | None]:
     except OSError as problem:
         reason = os.strerror(problem.errno or errno.EIO) if not isinstance(problem, socket.gaierror) else str(problem)
         raise CannotListen(f"cannot listen on {settings.http_address} for HTTP: {reason}") from problem
-    with listener, tempfile.TemporaryDirectory(prefix="agent-runtime-", dir=_short_folder()) as private:
-        yield HttpDoor(listener, f"unix:{private}/grpc.sock")
+    with listener, tempfile.TemporaryDirectory(prefix=owner.prefix, dir=_folder(owner)) as private:
+        yield HttpDoor(listener, f"unix:{private}/{_SOCKET}")
 
 
-def _short_folder() -> str:
-    """The folder for temporary files, or ``/tmp`` where that is too long for the path of a socket."""
+def _folder(owner: Owner) -> Path:
+    """The folder for temporary files, or another where that is too long for the path of a socket; if the server is
+    killed, the owner's next one finds what it has left in either."""
     usual = tempfile.gettempdir()
-    return usual if len(usual) + len("/agent-runtime-12345678/grpc.sock") < _LONGEST_SOCKET_PATH else "/tmp"  # noqa: S108
+    longest = f"{usual}/{owner.prefix}12345678/{_SOCKET}"
+    return Path(usual) if len(longest) < _LONGEST_SOCKET_PATH else SHORT
 
 
 def _options(settings: Settings, version: str) -> DoorOptions:

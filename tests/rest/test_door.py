@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from agent_runtime.v1 import task_pb2
+from agent_runtime_server.adapters.processes import SHORT, Owner
 from agent_runtime_server.http_door import CannotListen, bound
 from agent_runtime_server.rest.frames import Frames
 from agent_runtime_server.settings import Settings
@@ -32,6 +34,7 @@ def serve(folder: Path, wrapper: tuple[str, ...] = (), **settings: str) -> subpr
     """A server of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENT_RUNTIME_")}
     environment |= {"PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("client", "server"))}
+    environment["TMPDIR"] = settings.pop("tmpdir", tempfile.gettempdir())
     environment |= {f"AGENT_RUNTIME_{name.upper()}": value for name, value in settings.items()}
     command = [*wrapper, sys.executable, "-m", "agent_runtime.cli.main", "serve", "--address", "127.0.0.1:0"]
     return subprocess.Popen(
@@ -59,7 +62,7 @@ def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
         out, errors = server.communicate(timeout=PATIENCE)
         assert (server.returncode, out) == (1, "")
         assert errors.strip() == f"agent-runtime: cannot listen on {address} for HTTP: Address already in use"
-        with pytest.raises(CannotListen), bound(Settings(http_address=address)):
+        with pytest.raises(CannotListen), bound(Settings(http_address=address), Owner.of(tmp_path / "owner")):
             pass
 
 
@@ -101,6 +104,30 @@ async def test_the_private_socket_is_private_and_goes(tmp_path: Path) -> None:
         private = Path(at.line.app.door.upstream.removeprefix("unix:")).parent
         assert private.stat().st_mode & 0o777 == 0o700
     assert not private.exists()
+
+
+def test_what_a_killed_server_leaves_of_its_socket_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+
+    def folders() -> list[Path]:
+        return [path.parent for place in (temporary, SHORT) for path in place.glob(f"{prefix}*/grpc.sock")]
+
+    server = serve(tmp_path, tmpdir=str(temporary), http_address="127.0.0.1:0")
+    assert server.stdout is not None
+    server.stdout.readline()
+    prefix = Owner.of(tmp_path / ".agent-runtime/owner").prefix
+    [left] = folders()
+    server.kill()
+    server.communicate(timeout=PATIENCE)
+    assert left.exists()
+    server = serve(tmp_path, tmpdir=str(temporary), http_address="127.0.0.1:0")
+    assert server.stdout is not None
+    server.stdout.readline()
+    assert not left.exists()
+    assert len(folders()) == 1
+    server.terminate()
+    server.communicate(timeout=PATIENCE)
 
 
 async def test_a_server_ends_though_readers_are_there(tmp_path: Path) -> None:
