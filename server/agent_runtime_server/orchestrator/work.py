@@ -138,6 +138,9 @@ class Work:
         spec = stage.task.spec
         if spec.task_type is TaskType.COMPLETE and stage.inputs.result.verdict not in (None, Verdict.FAILED):
             return PhaseResult()
+        # Before the first run: tests of a suite without a configuration go by other names once it has one.
+        if not self._drivers[spec.driver].signs_in and (failure := await self._signed_in.ready(stage)) is not None:
+            return PhaseResult(failure)
         return await self._fixing.fix(stage)
 
     async def custom(self, stage: Stage) -> PhaseResult:
