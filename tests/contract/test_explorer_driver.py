@@ -27,6 +27,8 @@ from tests.apps.shop.launch import Shop
 from tests.contract.driver_fixtures import BLOCK, explorer, mute_app, phase_job
 from tests.contract.runner_fixtures import served_page
 
+pytestmark = pytest.mark.timeout(300)
+
 
 async def facts_of(
     driver: ExplorerDriver, workspace: Path, kind: PhaseKind = PhaseKind.PLAN

@@ -14,6 +14,8 @@ from agent_runtime_server.ports import Assertion, Mutant, Mutations
 from agent_runtime_server.testing.mutations import LineMutations
 from tests.contract.runner_fixtures import IMPORT, real, run_job, served_page, toolchain, workspace
 
+pytestmark = pytest.mark.timeout(300)
+
 SPEC = "tests/cart/add.spec.ts"
 SOURCE = """import { test, expect } from '@playwright/test';
 test('adds', async ({ page }) => {

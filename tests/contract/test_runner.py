@@ -50,6 +50,8 @@ from tests.contract.runner_fixtures import (
     workspace,
 )
 
+pytestmark = pytest.mark.timeout(300)
+
 SIMPLE = {"tests/page.spec.ts": IMPORT + "test('opens', async ({ page }) => { await page.goto('/'); });"}
 ONE_BY_ONE = RunOptions(workers=1)
 BROKEN_CONFIG = {"playwright.config.ts": "export default {", "tests/page.spec.ts": IMPORT + "test('x', () => {});"}

@@ -15,6 +15,8 @@ from agent_runtime_server.domain.results import ArtifactKind, AttemptStatus, Pro
 from agent_runtime_server.domain.task import RunOptions, TestName
 from tests.contract.runner_fixtures import IMPORT, outcomes, real, run, run_job, served_page, workspace
 
+pytestmark = pytest.mark.timeout(300)
+
 OWN_SUITE = {
     "package.json": '{"name": "shop-tests", "private": true}',
     "tsconfig.json": json.dumps({"compilerOptions": {"paths": {"@pages/*": ["./e2e/pages/*"]}}}),

@@ -26,6 +26,8 @@ from tests.contract.runner_fixtures import (
     workspace,
 )
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[str]:
@@ -94,8 +96,10 @@ KILLS_BROWSER = (
     IMPORT
     + """
 import { execSync } from 'node:child_process';
+test.setTimeout(100_000);
 const kill = () => {
-  const lines = execSync('ps -eo pid,ppid,args').toString().split('\\n').map((line) => line.trim().split(/\\s+/));
+  const all = execSync('ps -eo pid,ppid,args', { maxBuffer: 1 << 28 }).toString();
+  const lines = all.split('\\n').map((line) => line.trim().split(/\\s+/));
   const mine = new Set([String(process.pid)]);
   for (let round = 0; round < 5; round += 1) for (const [pid, parent] of lines) if (mine.has(parent)) mine.add(pid);
   for (const [pid, , program, ...rest] of lines)
@@ -110,7 +114,7 @@ const kill = () => {
     "body",
     [
         "setTimeout(kill, 100); await page.getByRole('button').click();",
-        "setTimeout(kill, 100); await expect(page.getByRole('button')).toBeVisible();",
+        "setTimeout(kill, 100); await expect(page.getByRole('button')).toBeVisible({ timeout: 60_000 });",
         "kill(); await new Promise((done) => setTimeout(done, 300)); await page.title();",
     ],
     ids=["acting", "expecting", "computing"],
@@ -120,7 +124,7 @@ async def test_a_killed_browser_says_nothing_about_the_app(body: str, retries: i
     test = f"test('loses it', async ({{ page }}, info) => {{ await page.goto('/'); if (!info.retry) {{ {body} }} }});"
     files = {"a.spec.ts": KILLS_BROWSER + test, "b.spec.ts": IMPORT + "test('other', () => {});"}
     report, _ = await run(workspace(tmp_path, files), page, RunOptions(retries=retries, workers=1), record=True)
-    assert report.failure is not None
+    assert report.failure is not None, [attempt.errors for test in report.tests for attempt in test.attempts]
     assert (report.failure.reason, report.failure.retryable) == (FailureReason.RUNNER_CRASHED, True)
     assert "browser" in report.failure.message
     assert outcomes(report)["", "other"] is TestOutcome.EXPECTED

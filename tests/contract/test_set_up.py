@@ -21,6 +21,8 @@ from tests.apps.shop.launch import Shop
 from tests.contract.runner_fixtures import IMPORT, outcomes, real, run_job, workspace
 from tests.unit.explorer.site import serve
 
+pytestmark = pytest.mark.timeout(300)
+
 NOBODY = "http://127.0.0.1:1/"
 
 

@@ -172,8 +172,9 @@ async def test_a_cancelled_upload_leaves_nothing(workspaces: Workspaces) -> None
 
 async def test_whenever_an_upload_is_cancelled_it_is_there_or_nothing_is(workspaces: Workspaces) -> None:
     workspace = await workspaces.prepare("s1")
-    ends = set()
-    for turns in range(60):
+    ends: set[bool] = set()
+    turns = 0
+    while turns < 60 or ends != {True, False}:
         upload = asyncio.create_task(write(workspaces, "new/a.spec.ts", b"half", b"half", overwrite=True))
         for _ in range(turns):
             await turn()
@@ -184,7 +185,7 @@ async def test_whenever_an_upload_is_cancelled_it_is_there_or_nothing_is(workspa
         if (workspace / "new").exists():
             assert (workspace / "new/a.spec.ts").read_text() == "halfhalf"
         ends.add(upload.cancelled())
-    assert ends == {True, False}
+        turns += 1 if turns < 60 else 20  # a disk may be slower than threads are
 
 
 async def turn() -> None:

@@ -136,5 +136,5 @@ async def _process(job: bytes) -> tuple[int | None, list[Line]]:
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    output, _ = await asyncio.wait_for(process.communicate(job + b"\n"), 60)
+    output, _ = await asyncio.wait_for(process.communicate(job + b"\n"), 100)
     return process.returncode, [decode_line(line) for line in output.splitlines()]

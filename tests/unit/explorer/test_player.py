@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from agent_runtime_server.adapters.explorer import player as players
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
@@ -71,11 +72,18 @@ def css(value: str) -> Locator:
     return Locator(by="css", value=value)
 
 
+PATIENT_MS = 20_000
+"""For what is to come out well."""
 EMAIL = Locator(by="label", value="E-mail")
 PRICES = Locator(by="test_id", value="price")
 RESULTS = role("listitem", within=role("list", "Results"))
 LINES = css("output")
 BLUE_ROW = Locator(by="role", value="row", has_text="Blue mug")
+
+
+@pytest.fixture(autouse=True)
+def looks_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(players, "_LOOK_SECONDS", 20.0)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +128,7 @@ async def player(browser: Browser, site: str) -> AsyncIterator[Player]:
     ],
 )
 async def test_a_check_that_holds(player: Player, check: Check) -> None:
-    assert await player.failure(check, 300) is None
+    assert await player.failure(check, PATIENT_MS) is None
 
 
 @pytest.mark.parametrize(
@@ -170,10 +178,10 @@ async def test_actions_fill_choose_tick_and_submit(player: Player) -> None:
         SetChecked(gift),
     ):
         await player.act(action)
-    assert await player.failure(IsChecked(gift), 300) is None
+    assert await player.failure(IsChecked(gift), PATIENT_MS) is None
     await player.act(Press(EMAIL, "Enter"))
-    assert await player.failure(UrlIs("/done?email=tg%2Bab12cd34%40example.com&size=*"), 2000) is None
-    assert await player.failure(IsVisible(Locator(by="text", value="tg+${uid}@example.com Large")), 300) is None
+    assert await player.failure(UrlIs("/done?email=tg%2Bab12cd34%40example.com&size=*"), PATIENT_MS) is None
+    assert await player.failure(IsVisible(Locator(by="text", value="tg+${uid}@example.com Large")), PATIENT_MS) is None
 
 
 @pytest.mark.parametrize("value", ["", "not an address"])
@@ -181,8 +189,8 @@ async def test_the_browser_refuses_a_field_only_after_the_form_is_sent(player: P
     await player.act(Fill(EMAIL, value))
     assert await player.failure(IsInvalid(EMAIL), 100) is not None
     await player.act(Click(role("button", "Order")))
-    assert await player.failure(IsInvalid(EMAIL), 1000) is None
-    assert await player.failure(UrlIs("/"), 100) is None
+    assert await player.failure(IsInvalid(EMAIL), PATIENT_MS) is None
+    assert await player.failure(UrlIs("/"), PATIENT_MS) is None
 
 
 async def test_checks_wait_and_numbers_are_remembered(player: Player) -> None:
@@ -190,15 +198,15 @@ async def test_checks_wait_and_numbers_are_remembered(player: Player) -> None:
     more = Equals(NumberIn(LINES), Plus(Recall("before"), Literally(1)))
     assert await player.failure(more, 0) is not None
     await player.act(Click(role("button", "Add", within=BLUE_ROW)))
-    assert await player.failure(more, 3000) is None
+    assert await player.failure(more, PATIENT_MS) is None
     await player.act(Reload())
-    assert await player.failure(Equals(NumberIn(LINES), Literally(0)), 300) is None
+    assert await player.failure(Equals(NumberIn(LINES), Literally(0)), PATIENT_MS) is None
 
 
 async def test_remembered_text_and_double_click(player: Player) -> None:
     await player.act(RememberText("title", role("heading")))
     await player.act(Click(role("heading", "${title}"), double=True))
-    assert await player.failure(IsVisible(role("heading", "Cups")), 300) is None
+    assert await player.failure(IsVisible(role("heading", "Cups")), PATIENT_MS) is None
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ async def test_remembered_text_and_double_click(player: Player) -> None:
 )
 async def test_an_action_that_cannot_be_done(player: Player, action: Action, message: str) -> None:
     with pytest.raises(ActionError) as error:
-        await player.act(action, 150)
+        await player.act(action, 1000)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 

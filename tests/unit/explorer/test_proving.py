@@ -34,7 +34,7 @@ from agent_runtime_server.adapters.explorer.protocol import Line, Log
 from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 HOME = """<h1>Notes</h1><nav><a href="/about">About</a></nav>
 <form onsubmit="event.preventDefault(); add()"><label>Note <input></label><button>Add</button></form>
