@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from pathlib import Path
 
@@ -71,20 +72,38 @@ async def test_whole_answers_are_asked_for_no_stream_options(wire: str) -> None:
     assert "stream_options" not in model.requests[0].body
 
 
+RECORDED = {
+    "openai-recorded": "0c9d9616c95742c7f52280bdf58c332a59dbbf912a4c0def98d9df482b3e15e7",
+    "anthropic-recorded": "53787cbf836155a1f5dffb60cde0cf0fa42e21db2dbed0aa76f51c76a70b02f6",
+}
+"""Digests of what providers have sent; where it is from, ``wire/README.md`` tells."""
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recordings_are_as_they_were(name: str) -> None:
+    assert hashlib.sha256((WIRE / f"{name}.sse").read_bytes()).hexdigest() == RECORDED[name]
+
+
 @pytest.mark.parametrize(
-    ("wire", "used"),
+    ("name", "used"),
     [
-        ("openai", ModelUsage("some/a-model", 2006, 300, 256, 1920, 0, 1, 86 * 3000 + 1920 * 300 + 300 * 15_000)),
+        ("openai-recorded", ModelUsage("some/a-model", 75, 51, 0, 0, 0, 1, 75 * 3000 + 51 * 15_000)),
+        ("anthropic-recorded", ModelUsage("anthropic/a-model", 377, 65, 0, 0, 0, 1, 377 * 3000 + 65 * 15_000)),
         (
-            "anthropic",
+            "openai-cached",
+            ModelUsage("some/a-model", 2006, 300, 256, 1920, 0, 1, 86 * 3000 + 1920 * 300 + 300 * 15_000),
+        ),
+        (
+            "anthropic-cached",
             ModelUsage("anthropic/a-model", 2520, 89, 0, 1800, 248, 1, 472 * 3000 + 540_000 + 248 * 3750 + 89 * 15_000),
         ),
     ],
 )
 @pytest.mark.parametrize("piece", [1, 7, 100_000])
-async def test_a_recorded_stream(wire: str, used: ModelUsage, piece: int) -> None:
-    recorded = (WIRE / f"{wire}.sse").read_bytes()
-    if piece == 1:
+async def test_a_stream_passes_to_the_byte(name: str, used: ModelUsage, piece: int) -> None:
+    wire, _, kind = name.partition("-")
+    recorded = (WIRE / f"{name}.sse").read_bytes()
+    if piece == 1 and kind != "recorded":
         recorded = recorded.replace(b"\n", b"\r\n")
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
