@@ -57,9 +57,10 @@ class World:
         """A custom task in which the model plays a scenario; its id."""
         self.model.requests.clear()
         fields = {"retry_policy": attempts(2), "input_policy": ALLOWED, **fields}
-        session = await self.client.create_session()
+        if "session_id" not in fields:
+            fields["session_id"] = (await self.client.create_session()).id
         text = f"[[{scenario}]] Other page: {other}"
-        task = await self.client.create_task(CUSTOM, self.app, session_id=session.id, instructions=text, **fields)
+        task = await self.client.create_task(CUSTOM, self.app, instructions=text, **fields)
         return task.id
 
     async def end(self, task_id: str) -> Read:
