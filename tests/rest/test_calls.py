@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,24 @@ async def test_a_body_has_a_bound_in_length_and_in_time(tmp_path: Path, monkeypa
         assert head.startswith(b"HTTP/1.1 408 ")
         assert json.loads(body)["code"] == "DEADLINE_EXCEEDED"
         writer.close()
+
+
+async def test_nobody_is_waited_for_who_has_left(tmp_path: Path) -> None:
+    async with door(tmp_path, driver_of(plan=BLOCKING)) as at:
+        task = await at.create()
+        before = len(asyncio.all_tasks())
+        waiting = [asyncio.create_task(at.http.get(f"/v1/tasks/{task['id']}:wait?timeout=60s")) for _ in range(20)]
+        await until(lambda: len(asyncio.all_tasks()) >= before + 80)
+        for call in waiting:
+            call.cancel()
+        await asyncio.wait(waiting)
+        await until(lambda: len(asyncio.all_tasks()) <= before + 5)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 async def test_whoever_should_wait_is_told_how_long(tmp_path: Path) -> None:

@@ -216,6 +216,28 @@ def test_everything_wrong_is_listed() -> None:
     ]
 
 
+def test_what_nobody_reads_to_its_end_is_not_told_to_its_end() -> None:
+    names = [f"unknown_{number}" for number in range(1000)]
+    assert [violation.field for violation in violations(json.dumps(dict.fromkeys(names, 1)))] == [
+        f"task.{name}" for name in names[:100]
+    ]
+    (violation,) = violations(json.dumps({"x" * 3_000_000: 1}))
+    assert violation.field == "task." + "x" * 200
+
+
+def test_names_that_are_no_text_are_told_as_they_are() -> None:
+    (violation,) = violations('{"\\ud800": 1}')
+    assert violation.field == "task.\\ud800"
+    (violation,) = violations('{"labels": {"\\ud800": 1}}')
+    assert violation.field.encode()
+
+
+def test_one_of_very_many_names_that_is_there_twice_is_found_at_once() -> None:
+    many = ",".join(f'"n{number}":1' for number in range(300_000))
+    (violation,) = violations(f'{{{many},"n299999":1}}')
+    assert violation == Violation("body", "is no JSON: n299999 is there twice")
+
+
 def test_null_is_as_if_it_were_not_there() -> None:
     assert task('{"id": null, "configuration": null}') == task_pb2.Task()
     assert task('{"configuration": {}}').HasField("configuration")

@@ -155,6 +155,7 @@ async def test_a_new_session_has_nothing_to_run(tmp_path: Path) -> None:
     async with door(tmp_path) as at:
         assert await make(at, "run", 400, session_id="new") == {"detail": "session new has no tests"}
         assert answer(await at.http.get("/tasks"))["tasks"] == []
+        assert answer(await at.http.get("/v1/sessions"))["sessions"] == []
 
 
 async def test_faults_of_the_contract_are_told_like_all_others(tmp_path: Path) -> None:

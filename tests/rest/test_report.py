@@ -69,5 +69,5 @@ async def test_a_report_is_sent_as_it_is_but_for_its_storage(tmp_path: Path) -> 
             assert bool(script) == ("<HEAD>" in text)
             assert (shown.status_code, "etag" in shown.headers) == (200, False)
             head = await at.http.head(f"/report/s/{name}")
-            assert (head.status_code, head.headers["content-type"]) == (200, "text/html")
+            assert (head.status_code, head.headers["content-type"]) == (200, "text/html; charset=utf-8")
             assert "content-length" not in head.headers

@@ -17,6 +17,7 @@ from agent_runtime_server.rest.json_out import encode, to_json, to_value
 from agent_runtime_server.rest.limits import body_of
 from agent_runtime_server.rest.problems import BadRequest, Violation, refusal
 from agent_runtime_server.rest.routing import Operation
+from agent_runtime_server.rest.sending import left_by_caller, unless_left
 from agent_runtime_server.rest.upstream import Upstream
 
 JSON = "application/json"
@@ -39,10 +40,17 @@ def operations(upstream: Upstream) -> list[Operation]:
 
 def _handler(binding: Binding, upstream: Upstream) -> Any:
     async def answer(request: Request) -> Response:
-        response = await upstream.call(binding.method.name, await request_of(binding, request))
-        return _answer(binding, response)
+        return _answer(binding, await upstream.call(binding.method.name, await request_of(binding, request)))
 
-    return answer
+    async def answer_unless_left(request: Request) -> Response:
+        asking = upstream.call(binding.method.name, await request_of(binding, request))
+        response = await unless_left(asking, left_by_caller(request.receive))
+        return _answer(binding, response) if response is not None else Response(status_code=499)
+
+    # What waits must not go on waiting for nobody.
+    waits = "timeout" in binding.method.input_type.fields_by_name
+
+    return answer_unless_left if waits else answer
 
 
 def _answer(binding: Binding, response: Message) -> Response:

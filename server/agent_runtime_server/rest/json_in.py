@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from google.protobuf import json_format
@@ -17,16 +18,33 @@ from google.protobuf.message import Message
 from agent_runtime_server.rest.json_scalars import DECIMAL, REAL, SPECIAL, Wrong, kind, reader
 from agent_runtime_server.rest.problems import BadRequest, Violation
 
+_MOST_VIOLATIONS = 100
+_LONGEST_NAME = 200
 _Set = Callable[[Message, Any, str, list[Violation]], None]
 
 
 def from_json(data: bytes, message: Message, parent: str = "") -> None:
     """Fill a message from a JSON object. ``parent`` is the message's own place in the request, for the names of bad
     fields. Raises BadRequest."""
-    violations: list[Violation] = []
-    _fill(message, parse(data), parent, violations)
+    violations = _Violations()
+    with suppress(_Enough):
+        _fill(message, parse(data), parent, violations)
     if violations:
         raise BadRequest(violations)
+
+
+class _Enough(Exception):
+    """More bad fields than anybody reads."""
+
+
+class _Violations(list[Violation]):
+    """Bad fields, up to a bound."""
+
+    def append(self, violation: Violation) -> None:
+        """Note one; raises _Enough with the last."""
+        super().append(violation)
+        if len(self) == _MOST_VIOLATIONS:
+            raise _Enough
 
 
 def from_query(pairs: Iterable[tuple[str, str]], message: Message) -> None:
@@ -74,10 +92,17 @@ def _no_constant(name: str) -> NoReturn:
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Wrong(f"{twice!r} is there twice")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise Wrong(f"{_shown(name)} is there twice")
+            seen.add(name)
     return found
+
+
+def _shown(name: str) -> str:
+    """A name from outside, as it can be told: half a surrogate is no text, and a megabyte no name."""
+    return name[:_LONGEST_NAME].encode(errors="backslashreplace").decode()
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_doubles)
@@ -97,11 +122,11 @@ def _fill(message: Message, value: Any, path: str, violations: list[Violation]) 
     setters = _setters(message.DESCRIPTOR)
     oneofs: dict[str, str] = {}
     for name, item in value.items():
-        here = f"{path}.{name}" if path else name
         setter = setters.get(name)
         if setter is None:
-            violations.append(Violation(here, "is no field"))
+            violations.append(Violation(f"{path}.{_shown(name)}" if path else _shown(name), "is no field"))
             continue
+        here = f"{path}.{name}" if path else name
         if item is None:
             continue
         oneof = message.DESCRIPTOR.fields_by_name[name].containing_oneof
@@ -184,7 +209,7 @@ def _map_setter(field: FieldDescriptor) -> _Set:
             try:
                 entries[read_key(key)] = read(item)
             except Wrong as wrong:
-                violations.append(Violation(f"{path}[{key!r}]", str(wrong)))
+                violations.append(Violation(f"{path}[{_shown(key)!r}]", str(wrong)))
 
     return put
 

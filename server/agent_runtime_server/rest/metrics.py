@@ -34,7 +34,9 @@ class HttpCounts:
     def figures(self) -> Figures:
         """The counts under their names."""
         labels = ("method", "route", "status")
-        ended = Metric("agent_runtime_http_requests", "HTTP requests at their end.", "counter", labels, self.ended)
+        ended = Metric(
+            "agent_runtime_http_requests", "HTTP requests at their end.", "counter", labels, dict(self.ended)
+        )
         # The scrape itself is not meant.
         still: dict[Labels, float] = {(): self.open - 1}
         return [ended, Metric("agent_runtime_http_requests_open", "Open HTTP requests.", "gauge", (), still)]

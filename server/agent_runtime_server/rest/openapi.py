@@ -77,7 +77,7 @@ def _answer(version: str) -> Callable[[Request], Awaitable[Response]]:
 
     async def answer(request: Request) -> Response:
         nonlocal made
-        if made is None:
+        if made is None or (made.done() and made.exception()):
             made = asyncio.ensure_future(asyncio.to_thread(make))
         body, etag = await asyncio.shield(made)
         headers = {"ETag": etag, "Cache-Control": "no-cache"}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+T = TypeVar("T")
 
 
 class Streamed(Response):
@@ -22,7 +24,7 @@ class Streamed(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
-        await unless_left(self._write(send), _left(receive))
+        await unless_left(self._write(send), left_by_caller(receive))
 
     async def _write(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
@@ -41,19 +43,19 @@ def only_headers(headers: Mapping[str, str]) -> Response:
     return response
 
 
-async def unless_left(writing: Coroutine[Any, Any, None], leaving: Coroutine[Any, Any, None]) -> None:
-    """Write to the end, or until the caller has left; an error of the writing is raised."""
-    tasks = [asyncio.ensure_future(writing), asyncio.ensure_future(leaving)]
+async def unless_left(work: Coroutine[Any, Any, T], leaving: Coroutine[Any, Any, None]) -> T | None:
+    """Work to the end, or until the caller has left, which brings nothing; an error of the work is raised."""
+    working, left = asyncio.ensure_future(work), asyncio.ensure_future(leaving)
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((working, left), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
+        for task in (working, left):
             task.cancel()
-        await asyncio.wait(tasks)
-    if not tasks[0].cancelled():
-        tasks[0].result()
+        await asyncio.wait((working, left))
+    return None if working.cancelled() else working.result()
 
 
-async def _left(receive: Receive) -> None:
+async def left_by_caller(receive: Receive) -> None:
+    """Wait until the caller of an HTTP request leaves."""
     while (await receive())["type"] != "http.disconnect":
         pass

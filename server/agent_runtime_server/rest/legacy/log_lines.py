@@ -100,10 +100,11 @@ class AgentRuns:
         if (run := self._open) is not None:
             run.exit_code = 1
         if attempt.HasField("error"):
-            for run in self._runs:
+            for run in reversed(self._runs):
                 if (run.attempt, run.phase) == (attempt.number, attempt.error.phase):
                     run.exit_code = 1
                     run.complained.add(attempt.error.status.message + "\n")
+                    break
 
     def shapes(self, task: task_pb2.Task) -> list[dict[str, Any]]:
         """An entry for each run that has ended. What would tell of the server's own files is empty."""

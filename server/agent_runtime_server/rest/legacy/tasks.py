@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,14 +57,20 @@ class TaskRoutes:
         except Refused as refused:
             if reason_of(refused) != "SESSION_NOT_FOUND":
                 raise
+        session_id, made = asked.task.session_id, True
         try:
-            await self._upstream.call(
-                "CreateSession", service_pb2.CreateSessionRequest(session_id=asked.task.session_id)
-            )
+            await self._upstream.call("CreateSession", service_pb2.CreateSessionRequest(session_id=session_id))
         except Refused as refused:
             if reason_of(refused) != "SESSION_EXISTS":
                 raise
-        return await self._create(asked)
+            made = False
+        try:
+            return await self._create(asked)
+        except Refused:
+            if made:  # for nothing
+                with suppress(Refused):
+                    await self._upstream.call("DeleteSession", service_pb2.DeleteSessionRequest(session_id=session_id))
+            raise
 
     async def _create(self, asked: service_pb2.CreateTaskRequest) -> task_pb2.Task:
         created: service_pb2.CreateTaskResponse = await self._upstream.call("CreateTask", asked)
