@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -51,11 +52,11 @@ async def test_silence_in_an_answer(wire: str, stream: bool) -> None:
 
 
 async def test_an_answer_without_an_end() -> None:
-    watch = Watch()
-    async with scripted([{"text": "word " * 10_000, "slow": 0.02}], watch=watch, limits=BRIEF) as (agent, model):
+    watch, limits = Watch(), replace(BRIEF, call_seconds=5)
+    async with scripted([{"text": "word " * 10_000, "slow": 0.02}], watch=watch, limits=limits) as (agent, model):
         with pytest.raises(httpx.RemoteProtocolError):
             await agent.ask(stream=True)
-        given_up(agent, "did not complete an answer in 2 seconds")
+        given_up(agent, "did not complete an answer in 5 seconds")
         await model.until(lambda: model.requests[0].end == "left")
 
 
