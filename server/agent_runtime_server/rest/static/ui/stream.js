@@ -16,6 +16,7 @@ const LONGEST_PAUSE = 15_000;
  * @param address gives the URL to start after an id; the id is empty at first
  * @param on.item gets an event's parsed data, `on.named[name]` that of named ones; END from one of these ends it all
  * @param on.state gets "connecting", "live", "reconnecting" or "ended"
+ * @param on.anew is told when a stream opened without an id: what happened before is not in it
  * @param on.refused is asked after an HTTP fault: END gives up, OVER starts without an id
  * @returns a function that ends it
  */
@@ -48,6 +49,7 @@ export function follow(address, on) {
     source.onopen = () => {
       opened = true;
       pause = FIRST_PAUSE;
+      if (!last) on.anew?.();
       on.state("live");
     };
     source.onmessage = (event) => on.item(seen(event));
