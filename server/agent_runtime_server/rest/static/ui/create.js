@@ -6,7 +6,7 @@ import { Check, Choice, Field, placeFaults } from "./fields.js";
 import { useCall } from "./hooks.js";
 import { Fault } from "./parts.js";
 import { go, href } from "./router.js";
-import { requestOf, START } from "./request.js";
+import { requestOf, shows, START } from "./request.js";
 import { TYPES } from "./words.js";
 
 const WHAT = {
@@ -17,7 +17,6 @@ const WHAT = {
   fix: "Repairs a session's failing tests",
   custom: "Follows your instructions in a session",
 };
-const IN_SESSION = new Set(["generate", "run", "fix", "custom"]);
 
 function Kinds({ value, change, offered }) {
   return html`
@@ -32,25 +31,25 @@ function Kinds({ value, change, offered }) {
 function More({ form, field, info }) {
   const drivers = info?.drivers ?? [];
   const driver = drivers.find(({ name }) => name === (form.driver || info?.default_driver));
-  const writes = ["complete", "plan", "generate", "fix", "custom"].includes(form.task_type);
-  const runs = ["complete", "run", "fix"].includes(form.task_type);
+  const has = (name) => shows(form, name);
   return html`
     <details class="more-options"><summary>More options</summary>
-      ${writes && html`<${Choice} ...${field("driver")} label="Driver"
+      ${has("driver") && html`<${Choice} ...${field("driver")} label="Driver"
         options=${[
           ["", `Default (${info?.default_driver ?? "the server's"})`],
           ...drivers.map(({ name, available }) => [name, available ? name : `${name}, not available`]),
         ]}
         hint=${driver && !driver.available ? driver.message : "The explorer needs no language model."} />`}
-      ${writes && html`<${Field} ...${field("model")} label="Model" placeholder="provider/model"
+      ${has("model") && html`<${Field} ...${field("model")} label="Model" placeholder="provider/model"
           hint="For drivers that use one." />`}
-      ${runs && html`<div class="pair">
+      ${has("retries") && html`<div class="pair">
         <${Field} ...${field("retries")} label="Attempts after a failing one" type="number" min="0" max="10" />
         <${Field} ...${field("workers")} label="Parallel workers" type="number" min="0" max="64"
             hint="0: the server's default" />
       </div>`}
-      ${runs && html`<${Field} ...${field("grep")} label="Only tests whose title fits" placeholder="cart|checkout" />`}
-      ${["complete", "fix"].includes(form.task_type) && html`
+      ${has("grep") && html`<${Field} ...${field("grep")} label="Only tests whose title fits"
+          placeholder="cart|checkout" />`}
+      ${has("rounds") && html`
         <${Field} ...${field("rounds")} label="Repair rounds" type="number" min="0" max="20"
             hint="For tests that fail. 0: none for a new suite, 3 for a repair." />
         <${Check} ...${field("review")} label="Ask me before an assertion is changed" />`}
@@ -58,7 +57,7 @@ function More({ form, field, info }) {
         <${Field} ...${field("max_tokens")} label="Most tokens" type="number" min="0" hint="0: no limit" />
         <${Field} ...${field("max_cost")} label="Most cost, in USD" type="number" min="0" step="0.01" />
       </div>
-      ${["complete", "plan"].includes(form.task_type) && html`<${Check} ...${field("destructive")}
+      ${has("destructive") && html`<${Check} ...${field("destructive")}
           label="Let the explorer delete, pay and publish data that it did not make" />`}
       <${Field} ...${field("labels")} label="Labels" placeholder="team=shop, build=42" />
     </details>`;
@@ -104,14 +103,14 @@ export function CreateForm({ info }) {
           placeholder="https://shop.example.com" required autofocus />
       <${Kinds} value=${form.task_type} change=${field("task_type").change}
           offered=${info?.task_types ?? Object.keys(WHAT)} />
-      ${IN_SESSION.has(form.task_type) && html`<${Field} ...${field("session_id")} label="Session"
+      ${shows(form, "session_id") && html`<${Field} ...${field("session_id")} label="Session"
           placeholder="The id of an earlier task, or of a session"
         hint=${form.task_type === "custom" ? "Empty makes a new one." : "It must have what this works on."} />`}
       <${Field} ...${field("instructions")} label="Instructions" rows="3"
           placeholder="Focus on login and checkout flows"
         hint=${form.task_type === "custom" ? "" : "If you like: what matters to you."} />
       <${Check} ...${field("signs_in")} label="The app wants a sign-in" />
-      ${form.signs_in && html`<div class="pair">
+      ${shows(form, "username") && html`<div class="pair">
         <${Field} ...${field("username")} label="User name" autocomplete="off" />
         <${Field} ...${field("password")} label="Password" type="password" autocomplete="new-password"
             hint="Sealed; wiped when the task ends." />
