@@ -101,9 +101,10 @@ async def test_streams_are_counted_message_by_message(tmp_path: Path) -> None:
         await until(served, lambda found: found("agent_runtime_watchers") == 0)
         await until(served, lambda found: found.call("handled_total", "WatchTask", kind, grpc_code="Canceled") == 1)
         with pytest.raises(grpc.aio.AioRpcError) as late:
-            await served.line.runtime.WaitTask(service_pb2.WaitTaskRequest(task_id=task.id), timeout=0.2)
+            await served.line.runtime.WaitTask(service_pb2.WaitTaskRequest(task_id=task.id), timeout=3)
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        await until(served, lambda found: found.call("handled_total", "WaitTask", grpc_code="DeadlineExceeded") == 1)
+        ended = await until(served, lambda found: found.call("handling_seconds_count", "WaitTask") == 1)
+        assert ended.call("handled_total", "WaitTask", grpc_code="DeadlineExceeded") == 1
         made = await served.line.sessions.CreateSession(service_pb2.CreateSessionRequest())
         await served.line.upload(made.session.id, "a.txt", b"x" * 2500)
         sessions = {"grpc_service": "agent_runtime.v1.SessionService", "grpc_method": "WriteSessionFile"}

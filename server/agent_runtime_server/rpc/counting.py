@@ -19,6 +19,8 @@ _CODE_NAMES = {
 """Codes as Go spells them: dashboards for gRPC servers look for these."""
 _CANCELLED = grpc.StatusCode.CANCELLED.value[0]
 _DEADLINE_EXCEEDED = grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
+_NEAR_SECONDS = 0.2
+"""A caller whose time is up says so a little before our own clock does."""
 _UNKNOWN = grpc.StatusCode.UNKNOWN.value[0]
 
 
@@ -67,7 +69,7 @@ class Call:
         if issubclass(kind, asyncio.CancelledError):
             # grpc.aio cancels for both: that the caller has gone, and that its time is up.
             left = self._context.time_remaining()
-            return _CANCELLED if left is None or left > 0 else _DEADLINE_EXCEEDED
+            return _CANCELLED if left is None or left > _NEAR_SECONDS else _DEADLINE_EXCEEDED
         code: Any = self._context.code()
         return getattr(code, "value", (code,))[0] or _UNKNOWN
 
