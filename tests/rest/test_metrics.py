@@ -104,7 +104,9 @@ async def test_streams_are_counted_message_by_message(tmp_path: Path) -> None:
             await served.line.runtime.WaitTask(service_pb2.WaitTaskRequest(task_id=task.id), timeout=3)
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         ended = await until(served, lambda found: found.call("handling_seconds_count", "WaitTask") == 1)
-        assert ended.call("handled_total", "WaitTask", grpc_code="DeadlineExceeded") == 1
+        # Of a call that was long on its way the caller knows first that its time is up, and then it just leaves.
+        codes = [ended.call("handled_total", "WaitTask", grpc_code=code) for code in ("DeadlineExceeded", "Canceled")]
+        assert sorted(codes) == [0, 1]
         made = await served.line.sessions.CreateSession(service_pb2.CreateSessionRequest())
         await served.line.upload(made.session.id, "a.txt", b"x" * 2500)
         sessions = {"grpc_service": "agent_runtime.v1.SessionService", "grpc_method": "WriteSessionFile"}
