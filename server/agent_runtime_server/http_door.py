@@ -51,6 +51,7 @@ class HttpDoor:
         await asyncio.to_thread(import_module, _DOOR)
         from agent_runtime_server.loopback import serving
         from agent_runtime_server.rest.door import build
+        from agent_runtime_server.rest.heads import Bounded
         from agent_runtime_server.rest.upstream import Upstream, open_channel
 
         options = _options(settings, version)
@@ -59,7 +60,7 @@ class HttpDoor:
             serving(
                 build(Upstream(channel, options.deadline_seconds), options, figures),
                 self._listener,
-                http="httptools",
+                http=Bounded,
                 ws="websockets-sansio",
                 ws_max_size=64 * 1024,
                 ws_per_message_deflate=False,
