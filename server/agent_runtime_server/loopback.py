@@ -12,6 +12,8 @@ import uvicorn
 
 _SHUTDOWN_SECONDS = 1
 _DATE_SECONDS = 1.0
+GIVE_UP_MS = 600_000
+"""How long a reader may take nothing until its connection is broken."""
 
 
 @asynccontextmanager
@@ -32,6 +34,10 @@ async def serving(app: Any, listener: socket.socket, **config: Any) -> AsyncIter
     # Connections inherit it. Without it the body of a small answer waits for the ACK of its head, some 40 ms:
     # asyncio sees to it only for sockets that say that they are TCP, which those of create_server do not.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # They inherit that, too. To close a connection is not enough: what has been written to it is sent first, and a
+    # reader that takes nothing never lets that end. Elsewhere than on Linux there is no such option.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GIVE_UP_MS)
     server = _Server(app, config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     started = asyncio.create_task(server.serving.wait())

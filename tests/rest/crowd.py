@@ -10,7 +10,7 @@ from random import Random
 from tests.rest.support import Door
 
 _SSE_HEAD = "Accept: text/event-stream\r\n"
-_SOCKET_HEAD = (
+UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
@@ -56,7 +56,7 @@ class Crowd:
             self._drop(writer)
 
     def _heads(self) -> list[str]:
-        heads = [_SSE_HEAD, _SOCKET_HEAD] * self._each
+        heads = [_SSE_HEAD, UPGRADE] * self._each
         self._random.shuffle(heads)
         return heads
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -16,14 +17,15 @@ import psutil
 import pytest
 
 from agent_runtime.v1 import task_pb2
+from agent_runtime_server import loopback
 from agent_runtime_server.adapters.processes import SHORT, Owner
 from agent_runtime_server.http_door import CannotListen, bound
 from agent_runtime_server.rest.frames import Frames
 from agent_runtime_server.settings import Settings
 from agent_runtime_server.testing.script import Script
 from tests.line.support import ROOT
-from tests.rest.crowd import NO_BEAT, Crowd, held, let_go
-from tests.rest.support import PATIENCE, door
+from tests.rest.crowd import NO_BEAT, UPGRADE, Crowd, held, let_go
+from tests.rest.support import PATIENCE, answer, door
 from tests.rest.test_streams import SSE, TALK
 from tests.rpc.support import BLOCKING, driver_of, line
 
@@ -163,6 +165,50 @@ async def test_a_reader_that_takes_nothing_keeps_nobody_waiting(tmp_path: Path) 
             assert "event: closed" in whole.text
         for writer in stalled:
             writer.close()
+
+
+STALLING = [
+    ("/v1/tasks/{}:watch?after_sequence=0", "Accept: text/event-stream\r\n", 1),
+    ("/v1/tasks/{}:watch?after_sequence=0", UPGRADE, 1),
+    ("/tasks/{}/stream", UPGRADE, 1),
+    ("/tasks/{}/logs", "", 10),
+]
+"""Calls, and how often each is made: more is to come than the system's buffers hold."""
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="there is nothing like it elsewhere")
+async def test_the_connection_of_a_reader_that_takes_nothing_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loopback, "GIVE_UP_MS", 1000)
+    script = Script([entry for entry in TALK for _ in range(400)], blocks=True)
+    async with door(tmp_path, driver_of(plan=script)) as at:
+        task = await at.create()
+        async with asyncio.timeout(PATIENCE):
+            while answer(await at.http.get(f"/tasks/{task['id']}/logs"))["total_debug_entries"] < 400 * len(TALK):
+                await asyncio.sleep(0.05)
+        host, _, port = at.base_url.removeprefix("http://").partition(":")
+
+        def at_the_server(readers: list[socket.socket]) -> set[int]:
+            ports = {reader.getsockname()[1] for reader in readers}
+            mine = psutil.Process().net_connections("tcp")
+            return {each.raddr[1] for each in mine if each.raddr and each.laddr[1] == int(port)} & ports
+
+        loop = asyncio.get_running_loop()
+        with ExitStack() as stack:
+            readers = []
+            for path, more, times in STALLING:
+                reader = stack.enter_context(socket.socket())
+                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                reader.setblocking(False)
+                await loop.sock_connect(reader, (host, int(port)))
+                request = f"GET {path.format(task['id'])} HTTP/1.1\r\nHost: {host}:{port}\r\n{more}\r\n"
+                await loop.sock_sendall(reader, request.encode() * times)
+                assert await loop.sock_recv(reader, 1) == b"H"  # it has begun, and is left there
+                readers.append(reader)
+            async with asyncio.timeout(PATIENCE):
+                while at_the_server(readers):
+                    assert (await at.http.get("/v1/info")).status_code == 200
 
 
 async def test_clients_that_drop_leave_nothing(tmp_path: Path) -> None:
