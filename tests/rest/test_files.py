@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from agent_runtime_server.domain.results import ArtifactKind, Produced
+from agent_runtime_server.rest import files as files_module
 from agent_runtime_server.testing.script import Script
 from tests.rest.support import PATIENCE, Door, answer, door
 from tests.rpc.support import driver_of
@@ -106,6 +107,38 @@ async def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
         listed = answer(await at.http.get(files))
         assert [file["path"] for file in listed["files"] if not file["directory"]] == ["whole.txt"]
+
+
+async def stalled(at: Door, address: str) -> str:
+    """What is answered to an upload that stops short, up to the end of the connection."""
+    host = at.base_url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    writer.write(f"PUT {address} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n\r\nabc".encode())
+    async with asyncio.timeout(PATIENCE):
+        told = await reader.read()
+    writer.close()
+    return told.decode()
+
+
+async def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with session(tmp_path, {"whole.txt": b"x"}) as (at, files):
+        monkeypatch.setattr(files_module, "PIECE_SECONDS", 0.5)
+        told = await stalled(at, f"{files}/half.bin")
+        assert told.startswith("HTTP/1.1 408 ")
+        assert "no more of the file has come within 0.5 s" in told
+        async with asyncio.timeout(PATIENCE):
+            while any((tmp_path / "workspaces/s/.agent-runtime/scratch").iterdir()):
+                await asyncio.sleep(0.01)
+        listed = answer(await at.http.get(files))
+        assert [file["path"] for file in listed["files"] if not file["directory"]] == ["whole.txt"]
+
+
+async def test_a_refused_upload_is_answered_though_it_stalls(tmp_path: Path) -> None:
+    async with session(tmp_path, {}) as (at, files):
+        told = await stalled(at, files.replace("/s/", "/nowhere/") + "/a.txt")
+        assert told.startswith("HTTP/1.1 404 ")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -25,6 +26,8 @@ from agent_runtime_server.rest.upstream import Upstream
 UPLOAD_PATH = f"/v1/sessions/{{session_id:{NAME}}}/files/{{path:path}}"
 _PIECE_BYTES = 1024 * 1024
 """Most bytes of a message."""
+PIECE_SECONDS = 60.0
+"""How long an upload may bring nothing."""
 _SANDBOX = "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 
@@ -155,9 +158,19 @@ async def _requests(
 ) -> AsyncIterator[service_pb2.WriteSessionFileRequest]:
     yield service_pb2.WriteSessionFileRequest(header=header)
     offset = 0
-    async for data in request.stream():
+    pieces = request.stream()
+    while (data := await _next(pieces)) is not None:
         for start in range(0, len(data), _PIECE_BYTES):
             piece = data[start : start + _PIECE_BYTES]
             chunk = artifact_pb2.FileChunk(offset=offset, data=piece)
             offset += len(piece)
             yield service_pb2.WriteSessionFileRequest(chunk=chunk)
+
+
+async def _next(pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+    try:
+        async with asyncio.timeout(PIECE_SECONDS):
+            return await anext(pieces, None)
+    except TimeoutError:
+        message = f"no more of the file has come within {PIECE_SECONDS:g} s"
+        raise refusal(408, message, {"connection": "close"}) from None

@@ -74,22 +74,31 @@ class Upstream:
         return _messages(self._raw[method], request)
 
     async def upload(self, method: str, requests: AsyncIterator[Message]) -> Any:
-        """The response to a stream of requests. If these end with an exception the call is cancelled."""
+        """The response to a stream of requests, of which no more are asked for when the call has ended. If these end
+        with an exception the call is cancelled."""
         call = self._calls[method]()
         end = _End(call)
+        sending = asyncio.ensure_future(_send(call, requests))
         try:
-            async for request in requests:
-                try:
-                    await call.write(request)
-                except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
-                    break  # the answer says why
-            else:
-                await call.done_writing()
+            await asyncio.wait((sending, end.reached), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
             return await call
         except grpc.aio.AioRpcError as error:
             raise refused_of(end.error or error if error.code() is grpc.StatusCode.INTERNAL else error) from error
         finally:
             call.cancel()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _send(call: Any, requests: AsyncIterator[Message]) -> None:
+    async for request in requests:
+        try:
+            await call.write(request)
+        except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            return  # the answer says why
+    await call.done_writing()
 
 
 class _End:
@@ -98,12 +107,14 @@ class _End:
 
     def __init__(self, call: Any) -> None:
         self.error: grpc.aio.AioRpcError | None = None
+        self.reached = asyncio.get_running_loop().create_future()
         call.add_done_callback(self._note)
 
     def _note(self, call: Any) -> None:
         code, said, details = (_known(each()) for each in (call.code, call.trailing_metadata, call.details))
         if code is not grpc.StatusCode.OK:
             self.error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), said, details)
+        self.reached.set_result(None)
 
 
 def _known(answer: Coroutine[Any, Any, Any]) -> Any:
