@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_runtime_server.adapters.clock import SystemClock
@@ -321,6 +321,7 @@ class Record:
 
 
 @settings(max_examples=80)
+@example(steps=["create", "create", "end", "end", "end", "tell", "tell", "create", "tell", "yield", "tell"], seed=170)
 @given(
     steps=st.lists(
         st.sampled_from(["create", "tell", "tell", "many", "end", "delete", "cut", "over", "yield"]), max_size=40

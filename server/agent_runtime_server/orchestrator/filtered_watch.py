@@ -142,6 +142,7 @@ class _Reader:
                     now = await self._task(change.task_id)
                     if now is not None and self._feed.catch_up(now):
                         covered[now.id] = now.sequence
+                        last = self._feed.position  # of what it covers, nothing is to be sent again later
                         yield now
                 self.place = Place(change.position)
 
