@@ -207,10 +207,35 @@ async def test_only_what_is_no_program_is_shown_in_place(tmp_path: Path) -> None
             assert response.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         report = await at.http.get("/report/s/a.html")
         assert report.content == b"<script>"
-        assert said(report, "content-disposition", "content-type") == ["inline", "text/html"]
+        assert said(report, "content-disposition", "content-type") == ["inline", "text/html; charset=utf-8"]
         assert report.headers["content-security-policy"].startswith("sandbox allow-scripts allow-popups;")
         assert "allow-same-origin" not in report.headers["content-security-policy"]
         answer(await at.http.get("/report/s/none.html"), 404)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "told", "name"),
+    [
+        ("text/plain\r\nX-Evil: 1", "application/octet-stream", ".bin"),
+        ("тест/plain", "application/octet-stream", ".bin"),
+        ("", "application/octet-stream", ".bin"),
+        ("text/plain; charset=latin-1", "text/plain; charset=latin-1", ".txt"),
+        ("application/json", "application/json", ".json"),
+    ],
+)
+async def test_tests_may_call_the_type_of_what_they_attach_what_they_like(
+    tmp_path: Path, media_type: str, told: str, name: str
+) -> None:
+    produced = Produced(ArtifactKind.LOG, "attached", media_type)
+    async with door(tmp_path, driver_of(plan=Script([produced], {"attached": "{}"}))) as at:
+        task = await at.done((await at.create())["id"])
+        listed = answer(await at.http.get(f"/v1/tasks/{task['id']}/artifacts"))["artifacts"]
+        (artifact_id,) = [artifact["id"] for artifact in listed if artifact["path"] == "attached"]
+        response = await at.http.get(f"/v1/tasks/{task['id']}/artifacts/{artifact_id}:download")
+        assert (response.status_code, response.content) == (200, b"{}")
+        assert response.headers["content-type"] == told
+        assert response.headers["content-disposition"].endswith(f'{name}"')
+        assert "x-evil" not in response.headers
 
 
 async def test_artifacts_and_archives(tmp_path: Path) -> None:
@@ -223,7 +248,8 @@ async def test_artifacts_and_archives(tmp_path: Path) -> None:
         address = f"/v1/tasks/{task['id']}/artifacts/{plan['id']}:download"
         response = await at.http.get(address)
         assert response.content == b"# Plan\n"
-        assert said(response, "etag", "content-type") == [f'"{plan["sha256"]}"', plan["media_type"]]
+        typed = "text/markdown; charset=utf-8"
+        assert said(response, "etag", "content-type") == [f'"{plan["sha256"]}"', typed]
         assert f'filename="{plan["id"]}.md"' in response.headers["content-disposition"]
         assert (await at.http.get(address, headers={"range": "bytes=2-5"})).content == b"Plan"
         missing = await at.http.get(f"/v1/tasks/{task['id']}/artifacts/none:download")

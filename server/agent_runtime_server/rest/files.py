@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _PIECE_BYTES = 1024 * 1024
 """Most bytes of a message."""
 PIECE_SECONDS = 60.0
 """How long an upload may bring nothing."""
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;[ -~]*)?", re.ASCII)
 _SANDBOX = "sandbox; default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 
@@ -68,8 +70,9 @@ class File:
 
     def headers(self, about: artifact_pb2.FileChunk) -> dict[str, str]:
         """What is said of the file in every answer."""
-        media_type = about.media_type or "application/octet-stream"
-        name = self.name if "." in self.name else self.name + (mimetypes.guess_extension(media_type) or "")
+        media_type = _sound(about.media_type)
+        suffix = mimetypes.guess_extension(media_type.partition(";")[0]) or ""
+        name = self.name if "." in self.name else self.name + suffix
         said = {
             "content-type": media_type,
             "content-disposition": "inline" if self.inline_policy else disposition(media_type, name),
@@ -80,6 +83,13 @@ class File:
         if about.sha256:
             said |= {"etag": f'"{about.sha256}"', "accept-ranges": "bytes"}
         return said
+
+
+def _sound(media_type: str) -> str:
+    """A media type that a header can hold: tests choose those of what they attach. Texts are UTF-8."""
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        return "application/octet-stream"
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") and ";" not in media_type else media_type
 
 
 async def _bytes(first: bytes, messages: AsyncGenerator[Any, None]) -> AsyncGenerator[bytes, None]:
