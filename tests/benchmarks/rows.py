@@ -191,7 +191,7 @@ ROWS = (
     ),
     Row(21, "cancel of an LLM agent, slowest", "s", "the goal", "<= 2 s", lambda sample: sample.ratio, agents.cancel),
     Row(
-        *(22, "LLM agent, eleven model calls, start to end", "s", "OpenCode driven by hand"),
+        *(22, "LLM agent, eleven model calls, start to end", "s", "OpenCode by hand, no sandbox"),
         *("<= 5% or 1 s more", lambda sample: min(sample.ratio / 1.05, sample.ours - sample.limit), agents.overhead),
     ),
 )
