@@ -231,6 +231,8 @@ async def _settle(requests: Requests, parts: Parts) -> None:
     """What takes as long as the start and can wait until the first calls are answered."""
     await asyncio.sleep(_SETTLE_SECONDS)
     await asyncio.to_thread(requests.warm)
+    if not (runner := parts.runner.availability()).available:
+        _log.warning("no suite can be made or run", extra={"why": runner.message})
     try:
         await parts.learn()
     except OSError:
@@ -269,6 +271,7 @@ async def _serve(settings: Settings) -> None:
         hurried.cancel()
         if not draining.done():
             draining.cancel()
+    _log.info("stopped")
 
 
 def serve(flags: Mapping[str, Any]) -> int:

@@ -220,6 +220,9 @@ def _check(settings: Settings) -> None:
             f"settings: of state_dir {settings.state_dir} and workspace_root {settings.workspace_root} one lies in the "
             "other: sessions must not reach the server's own files"
         )
+    host, _, port = settings.http_address.rpartition(":")
+    if settings.http_address != NO_HTTP and not (host and port.isascii() and port.isdecimal() and int(port) < 65_536):
+        raise BadSettings(f"settings: http_address {settings.http_address!r} is neither host:port nor {NO_HTTP}")
     for name in ("grpc_address", "http_address"):
         address = getattr(settings, name)
         if not settings.insecure and address != NO_HTTP and not _is_local(address):
@@ -227,9 +230,6 @@ def _check(settings: Settings) -> None:
                 f"settings: {name} {address} can be reached from other machines, and there is no "
                 "authentication: listen on 127.0.0.1, or set insecure on purpose"
             )
-    host, _, port = settings.http_address.rpartition(":")
-    if settings.http_address != NO_HTTP and not (host and port.isascii() and port.isdecimal() and int(port) < 65_536):
-        raise BadSettings(f"settings: http_address {settings.http_address!r} is neither host:port nor {NO_HTTP}")
     for origin in settings.cors_origins.split(","):
         if not _ORIGIN.fullmatch(origin.strip()):
             raise BadSettings(f"settings: cors_origins: {origin.strip()!r} is no origin, such as http://localhost:3000")
