@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import resource
 import signal
 import sqlite3
 import sys
@@ -50,6 +48,7 @@ from agent_runtime_server.orchestrator.signing_in import SignedIn
 from agent_runtime_server.orchestrator.tasks import Tasks
 from agent_runtime_server.orchestrator.watch import Watches
 from agent_runtime_server.orchestrator.work import Work
+from agent_runtime_server.own_process import calm_collector, give_back_memory, loop_factory, take_descriptors
 from agent_runtime_server.parts import Parts, real_parts
 from agent_runtime_server.ports import Dispatcher
 from agent_runtime_server.rpc.counting import CallCounts
@@ -67,8 +66,6 @@ _log = logging.getLogger("agent_runtime.app")
 _STOP_SECONDS = 5.0
 """How long open calls may take after the last task has ended."""
 _SETTLE_SECONDS = 0.5
-_DESCRIPTORS = 65_536
-"""Open files and sockets at once, if that may be."""
 _REQUEST_ID_RETENTION = timedelta(hours=24)
 """What is promised; an id is known for as long as the task or session that it made."""
 RESERVE_BYTES = 8 * 1024 * 1024
@@ -217,16 +214,6 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
                 task.cancel()
 
 
-def calm_collector() -> None:
-    """Make garbage collection cheap for a process that is a server: call it when the server has started.
-
-    What is loaded stays, and the tasks held in memory are many but not garbage: looking at them all so often would
-    take a fifth of the time of a call.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-
-
 async def _settle(requests: Requests, parts: Parts) -> None:
     """What takes as long as the start and can wait until the first calls are answered."""
     await asyncio.sleep(_SETTLE_SECONDS)
@@ -285,9 +272,10 @@ def serve(flags: Mapping[str, Any]) -> int:
         print(f"agent-runtime: {bad}", file=sys.stderr)
         return 2
     set_up_logging(settings.log_level)
-    _take_descriptors()
+    take_descriptors()
+    give_back_memory()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(settings))
     except (StateDirInUse, DatabaseTooNew, BadSettings, CannotListen) as refused:
         print(f"agent-runtime: {refused}", file=sys.stderr)
@@ -302,18 +290,3 @@ def serve(flags: Mapping[str, Any]) -> int:
         print(f"agent-runtime: cannot listen on {settings.grpc_address}: {problem}", file=sys.stderr)
         return 1
     return 0
-
-
-def _take_descriptors() -> None:
-    """Every reader over HTTP has a socket, and the usual limit is a thousand."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(most, _DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import uvloop
 
-from agent_runtime_server.app import calm_collector, running
+from agent_runtime_server.app import running
 from agent_runtime_server.domain.event import FileChanged, QueueState
 from agent_runtime_server.domain.task import Task, TaskType
+from agent_runtime_server.own_process import calm_collector
 from agent_runtime_server.ports import (
     AgentDriver,
     Availability,
