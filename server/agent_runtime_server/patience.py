@@ -20,6 +20,10 @@ async def to_the_end(work: Awaitable[T]) -> T:
             cancelled = None if task.cancelled() else error
         except Exception:
             break
-    if cancelled is not None:
-        raise cancelled from None if task.cancelled() else task.exception()
-    return task.result()
+    try:
+        if cancelled is not None:
+            raise cancelled from None if task.cancelled() else task.exception()
+        return task.result()
+    finally:
+        # An error holds this frame: what its callers hold would stay until the garbage collector comes round.
+        del cancelled, task

@@ -1,0 +1,78 @@
+"""Work that is carried out whatever cancels its waiters: its end, its errors, and nothing held after them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from agent_runtime_server.patience import to_the_end
+
+
+class Piece:
+    """Something large that a caller holds."""
+
+
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def _work(started: asyncio.Event, go_on: asyncio.Event, error: Exception | None) -> str:
+    started.set()
+    await go_on.wait()
+    if error is not None:
+        raise error
+    return "done"
+
+
+@pytest.mark.parametrize("error", [None, OSError("no disk")])
+async def test_a_cancelled_caller_waits_for_the_end_and_holds_nothing_after_it(error: OSError | None) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    held: list[weakref.ref[Piece]] = []
+
+    async def caller() -> str:
+        piece = Piece()
+        held.append(weakref.ref(piece))
+        return await to_the_end(_work(started, go_on, error))
+
+    task = asyncio.create_task(caller())
+    await started.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await task
+    assert cancelled.value.__cause__ is error
+    del task, cancelled, error
+    await asyncio.sleep(0)
+    assert held[0]() is None
+
+
+async def test_an_error_holds_nothing_once_it_is_handled() -> None:
+    held: list[weakref.ref[Piece]] = []
+
+    async def failing() -> None:
+        raise OSError("no disk")
+
+    async def caller() -> None:
+        piece = Piece()
+        held.append(weakref.ref(piece))
+        await to_the_end(failing())
+
+    with pytest.raises(OSError, match="no disk"):
+        await caller()
+    await asyncio.sleep(0)
+    assert held[0]() is None
+
+
+async def test_the_result_is_handed_on() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    go_on.set()
+    assert await to_the_end(_work(started, go_on, None)) == "done"
