@@ -317,6 +317,56 @@ async def test_a_task_that_cannot_be_claimed_yet_stays_queued(working: Working) 
         assert hands.not_yet == 0
 
 
+async def test_a_task_that_cannot_be_claimed_yet_keeps_its_place(working: Working) -> None:
+    async with working(1) as (dispatcher, hands):
+        hands.not_yet = 1
+        hands.open("a")
+        hands.open("b")
+        submit(dispatcher, "a", session="shared")
+        async with asyncio.timeout(60):
+            while hands.not_yet or dispatcher.queue_state("a") is None:
+                await asyncio.sleep(0.01)
+        submit(dispatcher, "b", session="shared")
+        assert dispatcher.queue_state("a") == QueueState(1, 2, "slot")
+        assert dispatcher.queue_state("b") == QueueState(2, 2, "session")
+        await hands.until(lambda: hands.ended == {"a": "finished", "b": "finished"})
+        assert hands.started == ["a", "b"]
+
+
+async def test_a_task_that_waits_for_its_second_attempt_goes_before_one_that_could_not_begin(working: Working) -> None:
+    async with working(2) as (dispatcher, hands):
+        hands.not_yet = 1
+        hands.open("a")
+        hands.open("b")
+        submit(dispatcher, "a", session="shared")
+        async with asyncio.timeout(60):
+            while hands.not_yet or dispatcher.queue_state("a") is None:
+                await asyncio.sleep(0.01)
+        submit(dispatcher, "b", session="shared", attempts=(Attempt(1, NOW, NOW),))
+        assert dispatcher.queue_state("a") == QueueState(1, 2, "session")
+        await hands.until(lambda: hands.ended == {"a": "finished", "b": "finished"})
+        assert hands.started == ["b", "a"]
+
+
+async def test_a_priority_that_changes_while_a_task_cannot_be_claimed_holds(working: Working) -> None:
+    async with working(1) as (dispatcher, hands):
+        hands.not_yet = 1
+        for name in "abc":
+            hands.open(name)
+        claims = hands.start
+
+        async def start(task_id: str) -> Task:
+            if hands.not_yet:
+                submit(dispatcher, "b")
+                submit(dispatcher, task_id, priority=5)
+            return await claims(task_id)
+
+        hands.start = start  # type: ignore[method-assign]
+        submit(dispatcher, "a")
+        await hands.until(lambda: hands.ended == {"a": "finished", "b": "finished"})
+        assert hands.started == ["b", "a"]
+
+
 async def test_the_time_to_stop_is_granted_once_and_may_be_ended(working: Working) -> None:
     async with working(1) as (dispatcher, hands):
         submit(dispatcher, "a")

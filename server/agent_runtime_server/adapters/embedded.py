@@ -61,6 +61,8 @@ class _Waiting:
     start_by: datetime | None = field(compare=False)
     told: tuple[int, str] | None = field(default=None, compare=False)
     """Its place, and what it waits for, as they were told last."""
+    postponed: bool = field(default=False, compare=False)
+    """It could not be begun, and is tried again in a moment."""
 
     @property
     def session(self) -> str:
@@ -68,7 +70,7 @@ class _Waiting:
 
     @property
     def begun(self) -> bool:
-        """Whether it holds its session, for it waits between two attempts."""
+        """Whether it waits between two attempts."""
         return self.task.attempt > 0
 
 
@@ -76,9 +78,13 @@ class _Waiting:
 class _Running:
     work: asyncio.Task[None]
     stop: StopSign
+    task: Task
+    """As it was submitted last."""
     stopping: bool = False
     after: Task | None = None
     """What became of the task, once its attempt has ended."""
+    postponed: bool = False
+    """The attempt could not begin."""
 
 
 class _NotBegun(Exception):
@@ -108,7 +114,7 @@ class EmbeddedDispatcher:
         self._line: list[_Waiting] = []
         """The same, first to last."""
         self._held: dict[str, str] = {}
-        """Sessions that a waiting task holds, for it was begun, and that task."""
+        """Sessions that a waiting task holds, for it was begun or is postponed, and that task."""
         self._running: dict[str, _Running] = {}
         self._sessions: set[str] = set()
         self._number = 0
@@ -120,6 +126,7 @@ class EmbeddedDispatcher:
     def submit(self, task: Task) -> None:
         """Queue a task."""
         if task.id in self._running:
+            self._running[task.id].task = task
             return
         earlier = self._leave_line(task.id)
         if earlier is not None and earlier.priority == task.priority:
@@ -167,7 +174,7 @@ class EmbeddedDispatcher:
     def _enter_line(self, waiting: _Waiting) -> None:
         self._waiting[waiting.task.id] = waiting
         insort(self._line, waiting)
-        if waiting.begun:
+        if waiting.begun or (waiting.postponed and waiting.session not in self._held):
             self._held[waiting.session] = waiting.task.id
 
     def _leave_line(self, task_id: str) -> _Waiting | None:
@@ -198,7 +205,7 @@ class EmbeddedDispatcher:
                 self._sessions.add(entry.session)
                 stop = StopSign()
                 work = group.create_task(self._work(execute, entry.task, stop))
-                self._running[task_id] = _Running(work, stop)
+                self._running[task_id] = _Running(work, stop, entry.task)
                 # Not in the work itself: cancelled before its first step, that would never run.
                 work.add_done_callback(partial(self._ended, entry))
                 self._places_changed.set()
@@ -210,14 +217,22 @@ class EmbeddedDispatcher:
         return next((entry for entry in self._line if _is_due(entry, now) and self._has_session(entry)), None)
 
     def _has_session(self, entry: _Waiting) -> bool:
-        return entry.session not in self._sessions and (entry.begun or entry.session not in self._held)
+        return entry.session not in self._sessions and self._held.get(entry.session, entry.task.id) == entry.task.id
 
     def _ended(self, entry: _Waiting, _work: asyncio.Task[None]) -> None:
-        again = self._running.pop(entry.task.id).after
+        running = self._running.pop(entry.task.id)
         self._sessions.discard(entry.session)
+        again = running.task if running.postponed else running.after
         if again is not None and again.status is Status.PENDING and not self._draining:
-            self._enter_line(_Waiting(again.priority, entry.number, again, again.start_by))
+            waiting = _Waiting(again.priority, entry.number, again, again.start_by, postponed=running.postponed)
+            self._enter_line(waiting)
+            if waiting.postponed:
+                asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self._try_again, waiting)
         self._moved()
+
+    def _try_again(self, waiting: _Waiting) -> None:
+        waiting.postponed = False
+        self._changed.set()
 
     async def _work(self, execute: PhaseExecutor, task: Task, stop: StopSign) -> None:
         try:
@@ -226,14 +241,9 @@ class EmbeddedDispatcher:
             _log.info("task is not ours any more: %s", gone, extra={"task_id": task.id})
         except (SessionTaken, _NotBegun) as problem:
             _log.info("task cannot be started yet: %s", problem.__cause__ or problem, extra={"task_id": task.id})
-            asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self._submit_again, task)
+            self._running[task.id].postponed = True
         except Exception:
             _log.exception("task could not be ended", extra={"task_id": task.id})
-
-    def _submit_again(self, task: Task) -> None:
-        """Queue a task that could not start, unless it was queued meanwhile, perhaps with another priority."""
-        if task.id not in self._waiting:
-            self.submit(task)
 
     async def _carry_out(self, execute: PhaseExecutor, task_id: str, stop: StopSign) -> None:
         claim = asyncio.ensure_future(execute.start(task_id))
@@ -325,4 +335,4 @@ class EmbeddedDispatcher:
 def _is_due(entry: _Waiting, now: datetime) -> bool:
     """Whether it may start by now, and has not waited for too long: then the clock ends it."""
     retry_time, start_by = entry.task.retry_time, entry.start_by
-    return (retry_time is None or retry_time <= now) and (start_by is None or now < start_by)
+    return not entry.postponed and (retry_time is None or retry_time <= now) and (start_by is None or now < start_by)
