@@ -48,7 +48,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     UrlIs,
 )
 from agent_runtime_server.adapters.explorer.money import number_in
-from agent_runtime_server.adapters.explorer.text import UnknownReferenceError, names_in, substitute
+from agent_runtime_server.adapters.explorer.text import UnknownReferenceError, names_in, substitute, url_expression
 
 NAVIGATION_MS = 20_000
 """How long a page may take to load."""
@@ -270,11 +270,6 @@ class Player:
 
     def _text(self, text: str) -> str:
         return substitute(text, self._texts)
-
-
-def url_expression(pattern: str) -> str:
-    """The regular expression of a URL pattern: ``*`` stands for any characters but ``/``."""
-    return "[^/]*".join(re.sub(r"[.*+?^${}()|[\]\\/]", r"\\\g<0>", part) for part in pattern.split("*"))
 
 
 async def _until_read(read: Callable[[], Awaitable[_T]], timeout_ms: float) -> _T:

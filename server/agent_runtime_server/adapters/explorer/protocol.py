@@ -22,7 +22,7 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: Literal["plan", "generate", "set_up"]
     """``plan`` explores and writes ``specs/plan.md`` and ``specs/model.json``; ``generate`` writes tests from them.
-    ``set_up`` writes what tests of whatever origin need around them, and signs in."""
+    ``set_up`` signs in, and writes what tests of whatever origin need around them."""
     app_url: str
     workspace: str
     """Absolute path of the workspace."""

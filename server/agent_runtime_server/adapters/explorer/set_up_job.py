@@ -20,7 +20,7 @@ from agent_runtime_server.adapters.explorer.instructions import read_instruction
 from agent_runtime_server.adapters.explorer.mining import Emit, Kit
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Log, Wrote
 from agent_runtime_server.adapters.explorer.site import SignIn, Site
-from agent_runtime_server.adapters.explorer.surroundings import missing_files
+from agent_runtime_server.adapters.explorer.surroundings import OWN_SUITE, lay_out
 
 MOST_PAGES = 20
 """Pages that are opened to find the form."""
@@ -30,10 +30,7 @@ MOST_SECONDS = 60.0
 
 async def run(job: Job, emit: Emit) -> None:
     """Do the job; the last line is ``Done`` or ``Failed``."""
-    if job.username:
-        await work_in_browser(job, emit, _sign_in)
-    else:
-        emit(await _lay_out(job, None, emit))
+    await work_in_browser(job, emit, _sign_in)
 
 
 async def _sign_in(job: Job, browser: Browser, emit: Emit) -> Done:
@@ -104,26 +101,10 @@ def _keep(state: StorageState, path: Path) -> None:
 
 
 async def _lay_out(job: Job, recipe: SignInRecipe | None, emit: Emit) -> Done:
-    files = await asyncio.to_thread(missing_files, Path(job.workspace), job.app_url, recipe)
+    files = await asyncio.to_thread(lay_out, Path(job.workspace), job.app_url, recipe)
     if files is None:
-        emit(Log("info", "the workspace has a suite of its own: nothing is written around it"))
+        emit(Log("info", OWN_SUITE))
         return Done("")
-    for path, content in files.items():
-        await asyncio.to_thread(_write, Path(job.workspace), path, content)
+    for path in files:
         emit(Wrote(path))
     return Done(f"{len(files)} files written.")
-
-
-def _write(workspace: Path, path: str, content: str) -> None:
-    """Whole or not at all. An agent may have worked here: no link of its making is followed out of the workspace."""
-    file = workspace / path
-    if not file.parent.resolve().is_relative_to(workspace.resolve()):
-        raise PermissionError(f"{path} leads out of the workspace")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with part.open("x", encoding="utf-8") as opened:
-            opened.write(content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +19,22 @@ _TEST = re.compile(r".+\.(spec|test)\.[cm]?[jt]sx?")
 _SEED = "tests/seed.spec.ts"
 _BASE_URL = re.compile(r"^ *baseURL: .*$", re.MULTILINE)
 _NO_SOURCES = frozenset({"node_modules", "artifacts"})
+MAX_OURS_BYTES = 1 << 16
+"""More than any file of ours has."""
+OWN_SUITE = "the workspace has a suite of its own: nothing is written around it"
+
+
+def lay_out(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -> dict[str, str] | None:
+    """Write what is missing. Content by path of what was written, None for a suite that a person has set up.
+
+    Raises OSError.
+    """
+    files = missing_files(workspace, app_url, sign_in)
+    if files is None:
+        return None
+    for path, content in files.items():
+        _write(workspace, path, content)
+    return files
 
 
 def missing_files(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -> dict[str, str] | None:
@@ -45,7 +62,7 @@ def missing_files(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -
 
 def _ours(config: Path, app_url: str) -> SignedIn | None:
     """Which of our configurations it is, for whatever address of the app; None if somebody has changed it."""
-    text = _without_address(config.read_text(encoding="utf-8", errors="replace"))
+    text = _without_address(_read(config))
     return next((each for each in SIGNED_IN if text == _without_address(configuration(app_url, each))), None)
 
 
@@ -65,7 +82,13 @@ def _others(workspace: Path, files: dict[str, str]) -> bool:
 
 
 def _reads(file: Path, text: str) -> bool:
-    return file.is_file() and file.read_text(encoding="utf-8", errors="replace") == text
+    return file.is_file() and _read(file) == text
+
+
+def _read(file: Path) -> str:
+    """No more of a file than shows whether it is one of ours."""
+    with file.open("rb") as opened:
+        return opened.read(MAX_OURS_BYTES).decode(errors="replace")
 
 
 def _tests(workspace: Path) -> Iterator[str]:
@@ -74,3 +97,18 @@ def _tests(workspace: Path) -> Iterator[str]:
         for name in names:
             if _TEST.fullmatch(name):
                 yield Path(folder, name).relative_to(workspace).as_posix()
+
+
+def _write(workspace: Path, path: str, content: str) -> None:
+    """Whole or not at all. An agent may have worked here: no link of its making is followed out of the workspace."""
+    file = workspace / path
+    if not file.parent.resolve().is_relative_to(workspace.resolve()):
+        raise PermissionError(f"{path} leads out of the workspace")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with part.open("x", encoding="utf-8") as opened:
+            opened.write(content)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -45,8 +45,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     Times,
     UrlIs,
 )
-from agent_runtime_server.adapters.explorer.player import url_expression
-from agent_runtime_server.adapters.explorer.text import names_in
+from agent_runtime_server.adapters.explorer.text import names_in, url_expression
 
 HELPERS = ("amount", "amounts", "refused", "sum", "textOf")
 """What ``tests/support.ts`` offers to tests."""

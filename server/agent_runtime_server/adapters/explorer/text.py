@@ -1,4 +1,4 @@
-"""References in texts: ``${uid}`` and its like, with ``$${`` for a literal ``${``."""
+"""References in texts: ``${uid}`` and its like, with ``$${`` for a literal ``${``; and patterns of URLs."""
 
 from __future__ import annotations
 
@@ -88,3 +88,8 @@ def _value(name: str, values: Mapping[str, str]) -> str:
 def escape(literal: str) -> str:
     """Write a literal string as a text: what ``substitute`` turns back into it."""
     return literal.replace("${", "$${")
+
+
+def url_expression(pattern: str) -> str:
+    """The regular expression of a URL pattern: ``*`` stands for any characters but ``/``."""
+    return "[^/]*".join(re.sub(r"[.*+?^${}()|[\]\\/]", r"\\\g<0>", part) for part in pattern.split("*"))
