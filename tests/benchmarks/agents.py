@@ -107,11 +107,14 @@ async def _custom(client: AgentRuntimeClient, url: str, scenario: str) -> Any:
 
 @asynccontextmanager
 async def _serving(model: ScriptedModel, folder: Path) -> AsyncIterator[tuple[Server, AgentRuntimeClient]]:
+    """A server that has looked at what agents need, as one does right after its start."""
     folder.mkdir(exist_ok=True)
     settings = {"model": "scripted/model-a", "model_base_url": model.base_url}
     server = await asyncio.to_thread(lambda: Server(folder, **settings))
     try:
-        async with server.client() as client:
+        async with server.client() as client, asyncio.timeout(SECONDS):
+            while not (await client.get_server_info()).sandbox:
+                await asyncio.sleep(0.1)
             yield server, client
     finally:
         await asyncio.to_thread(server.stop)
