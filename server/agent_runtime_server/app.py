@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from agent_runtime_server.domain.faults import DiskFull
 from agent_runtime_server.domain.task import Task
 from agent_runtime_server.figures import ServerFigures
 from agent_runtime_server.http_door import CannotListen, HttpDoor, bound
+from agent_runtime_server.local_calls import LocalCalls
 from agent_runtime_server.observability import set_up_logging
 from agent_runtime_server.orchestrator.admission import Admission
 from agent_runtime_server.orchestrator.disk import DiskGuard
@@ -83,11 +85,20 @@ def version() -> str:
 class App:
     """A running server."""
 
-    def __init__(self, settings: Settings, tasks: Tasks, signals: Signals, dispatcher: Dispatcher, port: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tasks: Tasks,
+        signals: Signals,
+        dispatcher: Dispatcher,
+        calls: LocalCalls,
+        port: int,
+    ) -> None:
         self.settings = settings
         self.tasks = tasks
         self.signals = signals
         self.dispatcher = dispatcher
+        self.calls = calls
         self.port = port
         self.health: Health | None = None
         self.door: HttpDoor | None = None
@@ -118,7 +129,7 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         owner = Owner.of(state.owner_file)
         if killed := await reap_leftovers(owner):
             _log.warning("killed what an earlier server had left running", extra={"pids": list(killed)})
-        door = stack.enter_context(bound(settings, owner))
+        door = stack.enter_context(bound(settings))
         real = real_parts(settings, state, owner)
         parts = others if others is not None else await stack.enter_async_context(real)
         disk = DiskGuard(
@@ -175,14 +186,13 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
         )
         server = create_server()
         calls = CallCounts()
-        for service in services:
-            add_service(server, service, requests, calls)
+        handlers = dict(
+            chain.from_iterable(add_service(server, service, requests, calls).items() for service in services)
+        )
         names = [service.descriptor.full_name for service in services]
         health = Health(server, names)
         _enable_reflection(server, names)
         port = server.add_insecure_port(settings.grpc_address)
-        if door is not None:
-            server.add_insecure_port(door.upstream)
         await Recovery(store, workspaces, sealing, scrub, clock).run(dispatcher)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         background = [
@@ -192,7 +202,7 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
             group.create_task(retention.run()),
             group.create_task(dispatcher.run_worker(executor, slots=settings.slots or slots_of_this_machine())),
         ]
-        app = App(settings, tasks, signals, dispatcher, port)
+        app = App(settings, tasks, signals, dispatcher, LocalCalls(handlers), port)
         app.health = health
         await server.start()
         await health.serving()
@@ -201,7 +211,7 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
             app.door = door
             info.http_url = door.address
             figures = ServerFigures(version(), calls, store, dispatcher, watches, executor.tally)
-            http = group.create_task(door.run(settings, version(), figures))
+            http = group.create_task(door.run(settings, version(), figures, app.calls))
         try:
             yield app
         finally:

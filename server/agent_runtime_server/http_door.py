@@ -6,17 +6,16 @@ import asyncio
 import errno
 import os
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_runtime_server.adapters.processes import SHORT, Owner
 from agent_runtime_server.settings import NO_HTTP, Settings
 
 if TYPE_CHECKING:
+    from agent_runtime_server.local_calls import LocalCalls
     from agent_runtime_server.measure import Figures
     from agent_runtime_server.rest.options import DoorOptions
 
@@ -24,8 +23,6 @@ _MARGIN_SECONDS = 30.0
 """What a call may take beyond the longest wait that the server allows."""
 _SPARE_CONNECTIONS = 1000
 """Connections besides those of watchers."""
-_LONGEST_SOCKET_PATH = 100
-_SOCKET = "grpc.sock"
 _DOOR = "agent_runtime_server.rest.door"
 
 
@@ -36,44 +33,41 @@ class CannotListen(Exception):
 class HttpDoor:
     """Takes connections from the start, and answers from ``opened`` on until ``closing`` is set."""
 
-    def __init__(self, listener: socket.socket, upstream: str) -> None:
-        self.upstream = upstream
-        """Where the gRPC server listens for the door."""
+    def __init__(self, listener: socket.socket) -> None:
         self.opened = asyncio.Event()
         self.closing = asyncio.Event()
         self._listener = listener
         host, port = listener.getsockname()[:2]
         self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
-    async def run(self, settings: Settings, version: str, figures: Callable[[], Awaitable[Figures]]) -> None:
+    async def run(
+        self, settings: Settings, version: str, figures: Callable[[], Awaitable[Figures]], calls: LocalCalls
+    ) -> None:
         """Open the door, until it closes."""
         # In a thread, because they are many modules, and calls over gRPC are answered meanwhile.
         await asyncio.to_thread(import_module, _DOOR)
         from agent_runtime_server.loopback import serving
         from agent_runtime_server.rest.door import build
         from agent_runtime_server.rest.heads import Bounded
-        from agent_runtime_server.rest.upstream import Upstream, open_channel
+        from agent_runtime_server.rest.upstream import Upstream
 
         options = _options(settings, version)
-        async with (
-            open_channel(self.upstream) as channel,
-            serving(
-                build(Upstream(channel, options.deadline_seconds), options, figures),
-                self._listener,
-                http=Bounded,
-                ws="websockets-sansio",
-                ws_max_size=64 * 1024,
-                ws_per_message_deflate=False,
-                log_level="warning",
-                limit_concurrency=settings.max_watchers + _SPARE_CONNECTIONS,
-            ),
+        async with serving(
+            build(Upstream(calls, options.deadline_seconds), options, figures),
+            self._listener,
+            http=Bounded,
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,
+            log_level="warning",
+            limit_concurrency=settings.max_watchers + _SPARE_CONNECTIONS,
         ):
             self.opened.set()
             await self.closing.wait()
 
 
 @contextmanager
-def bound(settings: Settings, owner: Owner) -> Iterator[HttpDoor | None]:
+def bound(settings: Settings) -> Iterator[HttpDoor | None]:
     """A door whose address is taken, if there is to be one. Raises CannotListen."""
     if settings.http_address == NO_HTTP:
         yield None
@@ -86,16 +80,8 @@ def bound(settings: Settings, owner: Owner) -> Iterator[HttpDoor | None]:
     except OSError as problem:
         reason = os.strerror(problem.errno or errno.EIO) if not isinstance(problem, socket.gaierror) else str(problem)
         raise CannotListen(f"cannot listen on {settings.http_address} for HTTP: {reason}") from problem
-    with listener, tempfile.TemporaryDirectory(prefix=owner.prefix, dir=_folder(owner)) as private:
-        yield HttpDoor(listener, f"unix:{private}/{_SOCKET}")
-
-
-def _folder(owner: Owner) -> Path:
-    """The folder for temporary files, or another where that is too long for the path of a socket; if the server is
-    killed, the owner's next one finds what it has left in either."""
-    usual = tempfile.gettempdir()
-    longest = f"{usual}/{owner.prefix}12345678/{_SOCKET}"
-    return Path(usual) if len(longest) < _LONGEST_SOCKET_PATH else SHORT
+    with listener:
+        yield HttpDoor(listener)
 
 
 def _options(settings: Settings, version: str) -> DoorOptions:

@@ -274,9 +274,7 @@ def assert_settled(running: Server) -> None:
         assert _digest(blob) == blob.name, "every blob is what its name says"
     for workspace in running.workspaces.iterdir():
         assert [path for path in half_done(workspace) if path.exists() or path.is_symlink()] == []
-    folders = [path for path in running.temporary.iterdir() if path.is_dir()]
-    kept = [path for path in folders if not (path / "grpc.sock").exists()]  # that is the HTTP door's own
-    assert kept == [], "folders for temporary files are gone"
+    assert [path for path in running.temporary.iterdir() if path.is_dir()] == [], "folders for temporary files are gone"
     with closing(database(running)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         unfinished = connection.execute("SELECT count(*) FROM task WHERE done = 0").fetchone()[0]

@@ -18,7 +18,6 @@ import pytest
 
 from agent_runtime.v1 import task_pb2
 from agent_runtime_server import loopback
-from agent_runtime_server.adapters.processes import SHORT, Owner
 from agent_runtime_server.http_door import CannotListen, bound
 from agent_runtime_server.rest.frames import Frames
 from agent_runtime_server.settings import Settings
@@ -64,7 +63,7 @@ def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
         out, errors = server.communicate(timeout=PATIENCE)
         assert (server.returncode, out) == (1, "")
         assert errors.strip() == f"agent-runtime: cannot listen on {address} for HTTP: Address already in use"
-        with pytest.raises(CannotListen), bound(Settings(http_address=address), Owner.of(tmp_path / "owner")):
+        with pytest.raises(CannotListen), bound(Settings(http_address=address)):
             pass
 
 
@@ -96,38 +95,6 @@ def test_a_server_takes_all_the_descriptors_that_it_may_have(tmp_path: Path) -> 
     server.stdout.readline()
     soft, hard = psutil.Process(server.pid).rlimit(psutil.RLIMIT_NOFILE)
     assert soft == min(hard, 65_536) > 256
-    server.terminate()
-    server.communicate(timeout=PATIENCE)
-
-
-async def test_the_private_socket_is_private_and_goes(tmp_path: Path) -> None:
-    async with door(tmp_path) as at:
-        assert at.line.app.door is not None
-        private = Path(at.line.app.door.upstream.removeprefix("unix:")).parent
-        assert private.stat().st_mode & 0o777 == 0o700
-    assert not private.exists()
-
-
-def test_what_a_killed_server_leaves_of_its_socket_is_removed_by_the_next_one(tmp_path: Path) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-
-    def folders() -> list[Path]:
-        return [path.parent for place in (temporary, SHORT) for path in place.glob(f"{prefix}*/grpc.sock")]
-
-    server = serve(tmp_path, tmpdir=str(temporary), http_address="127.0.0.1:0")
-    assert server.stdout is not None
-    server.stdout.readline()
-    prefix = Owner.of(tmp_path / ".agent-runtime/owner").prefix
-    [left] = folders()
-    server.kill()
-    server.communicate(timeout=PATIENCE)
-    assert left.exists()
-    server = serve(tmp_path, tmpdir=str(temporary), http_address="127.0.0.1:0")
-    assert server.stdout is not None
-    server.stdout.readline()
-    assert not left.exists()
-    assert len(folders()) == 1
     server.terminate()
     server.communicate(timeout=PATIENCE)
 

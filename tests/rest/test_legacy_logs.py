@@ -74,7 +74,7 @@ async def test_readers_of_one_task_may_read_at_once(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(history, "PAGE", 1)
     async with door(tmp_path, driver_of(plan=Script(facts=lines(3)))) as at:
         task = await at.line.done((await make(at))["id"])
-        histories = Histories(Upstream(at.line.channel, PATIENCE))
+        histories = Histories(Upstream(at.line.app.calls, PATIENCE))
         for known in await asyncio.gather(*(histories.of(task) for _ in range(5))):
             assert list(known.lines) == [f"[00:00:00] line {number}" for number in range(3)]
             assert len(known.runs.shapes(task)) == 1
@@ -153,7 +153,7 @@ async def test_what_is_kept_is_bounded_and_what_is_known_not_asked_again(
     monkeypatch.setattr(history, "_MOST_EVENTS", 10)
     async with door(tmp_path, driver_of(plan=Script(facts=lines(50)))) as at:
         tasks = [await at.line.done((await make(at))["id"]) for _ in range(3)]
-        upstream = CountedUpstream(at.line.channel, PATIENCE)
+        upstream = CountedUpstream(at.line.app.calls, PATIENCE)
         histories = Histories(upstream)
 
         async def calls(task: task_pb2.Task) -> int:

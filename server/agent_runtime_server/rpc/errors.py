@@ -11,10 +11,10 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from agent_runtime_server.domain.faults import Code, FieldViolation, RuntimeFault
+from agent_runtime_server.local_calls import STATUS_KEY
 from agent_runtime_server.rpc.results_codec import duration
 
 DOMAIN = "agent-runtime"
-_DETAILS_KEY = "grpc-status-details-bin"
 _GRPC_CODE = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -52,5 +52,5 @@ def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadR
 async def abort(context: grpc.aio.ServicerContext[Any, Any], fault: RuntimeFault) -> NoReturn:
     """End a call with a fault."""
     status = status_of(fault)
-    await context.abort(_GRPC_CODE[status.code], status.message, ((_DETAILS_KEY, status.SerializeToString()),))
+    await context.abort(_GRPC_CODE[status.code], status.message, ((STATUS_KEY, status.SerializeToString()),))
     raise AssertionError("abort raises")

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from agent_runtime_server.domain.faults import RuntimeFault, Stalled
+from agent_runtime_server.local_calls import Handler
 from agent_runtime_server.rpc.counting import CallCounts, MethodCounts
 from agent_runtime_server.rpc.errors import Internal, abort
 from agent_runtime_server.rpc.validation import Requests
@@ -52,21 +53,26 @@ def create_server() -> grpc.aio.Server:
     )
 
 
-def add_service(server: grpc.aio.Server, service: Service, requests: Requests, calls: CallCounts) -> None:
-    """Serve a service. Bytes go in and out, so that stored events are never parsed on their way."""
-    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+def add_service(
+    server: grpc.aio.Server, service: Service, requests: Requests, calls: CallCounts
+) -> Mapping[str, Handler]:
+    """Serve a service; its wrapped methods, by name. Bytes go in and out, so that stored events are never parsed on
+    their way."""
+    handlers: dict[str, Handler] = {}
+    served: dict[str, Any] = {}
     for method in service.descriptor.methods:
-        call, counts = getattr(service, method.name), calls.of(method)
+        name, of_method = method.name, (method, getattr(service, method.name), requests, calls.of(method))
         if method.server_streaming:
-            handlers[method.name] = grpc.unary_stream_rpc_method_handler(_streaming(method, call, requests, counts))
+            handlers[name] = _streaming(*of_method)
+            served[name] = grpc.unary_stream_rpc_method_handler(handlers[name])
         elif method.client_streaming:
-            handlers[method.name] = grpc.stream_unary_rpc_method_handler(_uploading(method, call, requests, counts))
+            handlers[name] = _uploading(*of_method)
+            served[name] = grpc.stream_unary_rpc_method_handler(handlers[name])
         else:
-            handlers[method.name] = grpc.unary_unary_rpc_method_handler(_unary(method, call, requests, counts))
-    generic: Mapping[str, Any] = handlers
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(service.descriptor.full_name, dict(generic)),)
-    )
+            handlers[name] = _unary(*of_method)
+            served[name] = grpc.unary_unary_rpc_method_handler(handlers[name])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.descriptor.full_name, served),))
+    return handlers
 
 
 @asynccontextmanager
