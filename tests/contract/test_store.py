@@ -128,6 +128,25 @@ async def test_create_a_refusal_harms_no_call_at_the_same_time(store: Store) -> 
     assert (await store.list(TaskQuery(100))).total == 20
 
 
+async def test_create_tells_what_is_stored_whether_or_not_its_caller_waits(store: Store) -> None:
+    key = IdempotencyKey("CreateTask", "r1", b"digest")
+    told: list[Task] = []
+    calls = [
+        asyncio.create_task(store.create(new_task(name), event(name, CREATED), key=key, then=told.append))
+        for name in ("t1", "t2")
+    ]
+    await asyncio.sleep(0)
+    calls[0].cancel()
+    async with asyncio.timeout(60):
+        await asyncio.wait(calls)
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+    assert told == [await store.get("t1")] * 2
+    with pytest.raises(SessionNotFound):
+        await store.create(new_task("t3", "nowhere"), event("t3", CREATED), then=told.append)
+    assert len(told) == 2
+
+
 # --- tasks ---
 async def test_tasks_get_of_no_task(store: Store) -> None:
     with pytest.raises(TaskNotFound):

@@ -136,9 +136,9 @@ class Tasks:
                 return earlier, True
             raise
         sealed = self._sealing.seal({"password": new.password} if new.password else {}, task.id)
-        # A caller that gives up between the commit and the queue must not leave a task that nobody runs.
-        task, replayed = await to_the_end(self._commit(task, key, sealed, conflict))
-        return task, replayed
+        if conflict is SessionConflictPolicy.REPLACE:
+            return await to_the_end(self._replace(task, key, sealed))
+        return await self._commit(task, key, sealed)
 
     async def check(self, new: NewTask) -> Task:
         """The task as it would be, with an empty id. Raises what ``create`` would."""
@@ -156,14 +156,18 @@ class Tasks:
         self._disk.require_room()
         return await self._admission.admit(new)
 
-    async def _commit(
-        self, task: Task, key: IdempotencyKey | None, sealed: bytes, conflict: SessionConflictPolicy
-    ) -> tuple[Task, bool]:
+    async def _commit(self, task: Task, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
         event = Event(task.id, task.create_time, StatusChanged(None, Status.PENDING))
-        task, replayed = await self._store.create(task, event, key=key, sealed=sealed)
+        # A caller that gives up between the commit and the queue must not leave a task that nobody runs.
+        return await self._store.create(task, event, key=key, sealed=sealed, then=self._queue)
+
+    def _queue(self, task: Task) -> None:
         if task.status is Status.PENDING:
             self._dispatcher.submit(task)
-        if conflict is SessionConflictPolicy.REPLACE and not task.done:
+
+    async def _replace(self, task: Task, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
+        task, replayed = await self._commit(task, key, sealed)
+        if not task.done:
             # Also on a replay: the call that made it may have been cut off here.
             for other in await self._store.session_tasks(task.spec.session_id):
                 if other.id == task.id:

@@ -124,13 +124,21 @@ class Store(Protocol):
     """Task records, idempotency keys and the event log, each change in one transaction, durable when a call returns."""
 
     async def create(
-        self, task: Task, event: Event, *, key: IdempotencyKey | None = None, sealed: bytes = b""
+        self,
+        task: Task,
+        event: Event,
+        *,
+        key: IdempotencyKey | None = None,
+        sealed: bytes = b"",
+        then: Callable[[Task], None] | None = None,
     ) -> tuple[Task, bool]:
         """Store a new task (and its session, if new), its first event and its sealed secrets.
 
-        Returns the task and False, or the task that ``key`` made earlier and True. A concurrent duplicate waits for
-        the first. Raises RequestIdReused when the key's digest differs, SessionNotFound when ``task.spec.session_id``
-        is neither the task's own id nor known. The session's ``update_time`` becomes the task's ``create_time``.
+        ``then`` is called with the task that is stored, before anybody is answered, and also when the caller has been
+        cancelled meanwhile. Returns the task and False, or the task that ``key`` made earlier and True. A concurrent
+        duplicate waits for the first. Raises RequestIdReused when the key's digest differs, SessionNotFound when
+        ``task.spec.session_id`` is neither the task's own id nor known. The session's ``update_time`` becomes the
+        task's ``create_time``.
         """
         ...
 

@@ -15,14 +15,17 @@ class EnumMap(Generic[E]):
     """Both ways between a domain enum and the numbers of its proto twin; 0 (unspecified) is None."""
 
     def __init__(self, domain: type[E], twin: object, prefix: str) -> None:
-        self._number: dict[E, int] = {}
+        # By value: an enum's own hash is computed in Python.
+        self._number: dict[object, int] = {}
+        self._member: dict[int, E] = {}
         for member in domain:
-            self._number[member] = twin.Value(f"{prefix}_{member.name}")  # type: ignore[attr-defined]
-        self._member = {number: member for member, number in self._number.items()}
+            number = twin.Value(f"{prefix}_{member.name}")  # type: ignore[attr-defined]
+            self._number[member._value_] = number
+            self._member[number] = member
 
     def out(self, member: E | None) -> int:
         """The proto number."""
-        return 0 if member is None else self._number[member]
+        return 0 if member is None else self._number[member._value_]
 
     def inward(self, number: int) -> E | None:
         """The domain's member; None for unspecified and unknown numbers."""

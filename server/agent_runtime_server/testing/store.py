@@ -96,10 +96,22 @@ class MemoryStore:
         return StoreStatistics(tasks, self._appended, Distribution())
 
     async def create(
-        self, task: Task, event: Event, *, key: IdempotencyKey | None = None, sealed: bytes = b""
+        self,
+        task: Task,
+        event: Event,
+        *,
+        key: IdempotencyKey | None = None,
+        sealed: bytes = b"",
+        then: Callable[[Task], None] | None = None,
     ) -> tuple[Task, bool]:
         """Store a new task, unless its key made one before."""
-        if key is not None and (earlier := await self.find(key)):
+        task, replayed = self._create(task, event, key, sealed)
+        if then is not None:
+            then(task)
+        return task, replayed
+
+    def _create(self, task: Task, event: Event, key: IdempotencyKey | None, sealed: bytes) -> tuple[Task, bool]:
+        if key is not None and (earlier := self._found(key)):
             return earlier, True
         session_id = task.spec.session_id
         if session_id == task.id:
@@ -114,6 +126,9 @@ class MemoryStore:
 
     async def find(self, key: IdempotencyKey) -> Task | None:
         """The task that a key made."""
+        return self._found(key)
+
+    def _found(self, key: IdempotencyKey) -> Task | None:
         return next((entry.task for entry in self._entries.values() if _repeats(key, entry.key)), None)
 
     async def get(self, task_id: str) -> Task:

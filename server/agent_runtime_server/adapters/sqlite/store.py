@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -73,10 +73,17 @@ class SqliteStore:
         return StoreStatistics(tasks, self._appended, self._writer.commit_seconds)
 
     async def create(
-        self, task: Task, event: Event, *, key: IdempotencyKey | None = None, sealed: bytes = b""
+        self,
+        task: Task,
+        event: Event,
+        *,
+        key: IdempotencyKey | None = None,
+        sealed: bytes = b"",
+        then: Callable[[Task], None] | None = None,
     ) -> tuple[Task, bool]:
         """Store a new task, unless its key made one before."""
-        return await self._writer.run(lambda ledger: ledger.create(task, event, key, sealed))
+        stored = None if then is None else lambda made: then(made[0])
+        return await self._writer.run(lambda ledger: ledger.create(task, event, key, sealed), stored)
 
     async def find(self, key: IdempotencyKey) -> Task | None:
         """The task that a key made."""

@@ -33,6 +33,7 @@ Operation = Callable[[Ledger], T]
 class _Call:
     operation: Operation[Any]
     future: asyncio.Future[Any]
+    then: Callable[[Any], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,16 @@ class Writer:
         threading.Thread(target=self._work, args=(open_ledger, opened), name="store-writer", daemon=True).start()
         await opened
 
-    async def run(self, operation: Operation[T]) -> T:
+    async def run(self, operation: Operation[T], then: Callable[[T], None] | None = None) -> T:
         """Carry out an operation; its result is on the disk when this returns. Raises StoreClosed, DiskFull,
         sqlite3.Error.
 
-        Cancelling the call does not undo an operation that was queued.
+        Cancelling the call does not undo an operation that was queued; ``then`` is called with its result all the same.
         """
         if self._closing:
             raise StoreClosed
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put(_Call(operation, future))
+        self._queue.put(_Call(operation, future, then))
         return await future
 
     async def close(self) -> None:
@@ -135,6 +136,8 @@ class Writer:
     def _answer(self, calls: Sequence[_Call], outcomes: Sequence[_Outcome], told: Sequence[Told]) -> None:
         self._announce(told)
         for call, outcome in zip(calls, outcomes, strict=True):
+            if call.then is not None and outcome.error is None:
+                call.then(outcome.value)
             if call.future.done():
                 continue
             if outcome.error is not None:
