@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -219,6 +219,9 @@ async def running(settings: Settings, others: Parts | None = None) -> AsyncItera
             if door is not None:
                 door.closing.set()
                 await asyncio.wait({http})
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_STOP_SECONDS):
+                        await app.calls.settled()
             await server.stop(_STOP_SECONDS)
             for task in background:
                 task.cancel()

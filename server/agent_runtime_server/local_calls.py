@@ -6,8 +6,8 @@ Methods are the wrapped ones that gRPC serves: they take bytes and a context, of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, NoReturn
 
 import grpc
@@ -33,40 +33,64 @@ class LocalCalls:
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
+        self._under_way = 0
+        self._changed = asyncio.Event()
 
     async def unary(self, method: str, request: bytes, deadline: float) -> bytes:
-        """The response of a unary method, which may take ``deadline`` seconds."""
+        """The response of a unary method, which is cancelled after ``deadline`` seconds; what it must not break off is
+        waited for."""
         context = _Context(asyncio.get_running_loop().time() + deadline)
-        try:
-            async with asyncio.timeout_at(context.deadline):
-                response: bytes = await self._handlers[method](request, context)
-        except TimeoutError:
-            status = status_pb2.Status(code=code_pb2.DEADLINE_EXCEEDED, message="Deadline Exceeded")
-            raise CallFailed(status) from None
+        with self._counted():
+            try:
+                async with asyncio.timeout_at(context.deadline):
+                    response: bytes = await self._handlers[method](request, context)
+            except TimeoutError:
+                status = status_pb2.Status(code=code_pb2.DEADLINE_EXCEEDED, message="Deadline Exceeded")
+                raise CallFailed(status) from None
         return response
 
     async def stream(self, method: str, request: bytes) -> AsyncGenerator[bytes, None]:
         """The messages of a stream. Closing the generator cancels the method and waits for its end."""
         messages = _Messages()
         work = asyncio.create_task(messages.fill(self._handlers[method], request))
-        try:
-            while (message := await messages.queue.get()) is not None:
-                yield message
-            if messages.failure is not None:
-                raise CallFailed(messages.failure)
-        finally:
-            work.cancel()
-            await to_the_end(asyncio.wait({work}))
+        work.add_done_callback(messages.ended)
+        with self._counted():
+            try:
+                while not (work.done() and messages.queue.empty()):
+                    message = await messages.queue.get()
+                    if message is not None:
+                        yield message
+                if (failure := work.result()) is not None:
+                    raise CallFailed(failure)
+            finally:
+                work.cancel()
+                await to_the_end(asyncio.wait({work}))
 
-    async def upload(self, method: str, requests: AsyncIterator[bytes]) -> bytes:
+    async def upload(self, method: str, requests: AsyncGenerator[bytes, None]) -> bytes:
         """The response to a stream of requests, of which no more are asked for when the method has ended. What these
         raise is raised here; to the method it is a caller who has gone."""
-        async with aclosing(_sent(requests)) as sent:
-            try:
-                response: bytes = await self._handlers[method](sent, _Context())
-            except _BrokenOff as broken:
-                raise broken.cause from None
-        return response
+        broken: list[Exception] = []
+        with self._counted():
+            async with aclosing(requests), aclosing(_sent(requests, broken)) as sent:
+                with suppress(_BrokenOff):
+                    response: bytes = await self._handlers[method](sent, _Context())
+                    return response
+        raise broken.pop()
+
+    async def settled(self) -> None:
+        """Wait until no call is under way."""
+        while self._under_way:
+            self._changed.clear()
+            await self._changed.wait()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            self._changed.set()
 
 
 class _Context:
@@ -100,33 +124,36 @@ class _Messages(_Context):
     def __init__(self) -> None:
         super().__init__()
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)
-        """None is the end."""
-        self.failure: status_pb2.Status | None = None
+        """None only wakes the reader."""
 
     async def write(self, message: bytes) -> None:
         """Give the reader a message."""
         await self.queue.put(message)
 
-    async def fill(self, handler: Handler, request: bytes) -> None:
-        """Have the method write, to its end."""
+    async def fill(self, handler: Handler, request: bytes) -> status_pb2.Status | None:
+        """Have the method write, to its end; how it failed."""
         try:
             await handler(request, self)
         except CallFailed as failed:
-            self.failure = failed.status
-        await self.queue.put(None)
+            return failed.status
+        return None
+
+    def ended(self, _work: object) -> None:
+        """There are no more messages than what is there."""
+        if self.queue.empty():
+            self.queue.put_nowait(None)
 
 
 class _BrokenOff(asyncio.CancelledError):
     """The caller's requests have ended with an exception: nothing waits for an answer."""
 
-    def __init__(self, cause: Exception) -> None:
-        super().__init__()
-        self.cause = cause
 
-
-async def _sent(requests: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _sent(requests: AsyncIterator[bytes], broken: list[Exception]) -> AsyncGenerator[bytes, None]:
+    """Requests; the exception that they end with goes to ``broken``."""
     try:
         async for request in requests:
             yield request
     except Exception as error:
-        raise _BrokenOff(error) from None
+        broken.append(error)
+    if broken:
+        raise _BrokenOff

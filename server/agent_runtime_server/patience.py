@@ -12,6 +12,7 @@ T = TypeVar("T")
 async def to_the_end(work: Awaitable[T]) -> T:
     """Carry out work that cancelling must not break off; a cancellation that came meanwhile goes on after it."""
     task = asyncio.ensure_future(work)
+    del work
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:

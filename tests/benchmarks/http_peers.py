@@ -1,6 +1,7 @@
 """What the HTTP door is measured against. ``python -m tests.benchmarks.http_peers bare|fastapi``.
 
-``bare`` is the least that our way can cost: Starlette, and a gRPC echo behind a unix socket in the same process.
+``bare`` is the least that a client of our own gRPC server can cost: Starlette, and an echo behind a unix socket in the
+same process. The door does without that transport.
 ``fastapi`` is the service that this one replaces, as one would write it, with its state in memory and nothing durable.
 """
 

@@ -333,6 +333,37 @@ async def test_a_task_that_cannot_be_claimed_yet_keeps_its_place(working: Workin
         assert hands.started == ["a", "b"]
 
 
+async def test_a_task_that_cannot_be_claimed_for_long_is_not_told_its_place_again_and_again(working: Working) -> None:
+    told: list[tuple[str, int]] = []
+    async with working(1, told) as (dispatcher, hands):
+        submit(dispatcher, "running")
+        await hands.until(lambda: hands.started == ["running"])
+        hands.not_yet = 3
+        submit(dispatcher, "a")
+        async with asyncio.timeout(60):
+            while ("a", 1) not in told:
+                await asyncio.sleep(0.01)
+        hands.open("running")
+        hands.open("a")
+        await hands.until(lambda: "a" in hands.ended)
+    assert told.count(("a", 1)) == 1
+
+
+async def test_a_task_that_is_cancelled_while_it_cannot_be_claimed_leaves_the_queue(working: Working) -> None:
+    async with working(1) as (dispatcher, hands):
+        hands.not_yet = 10**6
+        submit(dispatcher, "a", session="shared")
+        async with asyncio.timeout(60):
+            while dispatcher.queue_state("a") is None or hands.not_yet == 10**6:
+                await asyncio.sleep(0.01)
+        assert dispatcher.cancel("a", AT_ONCE) is False
+        hands.not_yet = 0
+        hands.open("b")
+        submit(dispatcher, "b", session="shared")
+        await hands.until(lambda: hands.ended == {"b": "finished"})
+        assert dispatcher.depth() == 0
+
+
 async def test_a_task_that_waits_for_its_second_attempt_goes_before_one_that_could_not_begin(working: Working) -> None:
     async with working(2) as (dispatcher, hands):
         hands.not_yet = 1

@@ -183,3 +183,62 @@ async def test_nothing_is_written_out_of_the_workspace(job: SetUp, tmp_path: Pat
     assert failure is not None
     assert failure.reason is FailureReason.AGENT_ERROR
     assert not list(outside.iterdir())
+
+
+UNSTARTABLE = ExplorerSetUp(ExplorerDriver(Path.cwd, command=["/nowhere/explorer"]))
+"""Its process could not be started, and is not needed where nobody signs in."""
+
+
+@pytest.fixture
+def unsigned(job: SetUp) -> SetUp:
+    return replace(job, app_url=NOBODY, username="", password="")
+
+
+async def test_the_explorer_starts_no_process_where_nobody_signs_in(unsigned: SetUp) -> None:
+    facts: list[Fact] = []
+    assert await UNSTARTABLE.set_up(unsigned, facts.append) is None
+    assert (unsigned.workspace / "playwright.config.ts").exists()
+    assert {fact.path for fact in facts if isinstance(fact, FileChanged)} >= {
+        "playwright.config.ts",
+        "tests/support.ts",
+    }
+    again: list[Fact] = []
+    assert await UNSTARTABLE.set_up(unsigned, again.append) is None
+    assert again == []
+    failure = await UNSTARTABLE.set_up(replace(unsigned, username="somebody"), facts.append)
+    assert failure is not None
+
+
+@pytest.mark.parametrize("target", ["outside", "tests"], ids=["out of the workspace", "in a circle"])
+async def test_the_explorer_writes_along_no_link(unsigned: SetUp, target: str) -> None:
+    outside = unsigned.workspace.parent / "outside"
+    outside.mkdir()
+    (unsigned.workspace / "tests").symlink_to(outside if target == "outside" else target)
+    failure = await UNSTARTABLE.set_up(unsigned, lambda _: None)
+    assert failure is not None
+    assert (failure.reason, failure.retryable) == (FailureReason.AGENT_ERROR, False)
+    assert list(outside.iterdir()) == []
+
+
+async def test_the_explorer_does_not_get_lost_in_what_an_agent_has_made(unsigned: SetUp) -> None:
+    folder = unsigned.workspace
+    for _ in range(1200):
+        folder = folder / "d"
+        try:
+            folder.mkdir()
+        except OSError:  # the path is too long by now
+            break
+    with (unsigned.workspace / "tsconfig.json").open("wb") as huge:
+        huge.truncate(1 << 34)
+    assert await UNSTARTABLE.set_up(unsigned, lambda _: None) is None
+    assert (unsigned.workspace / "playwright.config.ts").exists()
+    assert (unsigned.workspace / "tsconfig.json").stat().st_size == 1 << 34
+
+
+async def test_a_suite_of_ours_with_other_line_ends_is_ours(unsigned: SetUp) -> None:
+    assert await UNSTARTABLE.set_up(unsigned, lambda _: None) is None
+    config = unsigned.workspace / "playwright.config.ts"
+    config.write_bytes(config.read_bytes().replace(b"\n", b"\r\n"))
+    (unsigned.workspace / "tests/seed.spec.ts").unlink()
+    assert await UNSTARTABLE.set_up(unsigned, lambda _: None) is None
+    assert (unsigned.workspace / "tests/seed.spec.ts").exists()

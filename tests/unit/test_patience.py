@@ -31,15 +31,17 @@ async def _work(started: asyncio.Event, go_on: asyncio.Event, fails: bool) -> st
     return "done"
 
 
+@pytest.mark.parametrize("as_task", [False, True])
 @pytest.mark.parametrize("fails", [False, True])
-async def test_a_cancelled_caller_waits_for_the_end_and_holds_nothing_after_it(fails: bool) -> None:
+async def test_a_cancelled_caller_waits_for_the_end_and_holds_nothing_after_it(fails: bool, as_task: bool) -> None:
     started, go_on = asyncio.Event(), asyncio.Event()
     held: list[weakref.ref[Piece]] = []
 
     async def caller() -> str:
         piece = Piece()
         held.append(weakref.ref(piece))
-        return await to_the_end(_work(started, go_on, fails))
+        work = _work(started, go_on, fails)
+        return await to_the_end(asyncio.create_task(work) if as_task else work)
 
     task = asyncio.create_task(caller())
     await started.wait()

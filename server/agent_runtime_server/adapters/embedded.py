@@ -130,10 +130,12 @@ class EmbeddedDispatcher:
             return
         earlier = self._leave_line(task.id)
         if earlier is not None and earlier.priority == task.priority:
-            self._enter_line(_Waiting(task.priority, earlier.number, task, task.start_by, earlier.told))
+            waiting = _Waiting(task.priority, earlier.number, task, task.start_by, earlier.told)
         else:
             self._number += 1
-            self._enter_line(_Waiting(task.priority, self._number, task, task.start_by))
+            waiting = _Waiting(task.priority, self._number, task, task.start_by)
+        waiting.postponed = earlier is not None and earlier.postponed
+        self._enter_line(waiting)
         self._moved()
 
     def cancel(self, task_id: str, grace: timedelta) -> bool:
@@ -222,17 +224,19 @@ class EmbeddedDispatcher:
     def _ended(self, entry: _Waiting, _work: asyncio.Task[None]) -> None:
         running = self._running.pop(entry.task.id)
         self._sessions.discard(entry.session)
-        again = running.task if running.postponed else running.after
+        if running.postponed and not running.stopping and not self._draining:
+            task = running.task
+            self._enter_line(_Waiting(task.priority, entry.number, task, task.start_by, entry.told, postponed=True))
+            asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self._try_again, task.id)
+        again = running.after
         if again is not None and again.status is Status.PENDING and not self._draining:
-            waiting = _Waiting(again.priority, entry.number, again, again.start_by, postponed=running.postponed)
-            self._enter_line(waiting)
-            if waiting.postponed:
-                asyncio.get_running_loop().call_later(_BUSY_RETRY_SECONDS, self._try_again, waiting)
+            self._enter_line(_Waiting(again.priority, entry.number, again, again.start_by))
         self._moved()
 
-    def _try_again(self, waiting: _Waiting) -> None:
-        waiting.postponed = False
-        self._changed.set()
+    def _try_again(self, task_id: str) -> None:
+        if (waiting := self._waiting.get(task_id)) is not None:
+            waiting.postponed = False
+            self._changed.set()
 
     async def _work(self, execute: PhaseExecutor, task: Task, stop: StopSign) -> None:
         try:

@@ -136,9 +136,14 @@ class Tasks:
                 return earlier, True
             raise
         sealed = self._sealing.seal({"password": new.password} if new.password else {}, task.id)
-        if conflict is SessionConflictPolicy.REPLACE:
-            return await to_the_end(self._replace(task, key, sealed))
-        return await self._commit(task, key, sealed)
+        match conflict:
+            case SessionConflictPolicy.ENQUEUE:
+                return await self._commit(task, key, sealed)
+            case SessionConflictPolicy.REJECT:
+                # Whoever asks next for this session sees only what is committed.
+                return await to_the_end(self._commit(task, key, sealed))
+            case SessionConflictPolicy.REPLACE:
+                return await to_the_end(self._replace(task, key, sealed))
 
     async def check(self, new: NewTask) -> Task:
         """The task as it would be, with an empty id. Raises what ``create`` would."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -165,7 +165,7 @@ async def _upload(upstream: Upstream, request: Request) -> Response:
 
 async def _requests(
     header: service_pb2.WriteSessionFileHeader, request: Request
-) -> AsyncIterator[service_pb2.WriteSessionFileRequest]:
+) -> AsyncGenerator[service_pb2.WriteSessionFileRequest, None]:
     yield service_pb2.WriteSessionFileRequest(header=header)
     offset = 0
     pieces = request.stream()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -55,11 +55,12 @@ class Upstream:
             except CallFailed as failed:
                 raise Refused(failed.status) from None
 
-    async def upload(self, method: str, requests: AsyncIterator[Message]) -> Any:
+    async def upload(self, method: str, requests: AsyncGenerator[Message, None]) -> Any:
         """The response to a stream of requests, of which no more are asked for when the call has ended. If these end
         with an exception the call is cancelled."""
-        try:
-            answer = await self._calls.upload(method, (request.SerializeToString() async for request in requests))
-        except CallFailed as failed:
-            raise Refused(failed.status) from None
+        async with aclosing(requests):
+            try:
+                answer = await self._calls.upload(method, (each.SerializeToString() async for each in requests))
+            except CallFailed as failed:
+                raise Refused(failed.status) from None
         return self._parse[method](answer)

@@ -11,6 +11,7 @@ from agent_runtime_server.adapters.explorer.driver import ExplorerDriver
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource
 from agent_runtime_server.domain.faults import is_full
 from agent_runtime_server.domain.task import Failure, FailureReason, Phase
+from agent_runtime_server.patience import to_the_end
 from agent_runtime_server.ports import Emit, SetUp
 
 MAX_SECONDS = 120.0
@@ -49,7 +50,7 @@ class ExplorerSetUp:
 async def _lay_out(job: SetUp, emit: Emit) -> Failure | None:
     """Without anybody to sign in no browser is needed, and no process."""
     try:
-        for fact in await asyncio.to_thread(_written, job):
+        for fact in await to_the_end(asyncio.to_thread(_written, job)):
             emit(fact)
     except OSError as error:
         if is_full(error):

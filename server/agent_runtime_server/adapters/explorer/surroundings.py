@@ -6,8 +6,10 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from agent_runtime_server.adapters.beneath import opened_folder
 from agent_runtime_server.adapters.explorer import templates_ts as ts
 from agent_runtime_server.adapters.explorer.flow import SignInRecipe
 from agent_runtime_server.adapters.explorer.scaffold import SIGNED_IN, SignedIn, configuration, suite_files
@@ -19,6 +21,8 @@ _TEST = re.compile(r".+\.(spec|test)\.[cm]?[jt]sx?")
 _SEED = "tests/seed.spec.ts"
 _BASE_URL = re.compile(r"^ *baseURL: .*$", re.MULTILINE)
 _NO_SOURCES = frozenset({"node_modules", "artifacts"})
+_MOST_ENTRIES, _DEEPEST = 100_000, 50
+"""As far as tests are looked for."""
 MAX_OURS_BYTES = 1 << 16
 """More than any file of ours has."""
 OWN_SUITE = "the workspace has a suite of its own: nothing is written around it"
@@ -88,27 +92,31 @@ def _reads(file: Path, text: str) -> bool:
 def _read(file: Path) -> str:
     """No more of a file than shows whether it is one of ours."""
     with file.open("rb") as opened:
-        return opened.read(MAX_OURS_BYTES).decode(errors="replace")
+        return opened.read(MAX_OURS_BYTES).decode(errors="replace").replace("\r\n", "\n")
 
 
 def _tests(workspace: Path) -> Iterator[str]:
+    seen = 0
     for folder, folders, names in os.walk(workspace):
-        folders[:] = [name for name in folders if name not in _NO_SOURCES and not name.startswith(".")]
-        for name in names:
-            if _TEST.fullmatch(name):
-                yield Path(folder, name).relative_to(workspace).as_posix()
+        seen += len(folders) + len(names)
+        if seen > _MOST_ENTRIES:
+            return
+        within = Path(folder).relative_to(workspace)
+        deep = len(within.parts) >= _DEEPEST
+        folders[:] = [name for name in folders if not (deep or name in _NO_SOURCES or name.startswith("."))]
+        yield from ((within / name).as_posix() for name in names if _TEST.fullmatch(name))
 
 
 def _write(workspace: Path, path: str, content: str) -> None:
-    """Whole or not at all. An agent may have worked here: no link of its making is followed out of the workspace."""
-    file = workspace / path
-    if not file.parent.resolve().is_relative_to(workspace.resolve()):
-        raise PermissionError(f"{path} leads out of the workspace")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    try:
-        with part.open("x", encoding="utf-8") as opened:
-            opened.write(content)
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    """Whole or not at all. An agent may have worked here: no link of its making is followed."""
+    *folders, name = path.split("/")
+    part = f".{name}.{secrets.token_hex(8)}"
+    with opened_folder(workspace, folders, make=True) as folder:
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with os.fdopen(os.open(part, flags, 0o666, dir_fd=folder), "w", encoding="utf-8") as opened:
+                opened.write(content)
+            os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(part, dir_fd=folder)

@@ -136,12 +136,16 @@ class Writer:
     def _answer(self, calls: Sequence[_Call], outcomes: Sequence[_Outcome], told: Sequence[Told]) -> None:
         self._announce(told)
         for call, outcome in zip(calls, outcomes, strict=True):
-            if call.then is not None and outcome.error is None:
-                call.then(outcome.value)
+            error = outcome.error
+            if call.then is not None and error is None:
+                try:
+                    call.then(outcome.value)
+                except Exception as broken:
+                    error = broken
             if call.future.done():
                 continue
-            if outcome.error is not None:
-                call.future.set_exception(outcome.error)
+            if error is not None:
+                call.future.set_exception(error)
             else:
                 call.future.set_result(outcome.value)
 

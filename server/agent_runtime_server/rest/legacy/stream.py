@@ -1,6 +1,6 @@
 """``/tasks/{id}/stream``: a task told live over a WebSocket.
 
-The watch holds no queue for a reader: a slow client gets frames as fast as it takes them, and one that takes none for
+The watch is ahead of its reader by one message only: a slow client gets frames as fast as it takes them, and one that takes none for
 a minute is dropped. A client that goes away cancels the watch.
 """
 
