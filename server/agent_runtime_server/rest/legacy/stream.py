@@ -1,7 +1,7 @@
 """``/tasks/{id}/stream``: a task told live over a WebSocket.
 
-The watch is ahead of its reader by one message only: a slow client gets frames as fast as it takes them, and one that takes none for
-a minute is dropped. A client that goes away cancels the watch.
+The watch is ahead of its reader by one message only: a slow client gets frames as fast as it takes them, and one that
+takes none for a minute is dropped. A client that goes away cancels the watch.
 """
 
 from __future__ import annotations
