@@ -1,0 +1,114 @@
+"""The proxy before an app: what passes unchanged, what is noted, and faults on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from agent_runtime_server.loopback import served
+from tests.quality.changes import PageChange, WireChange
+from tests.quality.proxy import Exchange, Proxy, before, mutable
+
+PAGE = "<!DOCTYPE html><html><head><title>App</title></head><body><h1>Items {count}</h1></body></html>"
+
+
+@asynccontextmanager
+async def app() -> AsyncIterator[tuple[Proxy, httpx.AsyncClient, list[str]]]:
+    """An app with a page, a form and a script behind a proxy; also the items that have come through."""
+    items: list[str] = []
+
+    async def page(request: Request) -> Response:
+        answer = HTMLResponse(PAGE.format(count=len(items)), headers={"content-security-policy": "script-src 'none'"})
+        answer.set_cookie("one", "1")
+        answer.set_cookie("two", "2")
+        return answer
+
+    async def add(request: Request) -> Response:
+        assert request.headers["origin"] == str(request.base_url).rstrip("/"), "the app is asked as itself"
+        items.append((await request.body()).decode())
+        return RedirectResponse(f"{request.base_url}items", 303)
+
+    async def script(request: Request) -> Response:
+        return Response("let a;", media_type="text/javascript")
+
+    routes = [Route("/items", page), Route("/items", add, methods=["POST"]), Route("/app.js", script)]
+    async with (
+        served(Starlette(routes=routes)) as url,
+        before(url) as proxy,
+        httpx.AsyncClient(base_url=proxy.base_url, headers={"origin": proxy.base_url}) as client,
+    ):
+        yield proxy, client, items
+
+
+async def test_everything_passes_unchanged_and_is_noted() -> None:
+    async with app() as (proxy, client, items):
+        page = await client.get("/items")
+        assert page.text == PAGE.format(count=0)
+        assert sorted(client.cookies) == ["one", "two"]
+        added = await client.post("/items", content="milk")
+        assert (added.status_code, added.headers["location"]) == (303, f"{proxy.base_url}/items")
+        assert items == ["milk"]
+        assert (await client.get("/nowhere")).status_code == 404
+        assert proxy.exchanges == [
+            Exchange("GET", "/items", 200, "text/html"),
+            Exchange("POST", "/items", 303, ""),
+            Exchange("GET", "/nowhere", 404, "text/plain"),
+        ]
+
+
+async def test_a_swallowed_form_answers_with_the_page_it_stood_on() -> None:
+    async with app() as (proxy, client, items):
+        proxy.change = WireChange("swallowed", "POST", "/items")
+        answer = await client.post("/items", content="milk", headers={"referer": f"{proxy.base_url}/items"})
+        assert (answer.status_code, answer.text) == (200, PAGE.format(count=0))
+        assert items == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (WireChange("server_error", "GET", "/items"), 500),
+        (WireChange("sent_home", "GET", "/items"), 303),
+        (WireChange("script_blocked", "GET", "/items"), 404),
+        (WireChange("delayed", "GET", "*"), 200),
+        (WireChange("server_error", "POST", "/items"), 200),
+        (WireChange("server_error", "GET", "/other"), 200),
+    ],
+    ids=lambda value: value.id if isinstance(value, WireChange) else str(value),
+)
+async def test_only_what_is_meant_is_changed(change: WireChange, status: int) -> None:
+    async with app() as (proxy, client, _):
+        proxy.change = change
+        assert (await client.get("/items")).status_code == status
+
+
+async def test_a_script_stands_before_all_others_and_may_run() -> None:
+    async with app() as (proxy, client, _):
+        proxy.change = PageChange("heading_changed", text="</script>")
+        page = await client.get("/items")
+        assert page.text.startswith("<!DOCTYPE html><html><head><script>")
+        assert page.text.count("</script>") == 1
+        assert "content-security-policy" not in page.headers
+        assert (await client.get("/app.js")).text == "let a;"
+
+
+async def test_the_faults_that_traffic_can_meet() -> None:
+    async with app() as (proxy, client, _):
+        for path in ("/items", "/app.js", "/nowhere"):
+            await client.get(path)
+        await client.post("/items", content="milk")
+    assert [change.id for change in mutable(proxy.exchanges)] == [
+        "script_blocked GET /app.js",
+        "sent_home GET /items",
+        "sent_home POST /items",
+        "server_error GET /items",
+        "server_error POST /items",
+        "swallowed POST /items",
+    ]
