@@ -1,5 +1,5 @@
-// Makes one change in every page, before it is shown and whenever the page changes itself. The proxy puts it before all
-// other scripts, and `change` (a PageChange) before it.
+// Makes one change in every page, before it is shown and whenever the page changes itself. It stands before all other
+// scripts, and `change` (a PageChange) before it; with null it tells `__seen` instead which faults the page can have.
 (() => {
   'use strict';
   const done = new WeakSet();
@@ -116,16 +116,51 @@
     heading_level: ['h1, h2, h3, h4, h5', (heading) => done.add(rename(heading, `h${Number(heading.localName[1]) + 1}`))],
     doubled: [`${BUTTONS}, a[href]`, double],
   };
-  const [selector, make] = changes[change.kind];
+  const own = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && /\d/.test(node.data));
 
-  const look = () => {
+  // Of the faults: whether one of these elements can have it, and what tells it from others.
+  const candidates = {
+    field_removed: () => 'name',
+    submit_disabled: (button) => !button.disabled && 'text',
+    number_plus_one: (element) => own(element) && 'text',
+    number_times_ten: (element) => own(element) && 'text',
+    message_removed: (message) => said(message) && 'text',
+    link_swapped: (link) => new URL(link.href).pathname !== '/' && 'text',
+    row_missing: (row) => rest(row)[0] === row && 'text',
+    list_empty: () => 'tag',
+    required_dropped: (field) => field.required && 'name',
+    heading_changed: () => 'text',
+  };
+
+  const makeChange = () => {
     if (!onPage()) return;
+    const [selector, make] = changes[change.kind];
     for (const element of [...document.querySelectorAll(selector)]) {
       if (done.has(element) || !element.isConnected || !meant(element)) continue;
       done.add(element);
       make(element);
     }
   };
+
+  const told = new Set();
+  const tell = () => {
+    const seen = [];
+    for (const [kind, distinction] of Object.entries(candidates)) {
+      for (const element of document.querySelectorAll(changes[kind][0])) {
+        const key = element.checkVisibility() && distinction(element);
+        if (!key) continue;
+        const one = { kind, tag: element.localName, name: '', text: '', path: location.pathname };
+        if (key === 'name') one.name = element.name || element.type;
+        if (key === 'text') one.text = said(element);
+        if (key !== 'tag' && !one[key]) continue;
+        const id = JSON.stringify(one);
+        if (!told.has(id)) { told.add(id); seen.push(one); }
+      }
+    }
+    if (seen.length) window.__seen(seen);
+  };
+
+  const look = change ? makeChange : tell;
   // What a page says of itself may come later: an element that is not meant yet is looked at again.
   new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true });
   document.addEventListener('DOMContentLoaded', look);

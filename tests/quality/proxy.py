@@ -33,7 +33,7 @@ _FORBIDDING = frozenset({"content-security-policy", "content-security-policy-rep
 _FIRST = re.compile(rb"<(?:!doctype|html|head)\b[^>]*>", re.IGNORECASE)
 """What has to stand before a script."""
 _BEGINNING = 1 << 16
-_IN_PAGE = (Path(__file__).parent / "in_page.js").read_text()
+IN_PAGE = (Path(__file__).parent / "in_page.js").read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _is_page(headers: Mapping[str, str]) -> bool:
 def _with_script(content: bytes, change: PageChange) -> bytes:
     """The page with our script before any other: after what has to stand first, or at the very beginning."""
     said = json.dumps(asdict(change)).replace("</", "<\\/")
-    script = f"<script>(() => {{ const change = {said};\n{_IN_PAGE}}})();</script>".encode()
+    script = f"<script>(() => {{ const change = {said};\n{IN_PAGE}}})();</script>".encode()
     first = [found.end() for found in _FIRST.finditer(content[:_BEGINNING])]
     place = first[-1] if first else 0
     return content[:place] + script + content[place:]
