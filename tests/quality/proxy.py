@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,7 +55,9 @@ class Proxy:
         self.change: Change | None = None
         self.exchanges: list[Exchange] = []
         self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(target))
-        self._client = httpx.AsyncClient(base_url=self._origin, timeout=SECONDS, follow_redirects=False)
+        # Cookies are the browser's alone: a jar in between would make one visitor of all.
+        none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx.AsyncClient(base_url=self._origin, timeout=SECONDS, cookies=none)
 
     async def answer(self, request: Request) -> Response:
         """What the app answers, changed if that is to be."""

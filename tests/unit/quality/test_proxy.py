@@ -63,6 +63,18 @@ async def test_everything_passes_unchanged_and_is_noted() -> None:
         ]
 
 
+async def test_cookies_are_the_browsers_alone() -> None:
+    async def page(request: Request) -> Response:
+        answer = HTMLResponse(request.cookies.get("visitor", "a stranger"))
+        answer.set_cookie("visitor", "known")
+        return answer
+
+    async with served(Starlette(routes=[Route("/", page)])) as url, before(url) as proxy:
+        for _ in range(2):
+            async with httpx.AsyncClient(base_url=proxy.base_url) as visitor:
+                assert [(await visitor.get("/")).text for _ in range(2)] == ["a stranger", "known"]
+
+
 async def test_a_swallowed_form_answers_with_the_page_it_stood_on() -> None:
     async with app() as (proxy, client, items):
         proxy.change = WireChange("swallowed", "POST", "/items")
