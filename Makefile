@@ -9,7 +9,7 @@ TESTS := tests/unit tests/orchestrator tests/contract tests/rpc tests/rest tests
 SHELL_SCRIPTS := .ci/run $(filter-out bin/opencode,$(wildcard bin/*))
 SCRIPTS = $(shell find config server -name node_modules -prune -o \( -name '*.js' -o -name '*.cjs' -o -name '*.mjs' \) -print)
 
-.PHONY: help setup develop proto lint test e2e demo run bench lock clean
+.PHONY: help setup develop proto lint test e2e quality demo run bench lock clean
 
 help: ## List the targets
 	@sed -nE 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -51,6 +51,9 @@ test: lint ## Lint, then every test but the end-to-end ones, with coverage
 
 e2e: develop ## The long tests with a real browser; APPS=DIR adds web applications of your own
 	APPS="$(APPS)" pytest tests/e2e
+
+quality: develop ## Score the explorer's suite of the sample shop: what it notices, and what it should not
+	@python -m tests.quality
 
 bench: develop ## Measure, beside the raw speed of the machine
 	@python -m tests.benchmarks

@@ -25,6 +25,18 @@ class Tried:
     caught_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Of one suite."""
+
+    name: str
+    tests: int
+    """Sound ones: they pass on the healthy app."""
+    stability: Rate
+    tried: Sequence[Tried]
+    alarms: dict[str, Rate]
+
+
 class Examiner:
     """Runs one suite again and again, with and without changes of the app."""
 
