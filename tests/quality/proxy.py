@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -62,7 +62,10 @@ class Proxy:
     async def answer(self, request: Request) -> Response:
         """What the app answers, changed if that is to be."""
         change = self.change if isinstance(self.change, WireChange) and _meant(self.change, request) else None
-        response = await self._changed(change, request)
+        try:
+            response = await self._changed(change, request)
+        except ClientDisconnect:
+            return Response(status_code=499)
         kind = response.headers.get("content-type", "").partition(";")[0]
         self.exchanges.append(Exchange(request.method, request.url.path, response.status_code, kind))
         return response
