@@ -317,15 +317,20 @@ async def test_a_task_that_cannot_be_claimed_yet_stays_queued(working: Working) 
         assert hands.not_yet == 0
 
 
+async def cannot_begin(dispatcher: Dispatcher, hands: Hands, task_id: str) -> None:
+    """Submit a task that is queued again, for it could not be claimed; it and another one, "b", end at once later."""
+    hands.not_yet = 1
+    hands.open(task_id)
+    hands.open("b")
+    submit(dispatcher, task_id, session="shared")
+    async with asyncio.timeout(60):
+        while hands.not_yet or dispatcher.queue_state(task_id) is None:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_task_that_cannot_be_claimed_yet_keeps_its_place(working: Working) -> None:
     async with working(1) as (dispatcher, hands):
-        hands.not_yet = 1
-        hands.open("a")
-        hands.open("b")
-        submit(dispatcher, "a", session="shared")
-        async with asyncio.timeout(60):
-            while hands.not_yet or dispatcher.queue_state("a") is None:
-                await asyncio.sleep(0.01)
+        await cannot_begin(dispatcher, hands, "a")
         submit(dispatcher, "b", session="shared")
         assert dispatcher.queue_state("a") == QueueState(1, 2, "slot")
         assert dispatcher.queue_state("b") == QueueState(2, 2, "session")
@@ -366,13 +371,7 @@ async def test_a_task_that_is_cancelled_while_it_cannot_be_claimed_leaves_the_qu
 
 async def test_a_task_that_waits_for_its_second_attempt_goes_before_one_that_could_not_begin(working: Working) -> None:
     async with working(2) as (dispatcher, hands):
-        hands.not_yet = 1
-        hands.open("a")
-        hands.open("b")
-        submit(dispatcher, "a", session="shared")
-        async with asyncio.timeout(60):
-            while hands.not_yet or dispatcher.queue_state("a") is None:
-                await asyncio.sleep(0.01)
+        await cannot_begin(dispatcher, hands, "a")
         submit(dispatcher, "b", session="shared", attempts=(Attempt(1, NOW, NOW),))
         assert dispatcher.queue_state("a") == QueueState(1, 2, "session")
         await hands.until(lambda: hands.ended == {"a": "finished", "b": "finished"})
@@ -382,8 +381,8 @@ async def test_a_task_that_waits_for_its_second_attempt_goes_before_one_that_cou
 async def test_a_priority_that_changes_while_a_task_cannot_be_claimed_holds(working: Working) -> None:
     async with working(1) as (dispatcher, hands):
         hands.not_yet = 1
-        for name in "abc":
-            hands.open(name)
+        hands.open("a")
+        hands.open("b")
         claims = hands.start
 
         async def start(task_id: str) -> Task:
