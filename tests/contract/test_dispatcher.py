@@ -14,7 +14,7 @@ from agent_runtime_server.domain.event import QueueState
 from agent_runtime_server.domain.pipeline import PhaseInputs, PhaseKind, PhaseResult, TaskOutcome
 from agent_runtime_server.domain.status import IllegalMove
 from agent_runtime_server.domain.task import Attempt, Status, Task, TaskSpec, TaskType, Timeouts
-from agent_runtime_server.ports import Clock, Dispatcher, DispatcherStatistics, Expire, Notify, StopSign
+from agent_runtime_server.ports import Clock, Dispatcher, DispatcherStatistics, Expire, Notify, SessionTaken, StopSign
 from agent_runtime_server.testing.clock import ManualClock
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -365,6 +365,23 @@ async def test_a_task_that_is_cancelled_while_it_cannot_be_claimed_leaves_the_qu
         hands.not_yet = 0
         hands.open("b")
         submit(dispatcher, "b", session="shared")
+        await hands.until(lambda: hands.ended == {"b": "finished"})
+        assert dispatcher.depth() == 0
+
+
+async def test_a_task_that_is_cancelled_while_another_holds_its_session_is_not_queued_again(working: Working) -> None:
+    async with working(1) as (dispatcher, hands):
+        claim = hands.start
+
+        async def start(task_id: str) -> Task:
+            if task_id == "b":
+                return await claim(task_id)
+            dispatcher.cancel(task_id, AT_ONCE)
+            raise SessionTaken("another task holds it")
+
+        hands.start = start  # type: ignore[method-assign]
+        hands.open("b")
+        submit(dispatcher, "a", "b", session="shared")
         await hands.until(lambda: hands.ended == {"b": "finished"})
         assert dispatcher.depth() == 0
 
