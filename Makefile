@@ -45,15 +45,17 @@ lint: develop ## Formatting, types, imports, contract, scripts and deployment fi
 
 test: lint ## Lint, then every test but the end-to-end ones, with coverage
 	coverage erase
-	coverage run -m pytest --numprocesses 2 --dist loadfile $(TESTS)
+	@# A folder of its own: what other sessions have left is not this one's to clear away.
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+		coverage run -m pytest --basetemp "$$folder/t" --numprocesses 2 --dist loadfile $(TESTS)
 	coverage combine --quiet
 	coverage report
 
 e2e: develop ## The long tests with a real browser; APPS=DIR adds web applications of your own
 	APPS="$(APPS)" pytest tests/e2e
 
-quality: develop ## Score the explorer's suite of the sample shop: what it notices, and what it should not
-	@python -m tests.quality
+quality: develop ## Score the explorer's suites, of the sample shop and of each app that APPS=DIR can start
+	@python -m tests.quality $(if $(APPS),--apps "$(APPS)") $(ARGS)
 
 bench: develop ## Measure, beside the raw speed of the machine
 	@python -m tests.benchmarks

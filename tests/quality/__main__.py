@@ -1,107 +1,88 @@
-"""``python -m tests.quality [--mutants N] [--runs N]``: how good the explorer's suite of the shop is.
+"""``python -m tests.quality [--apps DIR]``: how good the suites are that the default driver makes.
 
-It is scored beside a suite that only looks at titles; the tables are printed in Markdown.
+Each one is scored beside a replay of it without its expectations, and a suite that only looks at titles.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import re
-import sys
-import tempfile
-import time
-from collections.abc import Sequence
+import json
+import shlex
+from functools import partial
 from pathlib import Path
 
-import httpx
+from tests.quality import truth
+from tests.quality.apps import app, scripts
+from tests.quality.examining import examined
+from tests.quality.overview import write_overview
+from tests.quality.report import Report, Wanted
+from tests.quality.tables import data_of, tables_of
 
-from agent_runtime.v1 import task_pb2
-from agent_runtime_server.adapters.explorer.browser import open_browser
-from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
-from tests.apps.shop.launch import Shop
-from tests.contract.runner_fixtures import toolchain
-from tests.line.support import COMPLETE, SIGN_IN, carry_out, server
-from tests.quality import baseline
-from tests.quality.changes import Change
-from tests.quality.mutants import reached, sample
-from tests.quality.proxy import Exchange, Proxy, before
-from tests.quality.scoring import Examiner, Scores
-from tests.quality.suites import Suite
-from tests.quality.tables import tables_of
-from tests.quality.truth import shop as truth
-
-SEED = 1
-WORKERS = 2
-GENERATING_SECONDS = 900.0
-_TITLE = re.compile(r"<title>([^<]*)</title>")
-_ACCOUNT = {"TEST_USERNAME": CUSTOMER_EMAIL, "TEST_PASSWORD": CUSTOMER_PASSWORD}
+SAMPLE = "shop"
 
 
-async def main(mutants: int, runs: int) -> None:
-    """Make a suite, score it beside the other one, and print."""
-    with tempfile.TemporaryDirectory(prefix="quality-") as name, Shop() as shop:
-        folder, url = Path(name), shop.start()
-        port = int(url.rstrip("/").rpartition(":")[2])
-        begin = time.monotonic()
-        generated = await _generated(url, folder)
-        took = time.monotonic() - begin
-        async with before(url) as proxy:
-            chosen, titles = await _truth(proxy, mutants)
-            baseline.write(folder / "titles", url, titles)
-            scores = []
-            for called, suite in (("explorer", generated), ("titles only", Suite(folder / "titles"))):
-                examiner = Examiner(suite, toolchain(), proxy, lambda: _restart(shop, port), workers=WORKERS)
-                scores.append(await _scores(called, examiner, chosen, runs))
-    print(tables_of("shop", scores, chosen, took))
+async def main(options: argparse.Namespace, command: str) -> None:
+    """Examine one app after the other, and write what came out as soon as it is known."""
+    known = {SAMPLE: None} | (dict(scripts(options.apps)) if options.apps else {})
+    unknown = sorted({*options.only, *options.suite} - known.keys())
+    if unknown:
+        raise SystemExit(f"there is no app {', '.join(unknown)}; there are {', '.join(known)}")
+    for name in options.only or known:
+        folder = options.build / name
+        wanted = Wanted(options.mutants, options.runs, options.minutes, folder, options.suite.get(name))
+        with app(known[name], options.installs / name) as running:
+            keep = partial(_write, options.out, command)
+            keep(await examined(name, running, truth.of(name), wanted, keep))
+        print(options.out / f"{name}.md")
 
 
-def _restart(shop: Shop, port: int) -> None:
-    shop.start(port=port)
+def _write(folder: Path, command: str, report: Report) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{report.app}.md").write_text(tables_of(report, command))
+    data = json.dumps(data_of(report, command), indent=1, sort_keys=True)
+    (folder / f"{report.app}.json").write_text(data + "\n")
+    write_overview(folder)
 
 
-async def _generated(url: str, folder: Path) -> Suite:
-    """The suite that a task of the default driver makes."""
-    with server(folder / "server") as running:
-        async with running.client() as client:
-            made = await carry_out(client, COMPLETE, url, GENERATING_SECONDS, **SIGN_IN)
-        if made.task.status != task_pb2.TASK_STATUS_COMPLETED:
-            raise SystemExit(f"no suite was made: {made.trouble()}")
-        return Suite(running.workspaces / made.task.session_id, _ACCOUNT).copied(folder / "explorer")
+def _suite(said: str) -> tuple[str, Path]:
+    name, _, folder = said.partition("=")
+    if not folder or not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"{said!r} is not NAME=FOLDER")
+    return name, Path(folder).resolve()
 
 
-async def _truth(proxy: Proxy, count: int) -> tuple[list[Change], dict[str, str]]:
-    """Mutants that the listed flows reach, and the titles of pages that everybody can open, by path."""
-    async with open_browser() as browser:
-        found = await reached(browser, proxy, truth.FLOWS)
-    chosen = sample((change for changes in found.values() for change in changes), count, SEED)
-    return chosen, await _titles(proxy.base_url, proxy.exchanges)
+def _command(options: argparse.Namespace) -> str:
+    """What to run for the same figures, whatever the folders of the machine are called."""
+    said = ["python", "-m", "tests.quality", *(["--apps", "DIR"] if options.apps else [])]
+    said += ["--only", *options.only] if options.only else []
+    for name in ("mutants", "runs", "minutes"):
+        said += [f"--{name}", f"{getattr(options, name):g}"]
+    for name in options.suite:
+        said += ["--suite", f"{name}=FOLDER"]
+    return shlex.join(said)
 
 
-async def _titles(base_url: str, exchanges: Sequence[Exchange]) -> dict[str, str]:
-    paths = sorted({each.path for each in exchanges if each.method == "GET" and each.media_type == "text/html"})
-    titles: dict[str, str] = {}
-    async with httpx.AsyncClient(base_url=base_url) as client:
-        for path in paths:
-            answer = await client.get(path)
-            if answer.status_code == httpx.codes.OK and (title := _TITLE.search(answer.text)):
-                titles[path] = title[1]
-    return titles
-
-
-async def _scores(called: str, examiner: Examiner, mutants: Sequence[Change], runs: int) -> Scores:
-    sound = (await examiner.healthy()).passed
-    tried = []
-    async for one in examiner.mutation(mutants, sound):
-        print(f"{called}: {one.mutant.id}: {one.caught_by or 'LIVES'}", file=sys.stderr)
-        tried.append(one)
-    stability = await examiner.stability(runs)
-    return Scores(called, len(sound), stability, tuple(tried), await examiner.false_alarms(sound))
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.quality", description=__doc__)
+    parser.add_argument("--apps", type=Path, help="a folder with scripts that install and start apps, NAME.sh")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these apps, and no others")
+    parser.add_argument("--mutants", type=int, default=28, help="how many faults are tried")
+    parser.add_argument("--runs", type=int, default=10, help="how often the suite is run for stability")
+    parser.add_argument("--minutes", type=float, default=45, help="the budget of an app")
+    parser.add_argument(
+        "--suite", type=_suite, action="append", default=[], metavar="NAME=FOLDER", help="take this one"
+    )
+    parser.add_argument("--installs", type=Path, default=Path("build/apps"), help="where apps are installed")
+    parser.add_argument("--build", type=Path, default=Path("build/quality"), help="where work is kept")
+    parser.add_argument("--out", type=Path, default=Path("docs/quality"), help="where tables are written")
+    options = parser.parse_args()
+    options.suite = dict(options.suite)
+    for name in ("installs", "build", "out"):
+        setattr(options, name, getattr(options, name).resolve())
+    return options
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="tests.quality", description=__doc__)
-    parser.add_argument("--mutants", type=int, default=28)
-    parser.add_argument("--runs", type=int, default=10)
-    options = parser.parse_args()
-    asyncio.run(main(options.mutants, options.runs))
+    given = _options()
+    asyncio.run(main(given, _command(given)))

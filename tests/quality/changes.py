@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-WireKind = Literal["swallowed", "server_error", "sent_home", "script_blocked", "delayed"]
-"""``swallowed``: a form is sent, and the page that it stood on comes back; ``sent_home``: a redirect to the start."""
+WireKind = Literal[
+    "swallowed", "server_error", "sent_home", "script_blocked", "accepts_anything", "query_dropped", "delayed"
+]
+"""``swallowed``: a form is sent, and the page that it stood on comes back; ``sent_home``: a redirect to the start;
+``accepts_anything``: whatever is sent to sign in, the right data come through; ``query_dropped``: nothing is found or
+sorted, for what is looked for does not come through."""
 
 PageFault = Literal[
     "field_removed",
@@ -20,15 +26,36 @@ PageFault = Literal[
     "required_dropped",
     "heading_changed",
 ]
-Benign = Literal["names_changed", "wrapped", "styles_off", "link_added"]
-"""No person would notice: classes, ids and data attributes have other values, containers another depth, ..."""
-Breaking = Literal["reworded", "button_to_link", "placeholder_for_label", "heading_level", "doubled"]
+Benign = Literal[
+    "names_changed",
+    "wrapped",
+    "styles_off",
+    "styles_reordered",
+    "scripts_versioned",
+    "attributes_reordered",
+    "link_added",
+]
+"""No person would notice: classes and data attributes have other values, containers another depth, ..."""
+Breaking = Literal[
+    "reworded",
+    "recased",
+    "button_to_link",
+    "placeholder_for_label",
+    "heading_level",
+    "doubled",
+    "in_menu",
+    "in_dialog",
+    "field_order",
+]
 """The app does what it did, but locators may not find their elements any more."""
-PageKind = PageFault | Benign | Breaking
+Defect = Literal["gone", "link_broken"]
+"""``gone``: an element that nothing replaces; ``link_broken``: a link to a page that there is not."""
+PageKind = PageFault | Benign | Breaking | Defect
 
 PAGE_FAULTS: tuple[PageFault, ...] = get_args(PageFault)
 BENIGN: tuple[Benign, ...] = get_args(Benign)
 BREAKING: tuple[Breaking, ...] = get_args(Breaking)
+DEFECTS: tuple[Defect, ...] = get_args(Defect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +65,7 @@ class WireChange:
     kind: WireKind
     method: str
     path: str
-    """Without the query; ``*`` stands for every path."""
+    """Without the query; ``*`` alone stands for every path, and within one for any characters but ``/``."""
 
     @property
     def id(self) -> str:
@@ -58,11 +85,43 @@ class PageChange:
     """What the element says, with ``#`` for every run of digits and one blank for all white space."""
     path: str = ""
     """Of the page; ``*`` stands for any characters but ``/``."""
+    without: bool = False
+    """What was changed is then taken away: what still works, works on something else."""
 
     @property
     def id(self) -> str:
         """The same change has the same id in every run."""
-        return " ".join(filter(None, (self.kind, self.tag, self.name, self.text and repr(self.text), self.path)))
+        text, without = self.text and repr(self.text), "without" if self.without else ""
+        return " ".join(filter(None, (self.kind, self.tag, self.name, text, self.path, without)))
 
 
-Change = WireChange | PageChange
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A change of behaviour, made by a script that runs before all others of every page."""
+
+    name: str
+    script: str
+    kind: Literal["script"] = "script"
+    path: str = ""
+
+    @property
+    def id(self) -> str:
+        """The same change has the same id in every run."""
+        return f"script: {self.name}"
+
+
+Change = WireChange | PageChange | Script
+
+
+def read(written: Mapping[str, Any]) -> Change:
+    """A change from the dictionary of its fields."""
+    if written["kind"] == "script":
+        return Script(**written)
+    return WireChange(**written) if "method" in written else PageChange(**written)
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a path is meant: ``*`` alone is every one, within a pattern it is any characters but ``/``."""
+    if pattern in ("", "*"):
+        return True
+    return re.fullmatch("[^/]*".join(map(re.escape, pattern.split("*"))), path) is not None

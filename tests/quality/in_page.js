@@ -7,7 +7,8 @@
   const FIELDS = 'input:not([type=hidden]):not([type=submit]):not([type=button]), select, textarea';
   const BUTTONS = 'button, input[type=submit], input[type=button], [role=button]';
   const ROWS = 'tbody > tr, ul > li, ol > li, article, [role=row], [role=listitem]';
-  const MESSAGES = '[role=alert], [role=status], [aria-live], output';
+  const MESSAGES = '[role=alert], [role=status], [aria-live], output, .alert, .error, .errors, .errorlist, .message, ' +
+    '.messages, .invalid-feedback, .notice, .flash, .warning, .system-message';
   const SYNONYMS = [
     ['sign in', 'log in'], ['save', 'save changes'], ['add', 'create'], ['delete', 'remove'], ['search', 'find'],
     ['edit', 'change'], ['send', 'submit'], ['name', 'title'], ['e-mail', 'email address'], ['email', 'e-mail address'],
@@ -67,9 +68,22 @@
 
   const labelToPlaceholder = (label) => {
     const field = label.control;
-    if (!field || !field.matches('input, textarea')) return;
+    if (!field || !field.matches('textarea, input:not([type=checkbox], [type=radio])')) return;
     field.placeholder = label.textContent.trim();
     if (label.contains(field)) label.replaceWith(field); else label.remove();
+    return field;
+  };
+
+  const recase = (element) => {
+    if (element.matches('input[type=submit], input[type=button]')) element.value = element.value.toUpperCase();
+    for (const node of texts(element)) node.data = node.data.toUpperCase();
+  };
+
+  // The largest element around a field that has none of the others in it.
+  const blockOf = (field, others) => {
+    let block = field;
+    while (block.parentElement && !others.some((other) => block.parentElement.contains(other))) block = block.parentElement;
+    return block;
   };
 
   const double = (element) => {
@@ -92,18 +106,21 @@
     list_empty: [ROWS, (row) => row.remove()],
     required_dropped: [FIELDS, (field) => field.removeAttribute('required')],
     heading_changed: [HEADINGS, (heading) => { heading.textContent = 'Something else'; }],
-    names_changed: ['*', (element) => {
-      for (const { name } of [...element.attributes]) {
-        if (name === 'class' || name.startsWith('data-')) element.setAttribute(name, `x-${element.getAttribute(name)}`);
-      }
-    }],
+    names_changed: ['*', styles.rename],
     wrapped: ['main, form, section', (element) => {
       const wrapper = document.createElement('div');
       done.add(wrapper);
       element.before(wrapper);
       wrapper.append(element);
     }],
-    styles_off: ['style, link[rel=stylesheet]', (sheet) => sheet.remove()],
+    styles_off: ['html', () => {}],
+    styles_reordered: ['link[rel=stylesheet]', (sheet) => sheet.parentElement.prepend(sheet)],
+    attributes_reordered: ['body *', (element) => {
+      for (const { name, value } of [...element.attributes].reverse()) {
+        // An attribute that does something when it is set is left where it is.
+        if (!/^(src|href|type|value|on)/.test(name)) { element.removeAttribute(name); element.setAttribute(name, value); }
+      }
+    }],
     link_added: ['body', (body) => {
       const link = Object.assign(document.createElement('a'), { href: '#imprint', textContent: 'Imprint' });
       body.append(link);
@@ -113,8 +130,34 @@
       button.setAttribute('role', 'link');
     }],
     placeholder_for_label: ['label', labelToPlaceholder],
-    heading_level: ['h1, h2, h3, h4, h5', (heading) => done.add(rename(heading, `h${Number(heading.localName[1]) + 1}`))],
+    heading_level: ['h1, h2, h3, h4, h5', (heading) => {
+      const twin = rename(heading, `h${Number(heading.localName[1]) + 1}`);
+      done.add(twin);
+      return twin;
+    }],
     doubled: [`${BUTTONS}, a[href]`, double],
+    recased: [`${BUTTONS}, a[href], label, ${HEADINGS}`, recase],
+    in_menu: [`${BUTTONS}, a[href]`, (element) => {
+      const menu = document.createElement('details');
+      menu.innerHTML = '<summary>More</summary>';
+      element.before(menu);
+      menu.append(element);
+    }],
+    in_dialog: [`${BUTTONS}, a[href]`, (element) => {
+      const opener = Object.assign(document.createElement('button'), { type: 'button', textContent: 'Continue here' });
+      const dialog = document.createElement('dialog');
+      element.before(opener, dialog);
+      dialog.append(element);
+      opener.addEventListener('click', () => dialog.showModal());
+      done.add(opener);
+    }],
+    field_order: [FIELDS, (field) => {
+      const others = [...(field.form?.querySelectorAll(FIELDS) ?? [])].filter((other) => other !== field);
+      const block = others.length && blockOf(field, others);
+      if (block) block.parentElement.append(block);
+    }],
+    gone: ['*', (element) => element.remove()],
+    link_broken: ['a[href]', (link) => link.setAttribute('href', '/no-such-page')],
   };
   const own = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && /\d/.test(node.data));
 
@@ -126,7 +169,7 @@
     number_times_ten: (element) => own(element) && 'text',
     message_removed: (message) => said(message) && 'text',
     link_swapped: (link) => new URL(link.href).pathname !== '/' && 'text',
-    row_missing: (row) => rest(row)[0] === row && 'text',
+    row_missing: (row) => rest(row)[0] === row && 'tag',
     list_empty: () => 'tag',
     required_dropped: (field) => field.required && 'name',
     heading_changed: () => 'text',
@@ -138,7 +181,8 @@
     for (const element of [...document.querySelectorAll(selector)]) {
       if (done.has(element) || !element.isConnected || !meant(element)) continue;
       done.add(element);
-      make(element);
+      const changed = make(element) ?? element;
+      if (change.without) changed.remove();
     }
   };
 
@@ -160,8 +204,20 @@
     if (seen.length) window.__seen(seen);
   };
 
-  const look = change ? makeChange : tell;
+  if (!change) {
+    addEventListener('input', ({ target }) => {
+      const text = String(target.value ?? '').replace(/\d+/g, '#').replace(/\s+/g, ' ').trim();
+      if (text.length > 2) window.__typed(text);
+    }, true);
+  }
+  if (change?.kind === 'names_changed') styles.hideNames();
+  const inRules = { names_changed: styles.bothInRule, styles_off: styles.onlyHiding }[change?.kind];
+  const look = () => {
+    if (inRules) styles.everyRule(inRules);
+    return change ? makeChange() : tell();
+  };
   // What a page says of itself may come later: an element that is not meant yet is looked at again.
   new MutationObserver(look).observe(document, { childList: true, subtree: true, characterData: true });
   document.addEventListener('DOMContentLoaded', look);
+  document.addEventListener('load', look, true);
 })();

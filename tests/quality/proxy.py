@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TypeGuard
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -19,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agent_runtime_server.loopback import served
-from tests.quality.changes import Change, PageChange, WireChange
+from tests.quality.changes import Change, PageChange, Script, WireChange, fits
 
 DELAY_SECONDS = 0.15
 SECONDS = 60.0
@@ -33,8 +35,13 @@ _FORBIDDING = frozenset({"content-security-policy", "content-security-policy-rep
 """They would keep our script out of a page."""
 _FIRST = re.compile(rb"<(?:!doctype|html|head)\b[^>]*>", re.IGNORECASE)
 """What has to stand before a script."""
+_SCRIPT = re.compile(rb"""(<script\b[^>]*\bsrc=["']?[^"'?#>\s]+)(?=["'>\s])""", re.IGNORECASE)
+"""The opening tag of a script up to the end of its address, which has no version yet."""
 _BEGINNING = 1 << 16
-IN_PAGE = (Path(__file__).parent / "in_page.js").read_text()
+_NOT_KEPT = httpx.Limits(max_keepalive_connections=0)
+"""The app is started anew between two runs."""
+_FORM_FIELD = re.compile(rb'\bname="([^"\r\n]+)"')
+IN_PAGE = "".join((Path(__file__).parent / name).read_text() for name in ("in_page_styles.js", "in_page.js"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +52,49 @@ class Exchange:
     path: str
     status: int
     media_type: str
+    fields: frozenset[str] = field(default=frozenset(), compare=False)
+    """The names in its query and in the form that it sends; and ``authorization``, if it has such a header."""
+    at: float = field(default=0.0, compare=False)
+    """When it was answered, in seconds since the epoch."""
 
 
 class Proxy:
-    """A proxy that is serving. Change ``change`` between two runs of a suite, not within one."""
+    """A proxy that is serving. Set ``changes`` between two runs of a suite, not within one."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, credentials: Mapping[str, str]) -> None:
         self.base_url = ""
-        self.change: Change | None = None
+        self._credentials = credentials
+        self.changes: tuple[Change, ...] = ()
         self.exchanges: list[Exchange] = []
         self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(target))
         # Cookies are the browser's alone: a jar in between would make one visitor of all.
         none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._client = httpx.AsyncClient(base_url=self._origin, timeout=SECONDS, cookies=none)
+        self._client = httpx.AsyncClient(base_url=self._origin, timeout=SECONDS, cookies=none, limits=_NOT_KEPT)
 
     async def answer(self, request: Request) -> Response:
         """What the app answers, changed if that is to be."""
-        change = self.change if isinstance(self.change, WireChange) and _meant(self.change, request) else None
+        change = next((one for one in self.changes if isinstance(one, WireChange) and _meant(one, request)), None)
         try:
-            response = await self._changed(change, request)
+            body = await request.body()
+            response = await self._changed(change, request, body)
         except ClientDisconnect:
             return Response(status_code=499)
+        except httpx.TransportError:
+            # The app is being started anew, and a page that is left behind still asks.
+            return Response(status_code=502)
         kind = response.headers.get("content-type", "").partition(";")[0]
-        self.exchanges.append(Exchange(request.method, request.url.path, response.status_code, kind))
+        fields = frozenset(_sent(request, body))
+        self.exchanges.append(
+            Exchange(request.method, request.url.path, response.status_code, kind, fields, time.time())
+        )
         return response
 
-    async def _changed(self, change: WireChange | None, request: Request) -> Response:
+    async def _changed(self, change: WireChange | None, request: Request, body: bytes) -> Response:
+        headers = dict(request.headers)
         match change.kind if change else None:
             case "swallowed":
                 stood_on = request.headers.get("referer", self.base_url)
-                return await self._forward(request, "GET", _within(stood_on), b"")
+                return await self._forward("GET", _within(stood_on), headers, b"")
             case "server_error":
                 return Response("<h1>Internal Server Error</h1>", 500, media_type="text/html")
             case "sent_home":
@@ -83,11 +103,17 @@ class Proxy:
                 return Response(status_code=404)
             case "delayed":
                 await asyncio.sleep(DELAY_SECONDS)
-        return await self._forward(request, request.method, _within(str(request.url)), await request.body())
+            case "query_dropped":
+                return await self._forward(request.method, request.url.path, headers, body)
+            case "accepts_anything":
+                right = self._credentials
+                headers |= {name: value for name, value in right.items() if name in headers}
+                body = urlencode([(name, right.get(name, value)) for name, value in parse_qsl(body.decode())]).encode()
+        return await self._forward(request.method, _within(str(request.url)), headers, body)
 
-    async def _forward(self, request: Request, method: str, path: str, body: bytes) -> Response:
-        headers = {name: self._theirs(value) for name, value in request.headers.items() if name not in _OWN}
-        if method != request.method:
+    async def _forward(self, method: str, path: str, sent: Mapping[str, str], body: bytes) -> Response:
+        headers = {name: self._theirs(value) for name, value in sent.items() if name not in _OWN}
+        if not body:
             headers.pop("content-type", None)
         # As it is, so that it can be changed; and whole, for a part of a changed page is none.
         headers |= {"accept-encoding": "identity"}
@@ -95,8 +121,11 @@ class Proxy:
             headers.pop(name, None)
         answered = await self._client.request(method, path, headers=headers, content=body)
         content = answered.content
-        if isinstance(self.change, PageChange) and _is_page(answered.headers):
-            content = _with_script(content, self.change)
+        if _is_page(answered.headers):
+            page = path.partition("?")[0]
+            if any(one.kind == "scripts_versioned" for one in self.changes):
+                content = _SCRIPT.sub(rb"\1?version=2", content)
+            content = _with_scripts(content, [one for one in self.changes if _in_page(one, page)])
         response = Response(content, answered.status_code)
         del response.headers["content-length"]
         for name, value in answered.headers.multi_items():
@@ -118,9 +147,12 @@ class Proxy:
 
 
 @asynccontextmanager
-async def before(target: str) -> AsyncIterator[Proxy]:
-    """A proxy before the app at an address, inside the block; it forgets nothing between two changes."""
-    proxy = Proxy(target)
+async def before(target: str, credentials: Mapping[str, str] | None = None) -> AsyncIterator[Proxy]:
+    """A proxy before the app at an address, inside the block; it forgets nothing between two changes.
+
+    ``credentials`` are the right values of the fields of the app's sign-in form.
+    """
+    proxy = Proxy(target, credentials or {})
     app = Starlette(routes=[Route("/{path:path}", proxy.answer, methods=_METHODS)])
     try:
         async with served(app) as proxy.base_url:
@@ -130,7 +162,17 @@ async def before(target: str) -> AsyncIterator[Proxy]:
 
 
 def _meant(change: WireChange, request: Request) -> bool:
-    return change.method == request.method and change.path in ("*", request.url.path)
+    return change.method == request.method and fits(change.path, request.url.path)
+
+
+def _sent(request: Request, body: bytes) -> Iterator[str]:
+    yield from request.query_params
+    yield from {"authorization"}.intersection(request.headers)
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("application/x-www-form-urlencoded"):
+        yield from (name for name, _ in parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    elif kind.startswith("multipart/form-data"):
+        yield from (name.decode(errors="replace") for name in _FORM_FIELD.findall(body))
 
 
 def _within(url: str) -> str:
@@ -142,13 +184,25 @@ def _is_page(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").startswith(("text/html", "application/xhtml"))
 
 
-def _with_script(content: bytes, change: PageChange) -> bytes:
-    """The page with our script before any other: after what has to stand first, or at the very beginning."""
-    said = json.dumps(asdict(change)).replace("</", "<\\/")
-    script = f"<script>(() => {{ const change = {said};\n{IN_PAGE}}})();</script>".encode()
+def _in_page(change: Change, path: str) -> TypeGuard[PageChange | Script]:
+    """Whether a page has to have its script; that of a PageChange sees for itself whether it is on the right page."""
+    if isinstance(change, PageChange):
+        return change.kind != "scripts_versioned"
+    return isinstance(change, Script) and fits(change.path, path)
+
+
+def _with_scripts(content: bytes, changes: Sequence[PageChange | Script]) -> bytes:
+    """The page with our scripts before any other: after what has to stand first, or at the very beginning."""
+    scripts = b"".join(f"<script>(() => {{ {_script(change)} }})();</script>".encode() for change in changes)
     first = [found.end() for found in _FIRST.finditer(content[:_BEGINNING])]
     place = first[-1] if first else 0
-    return content[:place] + script + content[place:]
+    return content[:place] + scripts + content[place:]
+
+
+def _script(change: PageChange | Script) -> str:
+    if isinstance(change, Script):
+        return change.script
+    return f"const change = {json.dumps(asdict(change))};\n{IN_PAGE}".replace("</", "<\\/")
 
 
 def mutable(exchanges: Sequence[Exchange]) -> list[WireChange]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
+import random
+import re
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,11 @@ from agent_runtime_server.adapters.toolchain import Toolchain
 SECONDS = 900.0
 """What one run may take."""
 TEST_MS = 30_000
-_AROUND = (".setup.", "seed.spec.")
-"""In the names of files that are no tests: they set up, or are where agents begin."""
+SET_UP = ".setup."
+"""In the names of files that sign in, or make whatever else tests need."""
+SEED = "seed.spec."
+"""In the name of the file from which agents begin."""
+_ORDER = re.compile(r"(?<![^/])\d{3}~")
 
 
 class SuiteBroken(Exception):
@@ -36,8 +43,41 @@ class Suite:
 
     def copied(self, folder: Path) -> Suite:
         """The same suite in another folder, without what runs have left."""
-        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("node_modules", "artifacts", ".*"))
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder, ignore=_left_by_runs)
         return Suite(folder, self.environment)
+
+    def copied_over(self, folder: Path) -> None:
+        """Put its tests into a folder, in the place of those that are there."""
+        shutil.rmtree(folder / "tests", ignore_errors=True)
+        shutil.copytree(self.folder / "tests", folder / "tests", ignore=_left_by_runs)
+
+    def shuffled(self, folder: Path, seed: int) -> Suite:
+        """A copy whose tests run in another order: they run in that of their names. Outcomes have the old names."""
+        copy, chance = self.copied(folder), random.Random(seed)
+        for file in copy.specs():
+            file.rename(file.with_name(f"{chance.randrange(1000):03}~{file.name}"))
+        for inner in sorted({file.parent for file in copy.specs()} - {copy.folder / "tests"}):
+            inner.rename(inner.with_name(f"{chance.randrange(1000):03}~{inner.name}"))
+        return copy
+
+    def specs(self) -> list[Path]:
+        """The files with its tests."""
+        return sorted(file for file in self.folder.glob("tests/**/*.spec.ts") if SEED not in file.name)
+
+    def tests(self) -> dict[str, str]:
+        """The sources of its tests and of what they share, by path."""
+        return {
+            str(file.relative_to(self.folder)): file.read_text() for file in sorted(self.folder.glob("tests/**/*.ts"))
+        }
+
+    @property
+    def digest(self) -> str:
+        """The same for the same files."""
+        taken = hashlib.sha256()
+        for file in sorted(self.folder.glob("*.ts")) + sorted(self.folder.glob("tests/**/*.ts")):
+            taken.update(f"{file.relative_to(self.folder)}\0{file.read_text()}\0".encode())
+        return taken.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +87,36 @@ class Outcome:
     passed: frozenset[str]
     failed: frozenset[str]
     """Flaky ones too: retries are off."""
+    set_up_failed: bool = False
+    """Then no test that needs it has been run."""
+    spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """When each test ran, in seconds since the epoch; ``SET_UP`` is whatever came before them."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where each one stands: file and line."""
 
 
 async def run(
-    suite: Suite, toolchain: Toolchain, url: str, *, workers: int = 1, stop_at_first: bool = False
+    suite: Suite,
+    toolchain: Toolchain,
+    url: str,
+    *,
+    workers: int = 1,
+    stop_at_first: bool = False,
+    only: Sequence[str] = (),
 ) -> Outcome:
-    """Run a suite against an address, without retries and recordings. Raises SuiteBroken."""
+    """Run a suite against an address, without retries and recordings. Raises SuiteBroken.
+
+    ``only`` are places of tests, or whole files; all others are left out.
+    """
     command = [
-        *toolchain.command_playwright("test", "--reporter=json", "--retries=0", f"--workers={workers}"),
-        *(f"--timeout={TEST_MS}", "--trace=off", *(["-x"] if stop_at_first else [])),
+        *toolchain.command_playwright("test", *map(_pattern, only), "--reporter=json", "--retries=0"),
+        *(f"--workers={workers}", f"--timeout={TEST_MS}", "--trace=off", *(["-x"] if stop_at_first else [])),
     ]
     toolchain.link(suite.folder)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("TEST_", "AGENT_RUNTIME_"))
-    } | {"BASE_URL": url, "PLAYWRIGHT_BROWSERS_PATH": str(toolchain.browsers_folder), **suite.environment}
+    } | {"BASE_URL": url, "PLAYWRIGHT_BROWSERS_PATH": str(toolchain.browsers_folder)}
+    environment |= {"FORCE_COLOR": "0", **suite.environment}
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=suite.folder,
@@ -80,25 +136,48 @@ async def run(
         report = json.loads(text[text.index("{\n") :])
     except ValueError:
         raise SuiteBroken(text[-2000:]) from None
-    return _outcome(report)
+    return outcome_of(report)
 
 
-def _outcome(report: Mapping[str, Any]) -> Outcome:
+def _left_by_runs(_folder: str, names: list[str]) -> list[str]:
+    return [
+        name
+        for name in names
+        if name in {"node_modules", "artifacts"} or (name.startswith(".") and name != ".agent-runtime")
+    ]
+
+
+def _pattern(place: str) -> str:
+    file, colon, line = place.partition(":")
+    return re.escape(file) + colon + line
+
+
+def outcome_of(report: Mapping[str, Any]) -> Outcome:
+    """How the tests of Playwright's JSON report ended. Raises SuiteBroken if none was begun."""
     passed, failed = set[str](), set[str]()
+    spans: dict[str, tuple[float, float]] = {}
+    places: dict[str, str] = {}
+    set_up_failed = False
     for name, spec in _specs(report.get("suites", ())):
-        statuses = {result["status"] for test in spec["tests"] for result in test["results"]}
-        if statuses - {"skipped", "interrupted"}:
+        results = [result for test in spec["tests"] for result in test["results"]]
+        if not {result["status"] for result in results} - {"skipped", "interrupted"}:
+            continue
+        begin = min(datetime.fromisoformat(result["startTime"]).timestamp() for result in results)
+        span = begin, begin + sum(result["duration"] for result in results) / 1000
+        if SET_UP in spec["file"]:
+            spans[SET_UP] = span
+            set_up_failed |= not spec["ok"]
+        elif SEED not in spec["file"]:
             (passed if spec["ok"] else failed).add(name)
+            spans[name], places[name] = span, f"{spec['file']}:{spec['line']}"
     broken = [error.get("message", "") for error in report.get("errors", ())]
-    if broken and not passed and not failed:
+    if broken and not passed and not failed and not set_up_failed:
         raise SuiteBroken("\n".join(broken)[-2000:])
-    return Outcome(frozenset(passed), frozenset(failed))
+    return Outcome(frozenset(passed), frozenset(failed), set_up_failed, spans, places)
 
 
 def _specs(suites: Any, above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     for suite in suites:
-        title = f"{above} > {suite['title']}" if above else suite["title"]
-        if any(word in suite.get("file", "") for word in _AROUND):
-            continue
+        title = f"{above} > {suite['title']}" if above else _ORDER.sub("", suite["title"])
         yield from ((f"{title} > {spec['title']}", spec) for spec in suite.get("specs", ()))
         yield from _specs(suite.get("suites", ()), title)

@@ -8,7 +8,8 @@ import secrets
 from playwright.async_api import Locator, Page, expect
 
 from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
-from tests.quality.mutants import Act
+from tests.quality.changes import PageChange, WireChange
+from tests.quality.truth import Asked, Flow, Form, Instruction, Truth, named
 
 NAME = "Indigo Chopping Board"
 
@@ -163,7 +164,85 @@ async def contact(page: Page) -> None:
     await expect(_status(page, "we will reply")).to_be_visible()
 
 
-FLOWS: dict[str, Act] = {
-    act.__name__: act
-    for act in (browse, search_hit, search_miss, sort, sign_in, wrong_password, register, cart, checkout, contact)
-}
+def _posted(path: str, status: int = 303) -> tuple[Asked, ...]:
+    return (Asked("POST", path, status),)
+
+
+def _got(path: str, *fields: str) -> tuple[Asked, ...]:
+    return (Asked("GET", path, fields=frozenset(fields)),)
+
+
+def _swallowed(path: str) -> tuple[WireChange, ...]:
+    return (WireChange("swallowed", "POST", path),)
+
+
+TRUTH = Truth(
+    flows=named(
+        Flow(
+            browse,
+            (
+                PageChange("heading_changed", "h1", path="/category/*"),
+                PageChange("list_empty", "li", path="/category/*"),
+            ),
+            (*_got("/category/*"), *_got("/product/*")),
+        ),
+        Flow(search_hit, (PageChange("list_empty", path="/search"),), _got("/search", "q")),
+        Flow(search_miss, (WireChange("query_dropped", "GET", "/search"),), _got("/search", "q")),
+        Flow(sort, (WireChange("query_dropped", "GET", "/"),), _got("/", "sort")),
+        Flow(sign_in, _swallowed("/sign-in"), (*_posted("/sign-in"), *_posted("/sign-out"))),
+        Flow(
+            wrong_password,
+            (WireChange("accepts_anything", "POST", "/sign-in"), PageChange("message_removed", path="/sign-in")),
+            _posted("/sign-in", 200),
+        ),
+        Flow(register, _swallowed("/register"), _posted("/register")),
+        Flow(
+            cart,
+            (*_swallowed("/cart/update"), *_swallowed("/cart/remove")),
+            (*_posted("/cart/add"), *_posted("/cart/update"), *_posted("/cart/remove")),
+        ),
+        Flow(checkout, _swallowed("/checkout"), _posted("/checkout")),
+        Flow(contact, _swallowed("/contact"), _posted("/contact")),
+    ),
+    templates=(
+        "/",
+        "/category/*",
+        "/product/*",
+        "/search",
+        "/sign-in",
+        "/register",
+        "/account",
+        "/orders",
+        "/cart",
+        "/checkout",
+        "/checkout/complete/*",
+        "/about",
+        "/contact",
+    ),
+    forms=(
+        Form("GET", "/search", frozenset({"q"})),
+        Form("GET", "/", frozenset({"sort"})),
+        Form("POST", "/sign-in", frozenset({"email", "password"})),
+        Form("POST", "/sign-out", frozenset()),
+        Form("POST", "/register", frozenset({"email", "password", "repeat"})),
+        Form("POST", "/cart/add", frozenset()),
+        Form("POST", "/cart/update", frozenset()),
+        Form("POST", "/cart/remove", frozenset()),
+        Form("POST", "/checkout", frozenset({"street", "postcode", "terms"})),
+        Form("POST", "/contact", frozenset({"email", "message"})),
+        Form("POST", "/newsletter", frozenset({"email"})),
+    ),
+    instructions=(
+        Instruction("Test searching and sorting products.", ("search_hit", "search_miss", "sort")),
+        Instruction("Test the cart, but do not buy anything.", ("cart",), _posted("/checkout", 0)),
+        Instruction("Test buying a product.", ("checkout",)),
+        Instruction(
+            "Test signing in, with a wrong password too, and registering.", ("sign_in", "wrong_password", "register")
+        ),
+        Instruction("Test the contact form only.", ("contact",), (Asked("GET", "/cart"),)),
+    ),
+    username=CUSTOMER_EMAIL,
+    password=CUSTOMER_PASSWORD,
+    credentials={"email": CUSTOMER_EMAIL, "password": CUSTOMER_PASSWORD},
+    equivalent={},
+)

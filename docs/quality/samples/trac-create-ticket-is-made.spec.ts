@@ -1,0 +1,36 @@
+// spec: specs/plan.md
+// seed: tests/seed.spec.ts
+
+import { expect, test } from '../fixtures';
+
+test.describe('Records', () => {
+  test('“Create ticket” makes what it says', { tag: ['@crud', '@form'] }, async ({ page, uid }) => {
+    const testRow = page.getByRole('row').filter({ hasText: `Test ${uid}` });
+
+    await test.step('Open /newticket', async () => {
+      await page.goto('/newticket');
+    });
+
+    await test.step('Fill in the form and click “Create ticket”', async () => {
+      await page.getByRole('textbox', { name: 'Summary:', exact: true }).fill(`Test ${uid}`);
+      await page.getByRole('textbox', { name: 'Your email or username:', exact: true }).fill(`tg+${uid}@example.com`);
+      await page
+        .getByRole('textbox', { name: 'Description: You may use WikiFormatting here.', exact: true })
+        .fill(`Written by a test, ${uid}.`);
+      await page.getByRole('combobox', { name: 'Type:', exact: true }).selectOption({ label: 'defect' });
+      await page.getByRole('combobox', { name: 'Priority:', exact: true }).selectOption({ label: 'blocker' });
+      await page.getByRole('combobox', { name: 'Milestone:', exact: true }).selectOption({ label: 'milestone1' });
+      await page.getByRole('combobox', { name: 'Component:', exact: true }).selectOption({ label: 'component1' });
+      await page.getByRole('combobox', { name: 'Version:', exact: true }).selectOption({ label: '2.0' });
+      await page.getByRole('textbox', { name: 'Keywords:', exact: true }).fill(`Test ${uid}`);
+      await page.getByRole('button', { name: 'Create ticket', exact: true }).click();
+      await expect(page.getByText('Modify ↓')).toBeVisible();
+      await expect(testRow).toBeVisible();
+    });
+
+    await test.step('Load the page again', async () => {
+      await page.reload();
+      await expect(testRow).toBeVisible();
+    });
+  });
+});

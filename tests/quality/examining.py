@@ -1,0 +1,251 @@
+"""Everything that is measured of one app, in the order in which it is worth most, for as long as there is time."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+import httpx
+
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from tests.contract.runner_fixtures import toolchain
+from tests.quality import baseline, code
+from tests.quality.adherence import adherence
+from tests.quality.apps import App
+from tests.quality.cache import Cache
+from tests.quality.changes import Change, Script, read
+from tests.quality.coverage import covered
+from tests.quality.making import Made, NotMade, environment, made
+from tests.quality.mutants import reached, sample
+from tests.quality.proxy import IN_PAGE, Exchange, Proxy, before
+from tests.quality.repairing import NotOffered, Repairer
+from tests.quality.replay import without_expectations
+from tests.quality.report import Report, Scores, Wanted
+from tests.quality.scoring import Examiner, OutOfTime
+from tests.quality.seeded import defects, judged
+from tests.quality.suites import Suite, SuiteBroken
+from tests.quality.truth import Instruction, Truth
+from tests.quality.truth import source as truth_source
+
+SEED = 1
+WORKERS = 2
+_TITLE = re.compile(r"<title>([^<]*)</title>")
+
+
+async def examined(
+    name: str, app: App, truth: Truth, wanted: Wanted, keep: Callable[[Report], None] = lambda _: None
+) -> Report:
+    """Make a suite of an app, or take one, and measure it and its baselines. Raises NotMade.
+
+    What is known is kept after each step, so that nothing is lost where the work is broken off.
+    """
+    begin = time.monotonic()
+    url = app.start()
+    cache = Cache(wanted.folder / "cache.jsonl")
+    async with before(url, truth.credentials) as proxy:
+        flows, titles = await _pool(name, app, proxy, truth, cache)
+        pool = {change for changes in flows.values() for change in changes if change.id not in truth.equivalent}
+        report = Report(name, flows, sample(pool, wanted.mutants, SEED), truth.equivalent)
+        bench = _Bench(report, app, truth, wanted, proxy, cache, begin + wanted.minutes * 60, url, keep)
+        await bench.work(titles)
+    report.seconds = time.monotonic() - begin
+    return report
+
+
+class _Bench:
+    """Where an app and its suites are; each step of the work fills in a part of the report."""
+
+    def __init__(
+        self,
+        report: Report,
+        app: App,
+        truth: Truth,
+        wanted: Wanted,
+        proxy: Proxy,
+        cache: Cache,
+        deadline: float,
+        url: str,
+        keep: Callable[[Report], None],
+    ) -> None:
+        self._report = report
+        self._app = app
+        self._truth = truth
+        self._wanted = wanted
+        self._folder = wanted.folder
+        self._proxy = proxy
+        self._cache = cache
+        self._deadline = deadline
+        self._url = url
+        self._keep = keep
+
+    async def work(self, titles: Mapping[str, str]) -> None:
+        """Everything, in this order, for as long as there is time."""
+        if self._wanted.suite is None:
+            self._app.start()
+            self._report.made = await made(self._url, self._truth, self._folder, "plain")
+            suite = self._report.made.suite
+        else:
+            suite = Suite(self._wanted.suite, environment(self._truth))
+        baseline.write(self._folder / "titles", self._url, titles)
+        main = await self._scored("suite", suite, self._wanted.runs)
+        await self._step("code", self._code(main, suite))
+        await self._step("false alarms", self._alarms(main, suite))
+        if self._report.made is not None:
+            await self._step("findings", self._findings(self._report.made))
+            await self._step("determinism", self._again(self._report.made))
+            await self._step("repair", self._repairs(self._report.made, main))
+            for number, instruction in enumerate(self._truth.instructions, 1):
+                await self._step(f"instruction {number}", self._adherence(number, instruction))
+        await self._scored("replay without expectations", without_expectations(suite, self._folder / "replay"), 1)
+        await self._scored("titles only", Suite(self._folder / "titles"), 1)
+
+    def _examiner(self, suite: Suite) -> Examiner:
+        return Examiner(
+            suite,
+            toolchain(),
+            self._proxy,
+            self._app.start,
+            workers=WORKERS,
+            cache=self._cache,
+            deadline=self._deadline,
+        )
+
+    async def _step(self, called: str, work: Awaitable[None]) -> bool:
+        print(f"{self._report.app}: {called}", file=sys.stderr, flush=True)
+        try:
+            await work
+        except OutOfTime:
+            self._report.left_out.append(called)
+            return False
+        except (NotMade, NotOffered, SuiteBroken) as trouble:
+            self._report.left_out.append(f"{called} ({type(trouble).__name__}: {str(trouble)[:200]})")
+            return False
+        finally:
+            self._keep(self._report)
+        return True
+
+    async def _scored(self, called: str, suite: Suite, runs: int) -> Scores:
+        scores = Scores(called)
+        self._report.scores.append(scores)
+        examiner = self._examiner(suite)
+        if await self._step(f"{called}: stability", self._surveyed(scores, examiner, runs)):
+            await self._step(f"{called}: mutation", self._mutated(scores, examiner))
+            await self._step(f"{called}: coverage", self._covered(scores, examiner))
+        return scores
+
+    async def _surveyed(self, scores: Scores, examiner: Examiner, runs: int) -> None:
+        scores.survey = await examiner.survey(runs, self._folder / "shuffled")
+
+    async def _mutated(self, scores: Scores, examiner: Examiner) -> None:
+        assert scores.survey is not None
+        scores.tried = []
+        async for one in examiner.mutation(self._report.mutants, scores.survey):
+            print(f"  {one.mutant.id}: {one.caught_by or 'LIVES'}", file=sys.stderr, flush=True)
+            scores.tried.append(one)
+
+    async def _covered(self, scores: Scores, examiner: Examiner) -> None:
+        assert scores.survey is not None
+        scores.covered = await covered(examiner, scores.survey, self._truth)
+
+    async def _code(self, scores: Scores, suite: Suite) -> None:
+        scores.code = await code.looked_at(suite, toolchain(), self._folder / "linted")
+
+    async def _alarms(self, scores: Scores, suite: Suite) -> None:
+        if scores.survey is None:
+            raise OutOfTime
+        scores.alarms = await self._examiner(suite).false_alarms(scores.survey)
+
+    async def _made(self, url: str, name: str, instructions: str = "") -> Made:
+        if time.monotonic() > self._deadline:
+            raise OutOfTime
+        self._app.start()
+        return await made(url, self._truth, self._folder, name, instructions)
+
+    async def _findings(self, plain: Made) -> None:
+        seeded = defects(self._report.flows, urlsplit(self._url).path, SEED)
+        self._proxy.changes = tuple(defect.change for defect in seeded)
+        try:
+            broken = await self._made(self._through(), "defects")
+        finally:
+            self._proxy.changes = ()
+        self._report.findings = judged(seeded, broken.findings, plain.findings)
+
+    async def _again(self, plain: Made) -> None:
+        again = await self._made(self._url, "again")
+        self._report.same_again = {
+            "plan": _without_ports(plain.plan) == _without_ports(again.plan),
+            "tests": plain.suite.tests() == again.suite.tests(),
+        }
+
+    async def _adherence(self, number: int, instruction: Instruction) -> None:
+        suite = (await self._made(self._url, f"instruction-{number}", instruction.text)).suite
+        examiner = self._examiner(suite)
+        survey = await examiner.survey(1, self._folder / "shuffled")
+        mutants = [change for name in instruction.asked for change in self._report.flows[name]]
+        known = [change for change in mutants if change.id not in self._truth.equivalent]
+        self._report.adherence.append(await adherence(examiner, survey, self._truth, instruction, known, SEED))
+
+    async def _repairs(self, plain: Made, main: Scores) -> None:
+        if main.survey is None:
+            raise OutOfTime
+        copy = plain.suite.copied(self._folder / "repaired")
+        repairer = Repairer(
+            plain,
+            self._truth,
+            self._proxy,
+            self._app.start,
+            self._through(),
+            self._examiner(plain.suite),
+            self._examiner(copy),
+        )
+        self._report.repairs = await repairer.repairs(self._report.flows, main.survey, SEED)
+
+    def _through(self) -> str:
+        """The app's address behind the proxy."""
+        return self._proxy.base_url + urlsplit(self._url).path
+
+
+def _without_ports(text: str) -> str:
+    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text)
+
+
+async def _pool(
+    name: str, app: App, proxy: Proxy, truth: Truth, cache: Cache
+) -> tuple[dict[str, list[Change]], dict[str, str]]:
+    """The mutants that each flow reaches, and the titles of pages that everybody can open, by path."""
+    patterns = [
+        *truth.templates,
+        *(form.path for form in truth.forms),
+        *(asked.path for flow in truth.flows.values() for asked in flow.asks),
+    ]
+    patterns = [*dict.fromkeys(pattern for pattern in patterns if pattern != "*")]
+    asked = ("pool", IN_PAGE, truth_source(name), repr(patterns))
+    if asked in cache:
+        known = cache.get(asked)
+        return {flow: [read(each) for each in changes] for flow, changes in known["flows"].items()}, known["titles"]
+    async with open_browser() as browser:
+        acts = {flow: each.act for flow, each in truth.flows.items()}
+        found = await reached(browser, proxy, acts, patterns, app.start)
+    for flow, each in truth.flows.items():
+        changes = {*found[flow], *(change for change in each.breaks if not isinstance(change, Script))}
+        found[flow] = sorted(changes, key=lambda change: change.id)
+    titles = await _titles(proxy.base_url, proxy.exchanges)
+    written = {flow: [asdict(change) for change in changes] for flow, changes in found.items()}
+    cache.put(asked, {"flows": written, "titles": titles})
+    return found, titles
+
+
+async def _titles(base_url: str, exchanges: Sequence[Exchange]) -> dict[str, str]:
+    paths = sorted({each.path for each in exchanges if each.method == "GET" and each.media_type == "text/html"})
+    titles: dict[str, str] = {}
+    async with httpx.AsyncClient(base_url=base_url) as client:
+        for path in paths:
+            answer = await client.get(path)
+            if answer.status_code == httpx.codes.OK and (title := _TITLE.search(answer.text)):
+                titles[path] = html.unescape(title[1]).strip()
+    return titles

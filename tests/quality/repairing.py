@@ -1,0 +1,173 @@
+"""What becomes of a suite when the app is changed so that locators no longer find their elements, and it is repaired.
+
+The proxy knows which element it has changed. A repair is *right* if the test, its expectations unchanged, passes on the
+changed app, and fails as soon as that very element is taken away: so it works on no other. It is *wrong* if it passes
+without it, or expects something else. It is *refused* if the test is as it was, or does not pass. Where the element was
+taken away from the beginning, only a refusal is right.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from agent_runtime.v1 import task_pb2
+from tests.line.support import carry_out, server
+from tests.quality.changes import BREAKING, Change, PageChange, PageKind
+from tests.quality.making import Made
+from tests.quality.proxy import Proxy
+from tests.quality.rates import Rate
+from tests.quality.scoring import Examiner, Reset, Survey, meeting
+from tests.quality.suites import Suite
+from tests.quality.truth import Truth
+
+SECONDS = 600.0
+TRIES = 3
+"""How many elements are changed in one way until a test fails for it."""
+_EXPECTATION = re.compile(r"\)\s*\.((?:not\.)?to[A-Z]\w*\(.*)")
+_ELEMENTS: dict[str, tuple[str, ...]] = {
+    "reworded": ("submit_disabled", "link_swapped", "heading_changed"),
+    "recased": ("submit_disabled", "link_swapped", "heading_changed"),
+    "button_to_link": ("submit_disabled",),
+    "placeholder_for_label": (),
+    "heading_level": ("heading_changed",),
+    "doubled": ("submit_disabled", "link_swapped"),
+    "in_menu": ("submit_disabled", "link_swapped"),
+    "in_dialog": ("submit_disabled", "link_swapped"),
+    "field_order": ("field_removed",),
+    "gone": ("submit_disabled", "link_swapped", "heading_changed", "field_removed"),
+}
+"""Which elements may be changed so, by the faults that they can have."""
+
+Verdict = Literal["right", "wrong", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of one test after one change."""
+
+    change: PageChange
+    test: str
+    verdict: Verdict
+
+
+class NotOffered(Exception):
+    """The driver repairs nothing."""
+
+
+def rates(repairs: Sequence[Repair]) -> dict[str, Rate]:
+    """Right and wrong ones of those that could be repaired, and refusals of those that could not."""
+    able = [each for each in repairs if each.change.kind != "gone"]
+    gone = [each for each in repairs if each.change.kind == "gone"]
+    return {
+        "repairs right": Rate(sum(each.verdict == "right" for each in able), len(able)),
+        "repairs wrong": Rate(sum(each.verdict == "wrong" for each in able), len(able)),
+        "removed elements refused": Rate(sum(each.verdict == "refused" for each in gone), len(gone)),
+    }
+
+
+class Repairer:
+    """Has a suite repaired that the service has made, again and again from where it was."""
+
+    def __init__(
+        self, made: Made, truth: Truth, proxy: Proxy, reset: Reset, app_url: str, healthy: Examiner, repaired: Examiner
+    ) -> None:
+        """``repaired`` examines a copy of the suite, into which each repair is put to be judged."""
+        self._made = made
+        self._truth = truth
+        self._proxy = proxy
+        self._reset = reset
+        self._app_url = app_url
+        self._healthy = healthy
+        self._repaired = repaired
+
+    async def offered(self) -> bool:
+        """Whether the default driver repairs at all."""
+        with server(self._made.place / "server") as running:
+            async with running.client() as client:
+                info = await client.get_server_info()
+        drivers = {driver.name: driver for driver in info.drivers}
+        return task_pb2.TASK_TYPE_FIX in drivers[info.default_driver].task_types
+
+    async def repairs(self, flows: Mapping[str, Sequence[Change]], survey: Survey, seed: int) -> list[Repair]:
+        """One change of each kind, if one can be found that makes a test fail. Raises NotOffered and OutOfTime."""
+        if not await self.offered():
+            raise NotOffered
+        found: list[Repair] = []
+        kinds: tuple[PageKind, ...] = (*BREAKING, "gone")
+        for kind in kinds:
+            for change in _targets(kind, flows, seed)[:TRIES]:
+                tests = meeting(change, survey)
+                if not tests:
+                    continue
+                outcome, _ = await self._healthy.run((change,), only=[survey.places[test] for test in tests])
+                failed = sorted(outcome.failed & survey.sound)
+                if failed:
+                    found += await self._repair(change, failed, survey)
+                    break
+        return found
+
+    async def _repair(self, change: PageChange, failed: Sequence[str], survey: Survey) -> list[Repair]:
+        before = self._made.suite
+        after = await self._fixed(change)
+        found = []
+        for test in failed:
+            file = survey.places[test].rpartition(":")[0]
+            old, new = (suite.folder / "tests" / file for suite in (before, after))
+            found.append(Repair(change, test, await self._verdict(change, test, file, old, new)))
+        return found
+
+    async def _verdict(self, change: PageChange, test: str, file: str, old: Path, new: Path) -> Verdict:
+        if not new.exists() or new.read_text() == old.read_text():
+            return "refused"
+        copy = self._repaired.suite.folder / "tests" / file
+        copy.write_text(new.read_text())
+        try:
+            fixed, _ = await self._repaired.run((change,), only=[file], remember=False)
+            if test not in fixed.passed:
+                return "refused"
+            if change.kind == "gone" or _expectations(old) != _expectations(new):
+                return "wrong"
+            without, _ = await self._repaired.run((replace(change, without=True),), only=[file], remember=False)
+            return "wrong" if test in without.passed else "right"
+        finally:
+            copy.write_text(old.read_text())
+
+    async def _fixed(self, change: PageChange) -> Suite:
+        """The suite after the service has been asked to repair it."""
+        self._reset()
+        with server(self._made.place / "server") as running:
+            workspace = running.workspaces / self._made.session
+            self._made.suite.copied_over(workspace)
+            self._proxy.changes = (change,)
+            try:
+                async with running.client() as client:
+                    await carry_out(
+                        client,
+                        task_pb2.TASK_TYPE_FIX,
+                        self._app_url,
+                        SECONDS,
+                        from_task_id=self._made.task,
+                        username=self._truth.username,
+                        password=self._truth.password,
+                    )
+            finally:
+                self._proxy.changes = ()
+            return Suite(workspace).copied(self._made.place / "fixed")
+
+
+def _targets(kind: PageKind, flows: Mapping[str, Sequence[Change]], seed: int) -> list[PageChange]:
+    pool = {change for changes in flows.values() for change in changes if isinstance(change, PageChange)}
+    same = sorted((change for change in pool if change.kind in _ELEMENTS[kind]), key=lambda change: change.id)
+    if kind == "placeholder_for_label":
+        same = [PageChange("gone", path=path) for path in sorted({change.path for change in pool})]
+    random.Random(seed).shuffle(same)
+    return [replace(change, kind=kind) for change in same]
+
+
+def _expectations(file: Path) -> list[str]:
+    return _EXPECTATION.findall(file.read_text())

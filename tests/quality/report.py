@@ -1,0 +1,68 @@
+"""What is known of an app's suites, as far as it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.quality import code
+from tests.quality.adherence import Adherence
+from tests.quality.changes import Change
+from tests.quality.coverage import Covered
+from tests.quality.making import Made
+from tests.quality.rates import Rate
+from tests.quality.repairing import Repair
+from tests.quality.scoring import Survey, Tried, score
+from tests.quality.seeded import Findings
+
+
+@dataclass(slots=True)
+class Scores:
+    """Of one suite; what is None has not been measured."""
+
+    name: str
+    survey: Survey | None = None
+    covered: Covered | None = None
+    tried: list[Tried] | None = None
+    alarms: dict[str, Rate] | None = None
+    code: code.Code | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """Of one app."""
+
+    app: str
+    flows: Mapping[str, Sequence[Change]]
+    """The mutants that each flow reaches."""
+    mutants: Sequence[Change]
+    equivalent: Mapping[str, str]
+    scores: list[Scores] = field(default_factory=list)
+    made: Made | None = None
+    same_again: Mapping[str, bool] | None = None
+    """Whether the plan and the tests are the same to the byte, when they are made once more."""
+    findings: Findings | None = None
+    repairs: list[Repair] | None = None
+    adherence: list[Adherence] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """What there was no time for."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much is to be measured, and where work is kept."""
+
+    mutants: int
+    runs: int
+    minutes: float
+    folder: Path
+    suite: Path | None = None
+    """A suite that is there; by default one is made."""
+
+
+def asked_for(report: Report) -> Rate | None:
+    """The mutation score within flows that were asked for, of the suites that were made for that."""
+    tried = [one for each in report.adherence for one in each.tried]
+    return score(tried) if report.adherence else None
