@@ -78,7 +78,9 @@ async def real_parts(settings: Settings, state: StateDir, owner: Owner) -> Async
     """The parts of a real server, whose processes are the owner's; they can be used inside the block. Raises
     BadSettings."""
     toolchain = Toolchain(Path(settings.toolchain_dir))
-    explorer = ExplorerDriver(toolchain.browser, owner=owner, silence_seconds=settings.driver_silence_seconds)
+    explorer = ExplorerDriver(
+        toolchain.browser, axe=toolchain.axe, owner=owner, silence_seconds=settings.driver_silence_seconds
+    )
     runner = PlaywrightRunner(toolchain, owner=owner, silence_seconds=settings.runner_silence_seconds)
     models = ModelGateway(
         os.environ,

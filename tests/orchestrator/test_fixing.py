@@ -159,6 +159,32 @@ async def test_a_defect_of_the_app_leaves_the_test_as_it_was(tmp_path: Path) -> 
     assert len(world.runs) == 2
 
 
+@pytest.mark.parametrize(
+    ("cause", "verdict"),
+    [
+        (RepairCause.ASSERTION, RepairVerdict.BEHAVIOR_CHANGED),
+        (RepairCause.LOCATOR, RepairVerdict.REFUSED),
+        (RepairCause.APP_DEFECT, RepairVerdict.APP_DEFECT),
+    ],
+)
+async def test_a_driver_that_would_say_the_same_again_is_not_asked_again(
+    tmp_path: Path, cause: RepairCause, verdict: RepairVerdict
+) -> None:
+    world = World(tmp_path, finds_cart, lambda _: [Diagnosis(CART, cause, "nothing is like it", final=True)])
+    world.write({CART: BAD})
+    repair = only(await world.fix())
+    assert (repair.verdict, repair.cause, repair.explanation) == (verdict, cause, "nothing is like it")
+    assert len(world.asked_to_repair) == 1
+    assert world.text(CART) == BAD
+
+
+async def test_what_was_said_last_is_told_of_a_test_that_is_given_up(tmp_path: Path) -> None:
+    world = World(tmp_path, finds_cart, edit(CART, "Basket", "Trolley"))
+    world.write({CART: BAD})
+    repair = only(await world.fix(max_rounds=1))
+    assert repair.explanation == "No change was found that makes it pass. Last said: the button is called otherwise"
+
+
 async def test_a_changed_assertion_does_not_count_unless_it_is_allowed(tmp_path: Path) -> None:
     for options, verdict, text in (
         ({}, RepairVerdict.BEHAVIOR_CHANGED, GOOD),

@@ -77,7 +77,15 @@ class _FindingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FindingKi
     FINDING_KIND_SERVER_ERROR: _FindingKind.ValueType  # 1
     FINDING_KIND_BROKEN_LINK: _FindingKind.ValueType  # 2
     FINDING_KIND_SCRIPT_ERROR: _FindingKind.ValueType  # 3
+    FINDING_KIND_DEAD_BUTTON: _FindingKind.ValueType  # 4
+    """A button that does nothing when it is clicked."""
+    FINDING_KIND_ACCESSIBILITY: _FindingKind.ValueType  # 5
+    """What keeps people out who cannot see or use a mouse, by axe-core's rules."""
+    FINDING_KIND_SILENT_REJECTION: _FindingKind.ValueType  # 6
+    """A form refuses what is sent and says nothing about it."""
     FINDING_KIND_UNLABELLED_CONTROL: _FindingKind.ValueType  # 7
+    FINDING_KIND_MISSING_RESOURCE: _FindingKind.ValueType  # 8
+    """A picture, script, style sheet or answer that a page needs and does not get."""
 
 class FindingKind(_FindingKind, metaclass=_FindingKindEnumTypeWrapper):
     """What was found in the app."""
@@ -86,7 +94,15 @@ FINDING_KIND_UNSPECIFIED: FindingKind.ValueType  # 0
 FINDING_KIND_SERVER_ERROR: FindingKind.ValueType  # 1
 FINDING_KIND_BROKEN_LINK: FindingKind.ValueType  # 2
 FINDING_KIND_SCRIPT_ERROR: FindingKind.ValueType  # 3
+FINDING_KIND_DEAD_BUTTON: FindingKind.ValueType  # 4
+"""A button that does nothing when it is clicked."""
+FINDING_KIND_ACCESSIBILITY: FindingKind.ValueType  # 5
+"""What keeps people out who cannot see or use a mouse, by axe-core's rules."""
+FINDING_KIND_SILENT_REJECTION: FindingKind.ValueType  # 6
+"""A form refuses what is sent and says nothing about it."""
 FINDING_KIND_UNLABELLED_CONTROL: FindingKind.ValueType  # 7
+FINDING_KIND_MISSING_RESOURCE: FindingKind.ValueType  # 8
+"""A picture, script, style sheet or answer that a page needs and does not get."""
 Global___FindingKind: _TypeAlias = FindingKind  # noqa: Y015
 
 class _FindingSeverity:

@@ -169,7 +169,15 @@ class FindingKind(Enum):
     SERVER_ERROR = "server_error"
     BROKEN_LINK = "broken_link"
     SCRIPT_ERROR = "script_error"
+    DEAD_BUTTON = "dead_button"
+    """A button that does nothing when it is clicked."""
+    ACCESSIBILITY = "accessibility"
+    """What keeps people out who cannot see or use a mouse, by axe-core's rules."""
+    SILENT_REJECTION = "silent_rejection"
+    """A form refuses what is sent and says nothing about it."""
     UNLABELLED_CONTROL = "unlabelled_control"
+    MISSING_RESOURCE = "missing_resource"
+    """A picture, script, style sheet or answer that a page needs and does not get."""
 
 
 class Severity(Enum):

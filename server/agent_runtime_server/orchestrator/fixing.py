@@ -34,6 +34,9 @@ from agent_runtime_server.ports import Clock, Diagnosis, PhaseReport, TestReport
 _MOST_QUESTION = 20_000
 """Characters of a diff that a question shows."""
 
+_VERDICTS = {RepairCause.ASSERTION: RepairVerdict.BEHAVIOR_CHANGED}
+"""Of tests that were left as they were for good, apart from refused ones."""
+
 Drive = Callable[[Stage, Sequence[TestCase], int], Awaitable[PhaseReport]]
 """Lets the driver repair failing tests, in a round."""
 RunSuite = Callable[[Stage, RunOptions], Awaitable[tuple[TestReport, str]]]
@@ -47,6 +50,8 @@ class _Case:
     test: TestCase
     repair: Repair | None = None
     """Set once it is decided."""
+    said: Repair | None = None
+    """What the last round that decided nothing brought."""
 
     @property
     def id(self) -> str:
@@ -188,8 +193,11 @@ class Fixing:
             case.repair = replace(base, explanation="The agent disabled the test instead of repairing it.")
             return
         if outcome is not TestOutcome.EXPECTED:
+            case.said = base
             if diagnosis and diagnosis.cause is RepairCause.APP_DEFECT:
                 case.repair = replace(base, verdict=RepairVerdict.APP_DEFECT)
+            elif diagnosis and diagnosis.final:
+                case.repair = replace(base, verdict=_VERDICTS.get(diagnosis.cause, RepairVerdict.REFUSED))
             return
         if not mine:
             self._log(stage, f"{_title(case.test)} passes again, and nothing was changed: it is not steady")
@@ -233,7 +241,8 @@ class Fixing:
         for case in cases:
             if case.repair is None:
                 text = "No change was found that makes it pass."
-                case.repair = Repair(case.id, RepairVerdict.REFUSED, explanation=text, outcome=case.test.outcome)
+                said = f"{text} Last said: {case.said.explanation}" if case.said and case.said.explanation else text
+                case.repair = Repair(case.id, RepairVerdict.REFUSED, explanation=said, outcome=case.test.outcome)
         mixed = {case.path for case in cases if _repaired(case)} & {case.path for case in cases if not _repaired(case)}
         for path in sorted(mixed):
             self._log(stage, f"{path} has the repair of one test; look at the others in it, too")

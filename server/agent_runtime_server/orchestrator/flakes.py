@@ -69,6 +69,9 @@ class FlakeFilter:
         for number in range(1, _RUNS + 1):
             emit(_activity(f"Checking that the tests are steady, run {number} of {_RUNS}"))
             report = await self._run(workspace, spec, environment, paths, emit)
+            if report.failure is None and _kept_from_running(report, paths):
+                emit(self._log(LogLevel.WARNING, "what the tests depend on failed, so they run once more"))
+                report = await self._run(workspace, spec, environment, paths, emit)
             if report.failure is not None:
                 return Sifted(tuple(paths), failure=report.failure)
             for path in paths:
@@ -143,6 +146,12 @@ def _quoted(assertion: Assertion) -> str:
 def _list(lines: Sequence[str]) -> str:
     more = [f"and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
     return "\n".join(f"- {line}" for line in [*lines[:_MOST_LISTED], *more])
+
+
+def _kept_from_running(report: TestReport, paths: Sequence[str]) -> bool:
+    """Something else failed, such as a set-up project: that says nothing about the tests that were skipped for it."""
+    others = any(test.outcome is TestOutcome.UNEXPECTED and test.location.path not in paths for test in report.tests)
+    return others and any(test.outcome is TestOutcome.SKIPPED for test in report.tests)
 
 
 def _unsteady(path: str, tests: Sequence[TestCase], redact: Callable[[str], str]) -> str:

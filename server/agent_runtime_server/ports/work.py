@@ -104,6 +104,8 @@ class Diagnosis:
     test_id: str
     cause: RepairCause
     explanation: str = ""
+    final: bool = False
+    """The driver left the test as it was, and would say the same again: no further round is needed."""
 
 
 @dataclass(frozen=True, slots=True)
