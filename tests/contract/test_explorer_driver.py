@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,22 @@ from agent_runtime_server.adapters.explorer.flow import Seen
 from agent_runtime_server.adapters.processes import spawn
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource
 from agent_runtime_server.domain.pipeline import PhaseKind
-from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
-from agent_runtime_server.domain.task import Failure, FailureReason, SignIn, SignInMethod
-from agent_runtime_server.ports import PhaseReport
+from agent_runtime_server.domain.results import (
+    ArtifactKind,
+    AttemptStatus,
+    Finding,
+    FindingKind,
+    Location,
+    Produced,
+    RepairCause,
+    Severity,
+    TestAttempt,
+    TestCase,
+    TestError,
+    TestOutcome,
+)
+from agent_runtime_server.domain.task import Failure, FailureReason, SignIn, SignInMethod, TaskType
+from agent_runtime_server.ports import Diagnosis, PhaseReport
 from tests.apps.shop import CUSTOMER_EMAIL
 from tests.apps.shop.launch import Shop
 from tests.contract.driver_fixtures import BLOCK, explorer, mute_app, phase_job
@@ -143,6 +157,44 @@ async def test_password_travels_on_standard_input_only(tmp_path: Path, monkeypat
     assert order.workspace == str(tmp_path)
     assert "hunter2" not in json.dumps([got["arguments"], got["environment"]])
     assert "SOME_API_KEY" not in got["environment"]
+
+
+async def test_failing_tests_are_told_and_what_is_said_of_them_is_reported(tmp_path: Path) -> None:
+    test = TestCase(
+        "t1",
+        "chromium",
+        ("tests/a.spec.ts", "works"),
+        Location("tests/a.spec.ts", 3),
+        TestOutcome.UNEXPECTED,
+        (
+            TestAttempt(
+                0,
+                AttemptStatus.FAILED,
+                datetime.now(UTC),
+                timedelta(),
+                (TestError("no button", location=Location("tests/a.spec.ts", 7, 9)),),
+                artifact_ids=("artifacts/run-1/video.webm", "artifacts/run-1/trace.zip"),
+            ),
+        ),
+    )
+    elsewhere = replace(test.attempts[0], errors=(TestError("no row", location=Location("tests/page.ts", 7, 9)),))
+    failing = (test, replace(test, id="t2", attempts=(elsewhere,)), replace(test, id="t3", attempts=()))
+    job = replace(phase_job(tmp_path, PhaseKind.FIX), failing=failing)
+    said = protocol.Diagnosed("t1", "assertion", "4 is not 3", final=True)
+    report = await explorer(protocol.Done("", diagnoses=(said,))).run(job, lambda _: None)
+    assert report.diagnoses == (Diagnosis("t1", RepairCause.ASSERTION, "4 is not 3", final=True),)
+    order = protocol.decode_job(json.dumps(json.loads((tmp_path / "job.json").read_text())["job"]))
+    assert order.kind == "fix"
+    trace = "artifacts/run-1/trace.zip"
+    assert order.failing == (
+        protocol.Failing(id="t1", path="tests/a.spec.ts", line=7, error="no button", trace=trace),
+        protocol.Failing(id="t2", path="tests/a.spec.ts", error="no row", trace=trace),
+        protocol.Failing(id="t3", path="tests/a.spec.ts"),
+    )
+
+
+def test_what_the_explorer_can_do_is_all_but_following_instructions() -> None:
+    assert set(TaskType) - set(ExplorerDriver(Path.cwd).task_types()) == {TaskType.CUSTOM}
 
 
 def test_availability_tells_what_is_missing() -> None:

@@ -221,18 +221,20 @@ async def test_the_explorer_writes_along_no_link(unsigned: SetUp, target: str) -
 
 
 async def test_the_explorer_does_not_get_lost_in_what_an_agent_has_made(unsigned: SetUp) -> None:
-    folder = unsigned.workspace
+    made = [unsigned.workspace]
     for _ in range(1200):
-        folder = folder / "d"
         try:
-            folder.mkdir()
+            (made[-1] / "d").mkdir()
         except OSError:  # the path is too long by now
             break
+        made.append(made[-1] / "d")
     with (unsigned.workspace / "tsconfig.json").open("wb") as huge:
         huge.truncate(1 << 34)
     assert await UNSTARTABLE.set_up(unsigned, lambda _: None) is None
     assert (unsigned.workspace / "playwright.config.ts").exists()
     assert (unsigned.workspace / "tsconfig.json").stat().st_size == 1 << 34
+    for folder in reversed(made[1:]):  # deeper than what clears away old temporary folders can go
+        folder.rmdir()
 
 
 async def test_a_suite_of_ours_with_other_line_ends_is_ours(unsigned: SetUp) -> None:

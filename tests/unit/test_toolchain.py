@@ -143,6 +143,7 @@ def test_the_installed_toolchain_starts() -> None:
     assert installed.problems() == []
     said = subprocess.run(installed.command_playwright("--version"), capture_output=True, text=True, check=True)
     assert said.stdout.strip() == f"Version {installed.playwright_version}"
+    assert installed.axe.read_text().startswith("/*! axe v")
     browser = installed.browser()
     assert browser is not None
     assert browser.version.split(".")[0].isdecimal()

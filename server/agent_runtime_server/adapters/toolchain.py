@@ -1,4 +1,4 @@
-"""The Node folder with Playwright Test, TypeScript and ESLint that every workspace links to.
+"""The Node folder with Playwright Test, TypeScript, ESLint and axe-core that every workspace links to.
 
 Small file work only: nothing here starts a process or waits.
 """
@@ -67,6 +67,11 @@ class Toolchain:
     def playwright_version(self) -> str | None:
         """The version of Playwright Test; None when it is not installed."""
         return self._package_version("@playwright/test")
+
+    @property
+    def axe(self) -> Path:
+        """The script of axe-core, which judges whether a page can be used by everybody."""
+        return self.node_modules / "axe-core" / "axe.min.js"
 
     def browser(self) -> Build | None:
         """The Chromium that headless runs use; None when there is none."""

@@ -36,7 +36,7 @@ def account(shell: Shell, user: User) -> Html:
     return shell.page(
         words.account_heading,
         element("h1", words.account_heading),
-        element("dl", [(element("dt", name) + element("dd", value)) for name, value in facts]),
+        element("dl", [part for name, value in facts for part in (element("dt", name), element("dd", value))]),
         element("p", element("a", words.orders_heading, href=shell.look.routes.orders)),
     )
 

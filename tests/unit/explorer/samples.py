@@ -16,6 +16,8 @@ from agent_runtime_server.adapters.explorer.flow import (
     Goto,
     HasText,
     HasValue,
+    Hover,
+    InOrder,
     IsChecked,
     IsDisabled,
     IsHidden,
@@ -23,6 +25,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     IsVisible,
     Literally,
     Locator,
+    Minus,
     Model,
     NumberIn,
     Plus,
@@ -135,6 +138,7 @@ CART = Flow(
             (
                 Expectation(IsVisible(ROW), "the line is shown"),
                 Expectation(Equals(CountOf(role("row")), Plus(Recall("rows"), Literally(1))), "one more line"),
+                Expectation(Equals(Minus(CountOf(role("row")), Literally(1)), Recall("rows")), "one less before"),
                 Expectation(
                     HasText(role("status", has_text="added"), 'It\'s "added" \\ `1`', exact=True), "it says so"
                 ),
@@ -145,7 +149,7 @@ CART = Flow(
         ),
         Step(
             "Add it again",
-            (Click(ADD),),
+            (Hover(ROW), Click(ADD)),
             (
                 Expectation(Equals(NumberIn(TOTAL), SumOf(PRICES)), "the total is the sum of the lines"),
                 Expectation(
@@ -172,6 +176,7 @@ SEARCH = Flow(
     title="finds mugs",
     tags=("@smoke",),
     steps=(
+        Step("Open the mugs", (Goto("/"),), (Expectation(InOrder(role("listitem"), descending=True), "dear first"),)),
         Step(
             "Search for “mug”",
             (Goto("/"), Fill(label("Search"), "mug"), Press(label("Search"), "Enter")),

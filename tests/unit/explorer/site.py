@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-Page = str | Callable[[Mapping[str, str]], str]
+Page = str | Callable[[Mapping[str, str]], str | int]
 
 
 @contextmanager
 def serve(pages: Mapping[str, Page]) -> Iterator[str]:
-    """Serve the pages, each a body or a function of query and form; yields the base URL."""
+    """Serve the pages, each a body or a function of query, form and language, which may return a status.
+
+    Yields the base URL.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -24,10 +27,12 @@ def serve(pages: Mapping[str, Page]) -> Iterator[str]:
             self._answer(parse_qs(body))
 
         def _answer(self, values: Mapping[str, list[str]]) -> None:
-            page = pages.get(urlsplit(self.path).path)
-            if callable(page):
-                page = page({name: value[0] for name, value in values.items()})
-            self.send_response(404 if page is None else 200)
+            found = pages.get(urlsplit(self.path).path)
+            said = {name: value[0] for name, value in values.items()}
+            page = (
+                found(said | {"accept-language": self.headers.get("Accept-Language", "")}) if callable(found) else found
+            )
+            self.send_response(404 if page is None else page if isinstance(page, int) else 200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
             self.wfile.write(f"<!doctype html><html lang=en><title>Site</title>{page or 'Not found'}".encode())

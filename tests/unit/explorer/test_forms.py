@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Choose, Fill, Locator, SetChecked
 from agent_runtime_server.adapters.explorer.forms import (
     action_for,
@@ -14,7 +15,7 @@ from agent_runtime_server.adapters.explorer.forms import (
     wanted_fields,
     wrong_value,
 )
-from agent_runtime_server.adapters.explorer.perceive import Element, Form
+from agent_runtime_server.adapters.explorer.view import Form
 from tests.unit.explorer.trees import button, make, page, text_field
 
 HERE = Locator(by="label", value="x")
@@ -40,6 +41,10 @@ def password(name: str = "Password", **attrs: str) -> Element:
         (text_field("Recipient"), "name"),
         (text_field("Amount", type="number"), "amount"),
         (text_field("Pieces", type="number"), "quantity"),
+        (text_field("Summary"), "title"),
+        (text_field("Sum"), "amount"),
+        (text_field("Project name"), "title"),
+        (text_field("Project identifier"), "identifier"),
         (text_field("Flavour"), ""),
     ],
 )
@@ -55,6 +60,9 @@ def test_one_name_and_one_password_sign_in_and_more_register() -> None:
     fresh = form(text_field("Email", type="email"), password(autocomplete="new-password"))
     assert is_registration(fresh)
     assert not is_registration(form(text_field("Email", type="email")))
+    account = text_field("Email", type="email")
+    account.value = "ada@example.com"
+    assert not is_registration(form(account, password("Current password"), password("New password")))
 
 
 def test_a_search_is_one_field_that_is_not_posted() -> None:
@@ -101,3 +109,8 @@ def test_of_radio_buttons_one_is_chosen() -> None:
 
 def test_long_values_are_cut_to_the_length_that_is_allowed() -> None:
     assert len(good_value(text_field("Flavour", maxlength="5")).replace("${uid}", "u" * 12)) <= 5
+
+
+def test_a_form_is_sent_by_its_button_with_words_that_does_more_than_preview() -> None:
+    form = page(make("form", button("\u2013"), button("+"), button("Preview"), button("Update"))).forms[0]
+    assert form.submit is form.buttons[3]

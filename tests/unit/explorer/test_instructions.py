@@ -48,3 +48,19 @@ def test_in_order_to_does_not_ask_for_an_order() -> None:
 
 def test_endings_do_not_matter() -> None:
     assert stems_of("Vouchers") == stems_of("voucher")
+
+
+def test_words_alone_may_concern_what_any_form_or_page_is_about() -> None:
+    wish = read_instructions("Only the vouchers, and no checkout")
+    assert wish.concerns(frozenset({"form"}))
+    assert not wish.concerns(frozenset({"checkout"}))
+    assert not wish.concerns(frozenset({"register"}))
+    assert not wish.allows(frozenset({"form"}), "Newsletter")
+    assert wish.allows(frozenset({"form"}), "Add a voucher")
+    assert not read_instructions("Only the search").concerns(frozenset({"form"}))
+
+
+def test_nothing_else_means_only() -> None:
+    wish = read_instructions("Test that items outlive a reload, and nothing else.")
+    assert wish.allows(frozenset({"create"}), "Entries outlive a reload")
+    assert not wish.allows(frozenset({"create"}), "Makes an entry")

@@ -1,8 +1,10 @@
 """Locators single an element out by what a person sees, and never by where it stands."""
 
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Locator
-from agent_runtime_server.adapters.explorer.locators import group, has_digits, matches, row_named
-from agent_runtime_server.adapters.explorer.perceive import Element, View
+from agent_runtime_server.adapters.explorer.locators import group, has_digits, row_named, scopes_around, within
+from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import button, link, make, page, unique
 
 
@@ -48,6 +50,38 @@ def test_a_row_whose_name_begins_another_is_found_by_the_exact_name() -> None:
     assert matches(view, found) == [row]
 
 
+def test_a_landmark_is_told_from_its_like_by_what_is_in_it() -> None:
+    bars = [make("nav", link("Home"), link(name), role="navigation", class_="bar") for name in ("Shop", "Help")]
+    view = page(*bars)
+    shop = unique(view, bars[0])
+    assert shop == Locator(by="role", value="navigation", has=Locator(by="role", value="link", name="Shop"))
+
+
+def test_where_a_form_is_sent_is_preferred_to_how_it_looks() -> None:
+    line, tip = (make("h3", "Mug", role="heading", name="Mug") for _ in range(2))
+    view = page(make("form", line, class_="summary", action="/basket"), make("form", tip, class_="tips", action="/tip"))
+    found = unique(view, line)
+    assert found
+    assert found.within == Locator(by="css", value='form[action="/basket"]')
+
+
+def test_a_form_that_is_sent_nowhere_else_is_told_by_its_button() -> None:
+    line, tip = (make("h3", "Mug", role="heading", name="Mug") for _ in range(2))
+    view = page(make("form", line, button("Update"), class_="summary"), make("div", tip, class_="tips"))
+    found = unique(view, line)
+    assert found
+    assert found.within == Locator(by="css", value="form", has=Locator(by="role", value="button", name="Update"))
+
+
+def test_a_button_is_found_by_its_form_before_its_looks() -> None:
+    add, other = make("button", "Add", role="button", name="Add", class_="wide"), button("Add")
+    view = page(make("form", add, action="/cart/2"), make("form", other, action="/cart/3"))
+    found = unique(view, add)
+    assert found == Locator(
+        by="role", value="button", name="Add", within=Locator(by="css", value='form[action="/cart/2"]')
+    )
+
+
 def test_elements_of_a_list_are_found_together() -> None:
     view = shop()
     headings = view.by_role("heading")
@@ -78,3 +112,10 @@ def test_digits_count_wherever_a_locator_has_them() -> None:
     assert has_digits(Locator(by="role", value="listitem", has=inner))
     assert has_digits(Locator(by="role", value="link", within=Locator(by="role", value="row", has_text="7")))
     assert not has_digits(Locator(by="role", value="link", name="Cart"))
+
+
+def test_a_text_that_is_there_twice_is_found_in_what_is_around_it() -> None:
+    first, second = make("p", "Wrong"), make("p", "Wrong")
+    view = page(make("div", first, class_="above"), make("div", second, class_="box"))
+    found = [within(Locator(by="text", value="Wrong"), scope) for scope in scopes_around(view, second)]
+    assert [matches(view, each) for each in found] == [[second]]

@@ -3,7 +3,8 @@
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import Click, Fill, HasValue, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand
-from agent_runtime_server.adapters.explorer.perceive import View, perceive
+from agent_runtime_server.adapters.explorer.perceive import perceive
+from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import unique
 
 HTML = """<!DOCTYPE html><title>Small shop</title>
@@ -63,6 +64,7 @@ def _sees_the_form(view: View) -> None:
     quantity, voucher, gift = form.fields
     assert (quantity.role, quantity.name, quantity.kind, quantity.value) == ("spinbutton", "Quantity", "number", "3")
     assert (quantity.attrs["min"], quantity.required, quantity.description) == ("1", True, "Up to nine")
+    assert quantity.attrs["required"] == "", "an attribute without a value"
     assert voucher.attrs["placeholder"] == "Voucher"
     assert gift.checked
     assert form.submit is not None
@@ -84,3 +86,18 @@ async def test_a_hand_waits_for_rest_and_keeps_what_it_did() -> None:
         flow = hand.flow("change-quantity", "Cart", "Changes the quantity", "@cart")
     [step] = flow.steps
     assert [expectation.text for expectation in step.expectations] == ["it is kept"]
+
+
+UNSEEN = """<form><label>Title <input name=title required></label>
+  <select name=stars required hidden><option value="">None</option><option value=5>Five</option></select>
+  <select name=shelf required hidden><option value=a>A</option></select>
+  <textarea name=text required style="display: none"></textarea><textarea name=note hidden></textarea>
+  <input type=hidden name=token required><button>Save</button></form>"""
+
+
+async def test_fields_that_must_be_filled_in_and_nobody_sees() -> None:
+    async with open_browser() as browser:
+        page = await (await browser.new_context()).new_page()
+        await page.set_content(UNSEEN)
+        view = await perceive(await page.context.new_cdp_session(page), "http://app.test/")
+    assert [each.attrs["name"] for each in view.forms[0].unseen] == ["stars", "text"]

@@ -44,7 +44,9 @@ A shop for mugs.
 **File:** `tests/search/search-hit.spec.ts`
 
 **Steps:**
-  1. Search for “mug”
+  1. Open the mugs
+    - expect: dear first
+  2. Search for “mug”
     - expect: the URL has the term
     - expect: each result has the term
 
@@ -60,7 +62,7 @@ A shop for mugs.
 
 ## Coverage
 
-- 2 tests with 4 expectations, each of them shown able to fail
+- 2 tests with 5 expectations, each of them shown able to fail
 - 2 kinds of pages: `/`, `/product/:id`
 - the exploration was ended by its time limit: there may be more to find
 """

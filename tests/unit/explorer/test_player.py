@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -20,6 +21,8 @@ from agent_runtime_server.adapters.explorer.flow import (
     Goto,
     HasText,
     HasValue,
+    Hover,
+    InOrder,
     IsChecked,
     IsDisabled,
     IsHidden,
@@ -27,6 +30,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     IsVisible,
     Literally,
     Locator,
+    Minus,
     NumberIn,
     Plus,
     Press,
@@ -59,6 +63,7 @@ HOME = """
 <ul aria-label=Results><li>Blue MUG<li>Red mug</ul>
 <script>
   const more = () => setTimeout(() => document.querySelector("output").textContent++, 150);
+  document.querySelector("#total").onmouseenter = (event) => (event.target.textContent = "Grand total");
   document.querySelector("h1").ondblclick = (event) => (event.target.textContent = "Cups");
 </script>
 """
@@ -123,7 +128,9 @@ async def player(browser: Browser, site: str) -> AsyncIterator[Player]:
         Equals(CountOf(PRICES), Literally(2)),
         Equals(NumberIn(css("#total")), SumOf(PRICES)),
         Equals(NumberIn(Locator(by="test_id", value="price", within=BLUE_ROW)), Literally(1200.5)),
+        InOrder(PRICES, descending=True),
         Equals(Times(Literally(3), Plus(Literally(1), Literally(2))), Literally(9.004)),
+        Equals(Minus(Literally(3), CountOf(PRICES)), Literally(1)),
         IsVisible(Locator(by="role", value="row", has=Locator(by="text", value="Red mug"))),
     ],
 )
@@ -153,6 +160,14 @@ async def test_a_check_that_holds(player: Player, check: Check) -> None:
         ),
         (UrlIs("/do*"), "expected URL to be /do*, seen /"),
         (
+            InOrder(PRICES),
+            'expected the numbers in each element with test id "price" to rise, but they are 1200.5, 9.5',
+        ),
+        (
+            InOrder(role("heading", "None")),
+            'expected the numbers in each heading "None" to rise, but they are not there',
+        ),
+        (
             Equals(CountOf(PRICES), Literally(3)),
             'expected count of element with test id "price" to equal 3, but 2 is not 3',
         ),
@@ -168,6 +183,11 @@ async def test_a_check_that_holds(player: Player, check: Check) -> None:
 )
 async def test_a_check_that_fails_says_expected_and_seen(player: Player, check: Check, failure: str) -> None:
     assert await player.failure(check, 100) == failure
+
+
+async def test_the_mouse_over_an_element(player: Player) -> None:
+    await player.act(Hover(css("#total")))
+    assert await player.failure(HasText(css("#total"), "Grand total"), PATIENT_MS) is None
 
 
 async def test_actions_fill_choose_tick_and_submit(player: Player) -> None:
@@ -224,6 +244,18 @@ async def test_an_action_that_cannot_be_done(player: Player, action: Action, mes
         await player.act(action, 1000)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+async def test_a_click_in_time_waits_for_its_page(browser: Browser) -> None:
+    def slow(_: object) -> str:
+        time.sleep(1)
+        return "<h1>At last</h1>"
+
+    with serve({"/": "<a href=/slow>Go</a>", "/slow": slow}) as url:
+        player = Player(await browser.new_page(), url, {})
+        await player.act(Goto("/"))
+        await player.act(Click(Locator(by="role", value="link")), 500)
+        assert await player.failure(IsVisible(Locator(by="role", value="heading", name="At last")), 0) is None
 
 
 async def test_the_password_is_never_told(player: Player) -> None:

@@ -56,13 +56,17 @@ def account(form: Mapping[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    visits = itertools.count(1)
+    visits, shaky = itertools.count(1), itertools.count(1)
     pages: dict[str, Page] = {
         "/": HOME,
         "/about": "<h1>About us</h1>",
         "/news": lambda _: f"<h1>News</h1><p role=status>Visit {next(visits)}</p>",
+        "/shaky": lambda _: "<h1>At last</h1>" if next(shaky) > 2 else 503,
         "/sign-in": SIGN_IN,
         "/account": account,
+        "/language": lambda said: f"<h1>Language: {said['accept-language']}</h1>",
+        "/limited-sign-in": SIGN_IN.replace("/account", "/limited"),
+        "/limited": "<h1>Too many attempts. Please try again later.</h1>",
     }
     with serve(pages) as url:
         yield url
@@ -176,6 +180,12 @@ async def test_a_flow_without_an_outcome_is_rejected(browser: Browser, site: str
     assert result == Rejected("no expectation is left that its actions make true and that can fail")
 
 
+async def test_what_a_flow_is_not_about_is_no_outcome_of_it(browser: Browser, site: str) -> None:
+    home = Expectation(IsVisible(heading("Notes")), "home", outcome=False)
+    result, _ = await run(browser, site, flow(Step("Open", (Goto("/"),), (home,))))
+    assert result == Rejected("no expectation is left that its actions make true and that can fail")
+
+
 async def test_what_outlasts_a_reload_is_an_outcome_of_what_made_it(browser: Browser, site: str) -> None:
     about = expects(about=IsVisible(heading("About us")))
     lasting = flow(
@@ -195,12 +205,40 @@ async def test_a_flow_that_cannot_be_repeated_is_rejected(browser: Browser, site
     assert result.reason.startswith("it cannot be repeated: could not open http://127.0.0.1:1/")
 
 
-async def test_sign_in_and_two_flows_at_a_time(browser: Browser, site: str) -> None:
+async def test_the_app_is_asked_as_tests_will_ask_it(browser: Browser, site: str) -> None:
+    result, _ = await run(
+        browser, site, flow(Step("Open", (Goto("/language"),), expects(english=IsVisible(heading("Language: en-US")))))
+    )
+    assert list(kept(result)) == ["english"]
+
+
+async def test_what_an_error_of_the_app_spoilt_may_be_tried_again(browser: Browser, site: str) -> None:
+    shaky = flow(Step("Open", (Goto("/shaky"),), expects(last=IsVisible(heading("At last")))))
+    assert await run(browser, site, shaky) == (
+        Rejected("the app answers with an error", by_chance=True, failed=True),
+        [],
+    )
+    result, _ = await run(browser, site, shaky)
+    assert list(kept(result)) == ["last"]
+
+
+def recipe_for(path: str) -> SignInRecipe:
     user, secret = Locator(by="label", value="User"), Locator(by="label", value="Secret")
     welcome = Expectation(IsVisible(heading("Hello joe")), "welcome")
-    recipe = SignInRecipe(
-        (Goto("/sign-in"), Fill(user, "${username}"), Fill(secret, "${password}"), Click(button("Go in"))), welcome
+    return SignInRecipe(
+        (Goto(path), Fill(user, "${username}"), Fill(secret, "${password}"), Click(button("Go in"))), welcome
     )
+
+
+async def test_who_signs_in_too_often_may_try_again(browser: Browser, site: str) -> None:
+    news = flow(Step("Read the news", (Goto("/news"),), expects(news=IsVisible(heading("News")))), session="fresh")
+    result, _ = await run(browser, site, news, recipe_for("/limited-sign-in"))
+    assert isinstance(result, Rejected)
+    assert result.by_chance
+
+
+async def test_sign_in_and_two_flows_at_a_time(browser: Browser, site: str) -> None:
+    recipe = recipe_for("/sign-in")
     news = Step("Read the news", (Goto("/news"),), expects(news=IsVisible(heading("News"))))
     results = await asyncio.gather(
         run(browser, site, flow(news, session="stored"), recipe),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer.scaffold import SignedIn, support_files
 from agent_runtime_server.adapters.explorer.surroundings import missing_files
@@ -62,6 +63,15 @@ def test_a_suite_of_the_explorer_goes_on_as_it_was(tmp_path: Path) -> None:
     put(tmp_path, {**support_files(MODEL, "http://other.test/", MODEL.flows), "tests/a/own.spec.ts": "//"})
     assert starts((tmp_path / "playwright.config.ts").read_text()) == "some"
     assert laid_out(tmp_path, signed_in=True) == {}
+
+
+def test_a_suite_that_runs_one_test_at_a_time_goes_on_doing_so(tmp_path: Path) -> None:
+    alone = replace(MODEL, one_at_a_time=True, sign_in=None)
+    put(tmp_path, {**support_files(alone, URL, (SEARCH,)), "tests/a/own.spec.ts": "//"})
+    assert laid_out(tmp_path, signed_in=False) == {}
+    config = laid_out(tmp_path, signed_in=True)["playwright.config.ts"]
+    assert starts(config) == "some"
+    assert "workers: 1," in config.partition("name: 'chromium'")[2]
 
 
 def test_what_is_missing_around_a_suite_of_ours_is_added(tmp_path: Path) -> None:

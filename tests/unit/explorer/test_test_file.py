@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
+from agent_runtime_server.adapters.explorer.flow import Model
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
-from tests.unit.explorer.samples import CART, MODEL, PAGES, REFUSED
+from tests.unit.explorer.samples import CART, MODEL, PAGES, RECIPE, REFUSED
 from tests.unit.explorer.site import serve
 
 ROOT = Path(__file__).parents[3]
@@ -24,6 +26,17 @@ GOLDEN = Path(__file__).with_name("golden")
 
 def test_a_flow_with_every_word_of_the_language() -> None:
     assert test_file.print_test(CART) == (GOLDEN / "add-to-cart.spec.ts").read_text()
+
+
+def test_a_flow_that_may_have_to_wait_until_it_is_let_in_is_acted_out_again_as_a_whole() -> None:
+    lines = test_file.print_test(replace(REFUSED, patient=True)).splitlines()
+    steps = [number for number, line in enumerate(lines) if "test.step(" in line]
+    begin = next(number for number, line in enumerate(lines) if line.strip() == "await expect(async () => {")
+    end = next(
+        number for number, line in enumerate(lines) if ".toPass({ intervals: [20_000], timeout: 90_000 })" in line
+    )
+    assert begin < steps[0]
+    assert steps[-1] < end
 
 
 def test_a_flow_in_a_stored_session() -> None:
@@ -61,13 +74,22 @@ def test_identifiers(words: str, name: str) -> None:
     assert typescript.identifier(words) == name
 
 
+PATIENT = replace(
+    MODEL,
+    flows=tuple(replace(flow, patient=True) for flow in MODEL.flows),
+    sign_in=replace(RECIPE, limited=True),
+)
+"""Of an app that limits how often one may sign in."""
+
+
 @pytest.mark.timeout(300)
-async def test_the_suite_type_checks_lints_and_passes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [MODEL, PATIENT], ids=["plain", "patient"])
+async def test_the_suite_type_checks_lints_and_passes(tmp_path: Path, model: Model) -> None:
     with serve(PAGES) as url:
         specs = tmp_path / "specs"
         specs.mkdir()
-        (specs / "plan.md").write_text(plan_text.print_plan(MODEL))
-        (specs / "model.json").write_bytes(msgspec.json.encode(MODEL))
+        (specs / "plan.md").write_text(plan_text.print_plan(model))
+        (specs / "model.json").write_bytes(msgspec.json.encode(model))
         lines: list[Line] = []
         await generate_job.run(Job(kind="generate", app_url=url, workspace=str(tmp_path)), lines.append)
         assert isinstance(lines[-1], Done)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Locator
-from agent_runtime_server.adapters.explorer.locators import candidates, matches
-from agent_runtime_server.adapters.explorer.perceive import Element, View
+from agent_runtime_server.adapters.explorer.locators import candidates
+from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.view import View
 
 Part = str | Element
 

@@ -83,6 +83,19 @@ async def test_a_plan_is_told_kept_and_counted(workspace: Path) -> None:
     assert "tests/mine.spec.ts" in agent.prompts[0].text
 
 
+async def test_the_planner_is_told_of_an_earlier_exploration_where_there_was_one(workspace: Path) -> None:
+    job = job_in(workspace, PhaseKind.PLAN)
+    work, stranger, _ = work_on(job, writes(workspace, (PLAN_PATH, PLAN)))
+    await plan(work)
+    put(workspace, "specs/model.json", "{}")
+    work, informed, _ = work_on(job, writes(workspace, (PLAN_PATH, PLAN)))
+    await plan(work)
+    assert "specs/model.json" not in stranger.prompts[0].text
+    assert "`specs/model.json`" in informed.prompts[0].text
+    assert "It is a hint" in informed.prompts[0].text
+    assert (workspace / "specs/model.json").read_text() == "{}"
+
+
 async def test_an_old_plan_is_no_new_one(workspace: Path) -> None:
     work, _, _ = work_on(job_in(planned(workspace), PhaseKind.PLAN), writes(workspace, says="I could not."))
     failure = (await plan(work)).failure

@@ -25,7 +25,7 @@ HERE = Path("workspace")
 
 def test_the_planner_learns_app_seed_instructions_and_what_is_there() -> None:
     job = job_in(HERE, PhaseKind.PLAN, instructions="Only the cart, please.")
-    text = planning_prompt(job, SEED, ["tests/a.spec.ts"])
+    text = planning_prompt(job, SEED, ["tests/a.spec.ts"], has_model=False)
     for told in (
         "http://127.0.0.1:1/",
         "`tests/seed.spec.ts`",
@@ -36,7 +36,7 @@ def test_the_planner_learns_app_seed_instructions_and_what_is_there() -> None:
     assert "specs/plan.md" in text
     assert "You may delete" not in text
     bold = replace(job, spec=replace(job.spec, explore=ExploreOptions(allow_destructive=True)))
-    assert "You may delete" in planning_prompt(bold, SEED, [])
+    assert "You may delete" in planning_prompt(bold, SEED, [], has_model=False)
 
 
 def test_an_agent_that_is_signed_in_is_told_as_whom_and_never_a_password() -> None:

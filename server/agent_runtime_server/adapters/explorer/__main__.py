@@ -19,7 +19,7 @@ from agent_runtime_server.adapters.explorer.protocol import (
     encode,
 )
 
-MAX_JOB_BYTES = 1 << 20
+MAX_JOB_BYTES = 8 << 20
 
 
 def emit(line: Line) -> None:
@@ -48,6 +48,10 @@ async def run(job: Job) -> None:
                 from agent_runtime_server.adapters.explorer import set_up_job
 
                 await set_up_job.run(job, emit)
+            case "fix":
+                from agent_runtime_server.adapters.explorer import fix_job
+
+                await fix_job.run(job, emit)
     finally:
         beating.cancel()
 

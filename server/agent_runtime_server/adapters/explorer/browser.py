@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, Error, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, StorageState, async_playwright
 
 ANSWER_SECONDS = 10.0
 """How long a browser may take to show that it is still there."""
@@ -38,6 +38,15 @@ class BrowserMissingError(Exception):
 
 class BrowserLostError(Exception):
     """The browser, or what drives it, went away by itself while it was in use."""
+
+
+TEST_LOCALE = "en-US"
+"""The default of Playwright Test, see https://playwright.dev/docs/api/class-testoptions#test-options-locale."""
+
+
+async def new_context(browser: Browser, storage: StorageState | None = None) -> BrowserContext:
+    """A context that an app answers as it will answer those of the tests."""
+    return await browser.new_context(storage_state=storage, locale=TEST_LOCALE)
 
 
 @asynccontextmanager

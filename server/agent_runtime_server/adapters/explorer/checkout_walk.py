@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Action, Click, Locator
 from agent_runtime_server.adapters.explorer.forms import (
     Entry,
@@ -20,9 +21,9 @@ from agent_runtime_server.adapters.explorer.forms import (
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import row_of
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.perceive import Element, Form, View
 from agent_runtime_server.adapters.explorer.shopping import Product, add_to_cart, open_cart, open_product
-from agent_runtime_server.adapters.explorer.vocabulary import CHECKOUT_STEP, ORDER_FINISHED, speaks_of
+from agent_runtime_server.adapters.explorer.view import Form, View
+from agent_runtime_server.adapters.explorer.vocabulary import CHECKOUT_STEP, ORDER_FINISHED, PLACES_ORDER, speaks_of
 
 MOST_PASSAGES = 8
 MOST_TRIES = 4
@@ -65,11 +66,13 @@ class Walk:
     """The way through the checkout, with what its ends looked like."""
 
     passages: tuple[Passage, ...]
-    cart: View
-    last: View
-    """The page from which the order was placed, before it was."""
+    """What was done."""
+    ahead: Passage | None
+    """What would have placed the order, where that was not asked for."""
+    start: str
+    """Path where the cart's control leads to."""
     end: View
-    """The confirmation."""
+    """The confirmation, or the page on which the order could be placed."""
 
 
 async def fill_cart(hand: Hand, kit: Kit, product: Product) -> None:
@@ -79,28 +82,47 @@ async def fill_cart(hand: Hand, kit: Kit, product: Product) -> None:
     await open_cart(hand, kit)
 
 
-async def learn_walk(hand: Hand, kit: Kit, product: Product) -> Walk:
-    """Go from the list to the confirmation, placing an order.
+async def learn_walk(hand: Hand, kit: Kit, product: Product, *, order: bool) -> Walk:
+    """Go on from a full cart: to the confirmation, placing an order, or else to where it could be placed.
 
     Raises:
         LostError: The way ends elsewhere; says where.
     """
-    await fill_cart(hand, kit, product)
-    cart = last = hand.view
+    last, start = hand.view, ""
     passages: list[Passage] = []
     for _ in range(MOST_PASSAGES):
         way = _way_on(hand.view, kit, product, passages)
         if way is None:
             break
         last = hand.view
+        if not order and passages and _places_order(way):
+            return Walk(tuple(passages), await _ahead(hand, way), start, hand.view)
         passages.append(await _pass(hand, way))
+        start = start or hand.view.path
         if len(passages) > 1 and _is_confirmation(hand.view):
             break
-    if not passages or (not any(passage.entries for passage in passages) and len(passages) < 2):
+    if not order or not passages or (not any(passage.entries for passage in passages) and len(passages) < 2):
         raise LostError(f"no way to pay was found on {hand.view.path}")
     if hand.view.path == last.path:
         raise LostError(f"the checkout does not go on from {hand.view.path}")
-    return Walk(tuple(passages), cart, last, hand.view)
+    return Walk(tuple(passages), None, start, hand.view)
+
+
+def _places_order(way: Form | Element) -> bool:
+    button = way if isinstance(way, Element) else way.submit
+    return button is not None and bool(PLACES_ORDER.search(button.name))
+
+
+async def _ahead(hand: Hand, way: Form | Element) -> Passage:
+    if isinstance(way, Element):
+        return Passage(_page(hand.view), (), Click(await hand.find(way)), way.name)
+    assert way.submit is not None
+    entries = await fill_entries(hand, way, {})
+    return Passage(_page(hand.view), tuple(entries), Click(await hand.find(way.submit)), way.submit.name)
+
+
+def _page(view: View) -> str:
+    return view.heading.name if view.heading else view.path
 
 
 def _is_confirmation(view: View) -> bool:
@@ -114,7 +136,9 @@ def checkout_form(view: View) -> Form | None:
     found = []
     for form in view.forms:
         said = f"{form.action} {form.element.attrs.get('id', '')} {' '.join(words_of(each) for each in form.fields)}"
-        if not form.element.inside(view.main) or is_search(form) or form.submit is None or form.submit.disabled:
+        if not form.element.inside(view.main) or form.element.in_chrome or is_search(form):
+            continue
+        if form.submit is None or form.submit.disabled:
             continue
         if _SIDE_FORM.search(said) or row_of(form.element) is not None or _only_quantities(form):
             continue
@@ -126,6 +150,11 @@ def checkout_form(view: View) -> Form | None:
     )
 
 
+def asks_for_sign_in(form: Form) -> bool:
+    """One must have an account to go on: there is no other choice for which the password does not matter."""
+    return is_sign_in(form) and not any(each.disabled for each in form.of_kind("password"))
+
+
 def _only_quantities(form: Form) -> bool:
     """There is nothing to fill in, or only how many of each thing."""
     return all(each.kind == "number" or row_of(each) is not None for each in form.fields)
@@ -133,7 +162,7 @@ def _only_quantities(form: Form) -> bool:
 
 def _way_on(view: View, kit: Kit, product: Product, passages: list[Passage]) -> Form | Element | None:
     form = checkout_form(view)
-    if form is not None and is_sign_in(form):
+    if form is not None and asks_for_sign_in(form):
         raise LostError(f"{view.path} asks for a sign-in")
     if form is not None:
         return form
@@ -142,6 +171,7 @@ def _way_on(view: View, kit: Kit, product: Product, passages: list[Passage]) -> 
         for each in view.controls
         if not each.is_field
         and each.inside(view.main)
+        and not each.in_chrome
         and each.name
         and not each.disabled
         and row_of(each) is None
@@ -160,7 +190,7 @@ def _way_on(view: View, kit: Kit, product: Product, passages: list[Passage]) -> 
 
 
 async def _pass(hand: Hand, way: Form | Element) -> Passage:
-    page = hand.view.heading.name if hand.view.heading else hand.view.path
+    page = _page(hand.view)
     if isinstance(way, Element):
         send = Click(await hand.find(way))
         await hand.act(send)
@@ -187,7 +217,13 @@ async def _pass(hand: Hand, way: Form | Element) -> Passage:
 
 
 async def fill_entries(hand: Hand, form: Form, tries: Mapping[str, int]) -> list[Entry]:
-    """How to fill in the wanted fields of a form; ``tries`` says by field how many values were refused."""
+    """How to fill in the wanted fields of a form; ``tries`` says by field how many values were refused.
+
+    Raises:
+        LostError: It cannot be filled in, or is not to be.
+    """
+    if form.guarded:
+        raise LostError("the form asks whether a person sends it")
     entries = []
     for field in radio_choices(wanted_fields(form)):
         target: Locator = await hand.find(field)

@@ -23,9 +23,18 @@ from agent_runtime_server.adapters.explorer.flow import Seen
 from agent_runtime_server.adapters.processes import Exit, Limits, OutputLine, Owner, ProcessTree, spawn
 from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
 from agent_runtime_server.domain.pipeline import PhaseKind
-from agent_runtime_server.domain.results import ArtifactKind, Finding, FindingKind, Produced, Severity
+from agent_runtime_server.domain.results import (
+    ArtifactKind,
+    Finding,
+    FindingKind,
+    Location,
+    Produced,
+    RepairCause,
+    Severity,
+    TestCase,
+)
 from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, TaskType
-from agent_runtime_server.ports import Availability, Emit, PhaseJob, PhaseReport
+from agent_runtime_server.ports import Availability, Diagnosis, Emit, PhaseJob, PhaseReport
 
 COMMAND = (sys.executable, "-P", "-m", "agent_runtime_server.adapters.explorer")
 """``-P``: no module is ever imported from the workspace."""
@@ -37,17 +46,23 @@ TAIL_LINES = 20
 MAX_LOG_LINE = 4096
 MAX_QUOTED = 300
 """Characters of a strange line that a failure quotes."""
+MAX_ERROR = 4000
+"""Characters of a failing test's error that the explorer is told."""
 SILENCE_SECONDS = 180.0
 """How long an explorer may say nothing, not even that it lives, before it counts as stuck."""
 MAX_STDERR_LINES = 1000
 """Lines of standard error that are logged; the explorer's own log does not come that way."""
 
 _PACKAGE_ROOT = Path(__file__).parents[3]
-_KINDS: dict[PhaseKind, Literal["plan", "generate"]] = {PhaseKind.PLAN: "plan", PhaseKind.GENERATE: "generate"}
+_KINDS: dict[PhaseKind, Literal["plan", "generate", "fix"]] = {
+    PhaseKind.PLAN: "plan",
+    PhaseKind.GENERATE: "generate",
+    PhaseKind.FIX: "fix",
+}
 
 
 class ExplorerDriver:
-    """Plans and writes tests without a model. Implements ``ports.AgentDriver``."""
+    """Plans, writes and repairs tests without a model. Implements ``ports.AgentDriver``."""
 
     name = "explorer"
     signs_in = True
@@ -59,13 +74,16 @@ class ExplorerDriver:
         environment: Mapping[str, str] = os.environ,
         command: Sequence[str] = COMMAND,
         *,
+        axe: Path | None = None,
         owner: Owner | None = None,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        """``find_browser`` gives None while there is no browser to explore with. ``owner`` owns the processes."""
+        """``find_browser`` gives None while there is no browser to explore with. ``axe`` is the script of axe-core;
+        without it pages are not judged by its rules. ``owner`` owns the processes."""
         self._find_browser = find_browser
         self._environment = environment
         self._command = command
+        self._axe = axe
         self._owner = owner
         self._silence_seconds = silence_seconds
         self._seen = Availability(False)
@@ -84,12 +102,12 @@ class ExplorerDriver:
         return Availability(True, importlib.metadata.version("playwright"))
 
     def task_types(self) -> Collection[TaskType]:
-        """Whatever needs no more than planning, generating and running."""
-        return frozenset({TaskType.COMPLETE, TaskType.PLAN, TaskType.GENERATE, TaskType.RUN})
+        """All but what needs to understand instructions in whatever words."""
+        return frozenset(set(TaskType) - {TaskType.CUSTOM})
 
     async def run(self, job: PhaseJob, emit: Emit) -> PhaseReport:
-        """Explore or generate; see ``ports.AgentDriver``."""
-        return await self.carry_out(_job(job), job.kind.value, emit)
+        """Explore, generate or repair; see ``ports.AgentDriver``."""
+        return await self.carry_out(_job(job, self._axe), job.kind.value, emit)
 
     async def carry_out(self, order: protocol.Job, phase: Phase, emit: Emit) -> PhaseReport:
         """Have the explorer's process do a job; it is over, and reaped, when this ends. ``phase`` is what the task is
@@ -126,7 +144,7 @@ class ExplorerDriver:
             return _failed(FailureReason.AGENT_ERROR, message, retryable=True)
 
 
-def _job(job: PhaseJob) -> protocol.Job:
+def _job(job: PhaseJob, axe: Path | None) -> protocol.Job:
     """The explorer's order; limits that are 0 are its own to choose."""
     options = job.spec.explore
     limits = {
@@ -141,9 +159,27 @@ def _job(job: PhaseJob) -> protocol.Job:
         "username": job.spec.sign_in.username,
         "password": job.password,
         "allow_destructive": options.allow_destructive,
+        "axe": str(axe or ""),
+        "failing": [_failing(test) for test in job.failing],
         **{name: value for name, value in limits.items() if value},
     }
     return msgspec.convert(fields, protocol.Job)
+
+
+def _failing(test: TestCase) -> protocol.Failing:
+    """A failing test as its last attempt shows it."""
+    last = test.attempts[-1] if test.attempts else None
+    error = last.errors[0] if last and last.errors else None
+    place = error.location if error else None
+    own = place if place and place.path == test.location.path else Location("")
+    traces = (path for path in last.artifact_ids if path.endswith(".zip")) if last else iter(())
+    return protocol.Failing(
+        id=test.id,
+        path=test.location.path,
+        line=own.line,
+        error=error.message[:MAX_ERROR] if error else "",
+        trace=next(traces, ""),
+    )
 
 
 class _Work:
@@ -187,8 +223,12 @@ class _Work:
                 FailureReason.OUT_OF_RESOURCES, f"the explorer was stopped at its limit of {ended.reason}", self._tail
             )
         match self._end:
-            case protocol.Done(summary=summary, test_paths=paths) if ended.code == 0:
-                return PhaseReport(summary_markdown=summary, test_paths=paths)
+            case protocol.Done(summary=summary, test_paths=paths, diagnoses=said) if ended.code == 0:
+                diagnoses = tuple(
+                    Diagnosis(each.test_id, RepairCause(each.cause), each.explanation, final=each.final)
+                    for each in said
+                )
+                return PhaseReport(summary_markdown=summary, test_paths=paths, diagnoses=diagnoses)
             case protocol.Failed(reason=reason, message=message, retryable=retryable) if ended.code == 0:
                 return _failed(FailureReason(reason), message, retryable=retryable)
         # What is killed may well live the next time; what crashes by itself would only crash again.

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent_runtime_server.adapters.explorer.perceive import Element, View
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.view import View
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,6 +80,13 @@ class Plus(Data, frozen=True, tag_field=_KIND, tag="plus"):
     right: Number
 
 
+class Minus(Data, frozen=True, tag_field=_KIND, tag="minus"):
+    """Difference of two numbers."""
+
+    left: Number
+    right: Number
+
+
 class Times(Data, frozen=True, tag_field=_KIND, tag="times"):
     """Product of two numbers."""
 
@@ -87,7 +94,7 @@ class Times(Data, frozen=True, tag_field=_KIND, tag="times"):
     right: Number
 
 
-Number = Literally | Recall | NumberIn | SumOf | CountOf | Plus | Times
+Number = Literally | Recall | NumberIn | SumOf | CountOf | Plus | Minus | Times
 
 
 # --- actions -----------------------------------------------------------------------------------------------------
@@ -104,6 +111,12 @@ class Click(Data, frozen=True, tag_field=_KIND, tag="click"):
 
     target: Locator
     double: bool = False
+
+
+class Hover(Data, frozen=True, tag_field=_KIND, tag="hover"):
+    """Move the mouse over an element, as some controls are shown only then."""
+
+    target: Locator
 
 
 class Fill(Data, frozen=True, tag_field=_KIND, tag="fill"):
@@ -152,7 +165,7 @@ class RememberText(Data, frozen=True, tag_field=_KIND, tag="remember_text"):
     target: Locator
 
 
-Action = Goto | Click | Fill | Choose | SetChecked | Press | Reload | Remember | RememberText
+Action = Goto | Click | Hover | Fill | Choose | SetChecked | Press | Reload | Remember | RememberText
 
 
 # --- checks ------------------------------------------------------------------------------------------------------
@@ -211,6 +224,14 @@ class IsDisabled(Data, frozen=True, tag_field=_KIND, tag="is_disabled"):
     target: Locator
 
 
+class HasOutline(Data, frozen=True, tag_field=_KIND, tag="has_outline"):
+    """The element's accessibility tree has these parts, in this order."""
+
+    target: Locator
+    outline: str
+    """YAML, as Playwright's ``toMatchAriaSnapshot`` takes it."""
+
+
 class UrlIs(Data, frozen=True, tag_field=_KIND, tag="url_is"):
     """The path and query of the page's URL match; ``*`` stands for any characters but ``/``."""
 
@@ -224,7 +245,69 @@ class Equals(Data, frozen=True, tag_field=_KIND, tag="equals"):
     right: Number
 
 
-Check = IsVisible | IsHidden | HasText | HasValue | EachHasText | IsInvalid | IsChecked | IsDisabled | UrlIs | Equals
+class InOrder(Data, frozen=True, tag_field=_KIND, tag="in_order"):
+    """The first numbers in the matching elements never fall from one to the next, and are not all the same.
+
+    ``descending``: they never rise.
+    """
+
+    target: Locator
+    descending: bool = False
+
+
+Check = (
+    IsVisible
+    | IsHidden
+    | HasText
+    | HasValue
+    | EachHasText
+    | IsInvalid
+    | HasOutline
+    | IsChecked
+    | IsDisabled
+    | UrlIs
+    | Equals
+    | InOrder
+)
+
+
+# --- what elements are known by ------------------------------------------------------------------------------------
+
+
+class Fingerprint(Data, frozen=True):
+    """What an element was like when it was seen, to find it again when its locator finds it no more.
+
+    Numbers in texts that have letters are written ``#``, and what is new in each run as references.
+    """
+
+    role: str = ""
+    name: str = ""
+    level: int | None = None
+    placeholder: str = ""
+    text: str = ""
+    """What it says, if that is not its name."""
+    landmark: str = ""
+    headings: tuple[str, ...] = ()
+    """What it stands under, nearest first."""
+    around: tuple[str, ...] = ()
+    """Roles of what it is in, nearest first."""
+    row: str = ""
+    """What names the row, item or card that it is in."""
+    neighbours: tuple[str, ...] = ()
+    """Names of the controls just before and after it."""
+    others: tuple[str, ...] = ()
+    """Names of the other elements of its kind on the page, the nearest first: they never are it."""
+    tokens: tuple[str, ...] = ()
+    """Words of its ``id``, ``name``, ``type``, ``href`` and test id, sorted."""
+    order: int = 0
+    """Which one of its kind it is in its form, list or landmark, from 0."""
+
+
+class Located(Data, frozen=True):
+    """An element that a flow acts on or looks at."""
+
+    locator: Locator
+    fingerprint: Fingerprint
 
 
 # --- flows -------------------------------------------------------------------------------------------------------
@@ -245,7 +328,7 @@ class Expectation(Data, frozen=True):
     check: Check
     text: str
     outcome: bool = True
-    """It was false before the step's actions: the actions made it true."""
+    """It was false before the step's actions, which made it true, and the flow is about it."""
     proof: Proof | None = None
 
 
@@ -271,6 +354,12 @@ class Flow(Data, frozen=True):
     session: Literal["anonymous", "stored", "fresh"] = "anonymous"
     """``stored``: starts from the storage state of the set-up project; for flows that only read. ``fresh``: signs in by
     itself first, so that what it changes in its session meets no other test."""
+    elements: tuple[Located, ...] = ()
+    """What its elements were like when they were seen, as far as a locator finds just one."""
+    patient: bool = False
+    """It signs in where the app limits how often one may do that, so it is acted out again until it is let in."""
+    bare: bool = False
+    """What it expects is on other pages too, so nothing but a blank page can stand in for its first one."""
 
 
 class SignInRecipe(Data, frozen=True):
@@ -278,6 +367,8 @@ class SignInRecipe(Data, frozen=True):
 
     actions: tuple[Action, ...]
     success: Expectation
+    limited: bool = False
+    """The app limits how often one may sign in: tests have to wait for their turn."""
 
 
 class Skipped(Data, frozen=True):
@@ -301,13 +392,28 @@ class Model(Data, frozen=True):
     """URL templates seen, such as ``/product/:id``, sorted."""
     truncated: bool = False
     """The safety stop on time ended the exploration."""
+    one_at_a_time: bool = False
+    """The app fails where several things are done at the same time: tests run one after the other."""
+
+
+Severity = Literal["low", "medium", "high"]
+SeenKind = Literal[
+    "server_error",
+    "broken_link",
+    "missing_resource",
+    "script_error",
+    "dead_button",
+    "silent_rejection",
+    "accessibility",
+    "unlabelled_control",
+]
 
 
 class Seen(Data, frozen=True):
     """Something wrong or doubtful in the app; see ``Finding`` in the domain."""
 
-    kind: str
-    severity: Literal["low", "medium", "high"]
+    kind: SeenKind
+    severity: Severity
     url: str
     title: str
     steps: tuple[str, ...] = ()

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Action, Choose, Fill, Locator, SetChecked
-from agent_runtime_server.adapters.explorer.perceive import Element, Form
+from agent_runtime_server.adapters.explorer.view import Form
 
 UNIQUE_EMAIL = "tg+${uid}@example.com"
 NEW_PASSWORD = "Fresh-Pass-${uid}"  # noqa: S105 - made up for an account that a test registers
@@ -29,8 +30,13 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("company", r"company|organi[sz]ation|business"),
     ("url", r"\burl\b|website|homepage"),
     ("date", r"\bdate\b|birthday|\bday\b"),
-    ("amount", r"amount|price|cost|total|sum"),
+    ("amount", r"amount|price|cost|total|\bsum\b"),
     ("quantity", r"quantity|\bqty\b|how many|\bnumber\b|pieces"),
+    ("identifier", r"identifier|\bslug\b|short ?name|\bkey\b"),
+    (
+        "title",
+        r"(project|list|group|team|item|product|file|board|task|event|category|page|entry|bill|tag|room|topic) ?name",
+    ),
     ("username", r"user ?name|nick ?name|login|handle|user ?id"),
     ("name", r"name|recipient|who|call you"),
     ("title", r"title|subject|summary|topic"),
@@ -65,7 +71,8 @@ _VALUES = {
     "phone": "+44 20 7946 0018",
     "first_name": "Alex",
     "last_name": "Morgan",
-    "name": "Alex Morgan",
+    "name": "Alex ${uid}",
+    "identifier": "test-${uid}",
     "card": "4111 1111 1111 1111",
     "expiry": "12/39",
     "cvc": "123",
@@ -151,9 +158,10 @@ def is_sign_in(form: Form) -> bool:
 
 
 def is_registration(form: Form) -> bool:
-    """A password is chosen here: twice, or together with more than a name."""
+    """A password is chosen here: twice, or together with more than a name. What is filled in already is an account."""
     typed = [each for each in form.fields if each.kind in ("text", "email", "tel")]
-    return len(form.of_kind("password")) in (1, 2) and bool(typed) and not is_sign_in(form)
+    new = bool(typed) and not any(each.value for each in typed)
+    return new and len(form.of_kind("password")) in (1, 2) and not is_sign_in(form)
 
 
 def is_search(form: Form) -> bool:

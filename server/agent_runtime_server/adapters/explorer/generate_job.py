@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent_runtime_server.adapters.explorer import known_elements
 from agent_runtime_server.adapters.explorer.edits import apply_plan
 from agent_runtime_server.adapters.explorer.flow import Model
 from agent_runtime_server.adapters.explorer.plan_text import read_plan
@@ -33,7 +34,7 @@ async def run(job: Job, emit: Callable[[Line], None]) -> None:
 
 def _generate(job: Job, emit: Callable[[Line], None]) -> None:
     workspace = Path(job.workspace)
-    plan, model = _read(workspace)
+    plan, model = read_model(workspace)
     emit(Activity("Writing the tests of the plan"))
     flows, not_done = apply_plan(model.flows, read_plan(plan))
     for line in not_done:
@@ -53,18 +54,21 @@ def _generate(job: Job, emit: Callable[[Line], None]) -> None:
     if not tests:
         raise NothingToGenerateError("every test of the plan would replace a file that was not generated")
     files = support_files(model, job.app_url, flows.values())
-    _write(workspace, GENERATED, msgspec.json.format(msgspec.json.encode(sorted(tests)), indent=2).decode() + "\n")
+    write_file(workspace, GENERATED, msgspec.json.format(msgspec.json.encode(sorted(tests)), indent=2).decode() + "\n")
+    fingerprints = {path: flow for path, flow in flows.items() if path in tests}
+    write_file(workspace, known_elements.PATH, known_elements.content(fingerprints))
     for path, content in files.items():
-        _write(workspace, path, content)
+        write_file(workspace, path, content)
         emit(Wrote(path))
     for number, (path, content) in enumerate(tests.items(), start=1):
-        _write(workspace, path, content)
+        write_file(workspace, path, content)
         emit(Wrote(path))
         emit(Progress(number, len(tests), "tests"))
     emit(Done(_summary(tests, not_done), tuple(tests)))
 
 
-def _read(workspace: Path) -> tuple[str, Model]:
+def read_model(workspace: Path) -> tuple[str, Model]:
+    """The plan and what it was made from. Raises NothingToGenerateError."""
     try:
         plan = (workspace / "specs/plan.md").read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -96,8 +100,8 @@ def _remove(workspace: Path, path: str) -> None:
         file.parent.rmdir()
 
 
-def _write(workspace: Path, path: str, content: str) -> None:
-    """Whole or not at all."""
+def write_file(workspace: Path, path: str, content: str) -> None:
+    """Write a file of the workspace, whole or not at all."""
     file = workspace / path
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")

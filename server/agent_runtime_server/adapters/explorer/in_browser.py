@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from playwright.async_api import Browser, Error
 
-from agent_runtime_server.adapters.explorer.browser import BrowserLostError, BrowserMissingError, open_browser
+from agent_runtime_server.adapters.explorer.browser import (
+    BrowserLostError,
+    BrowserMissingError,
+    new_context,
+    open_browser,
+)
 from agent_runtime_server.adapters.explorer.mine_auth import SignInFailedError
 from agent_runtime_server.adapters.explorer.mining import Emit
 from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Failed, Job
@@ -21,7 +26,7 @@ async def work_in_browser(job: Job, emit: Emit, work: Callable[[Job, Browser, Em
     try:
         async with open_browser() as browser:
             emit(Activity(f"Opening {job.app_url}"))
-            await _require_answer(browser, job.app_url)
+            await require_answer(browser, job.app_url)
             done = await work(job, browser, emit)
         emit(done)
     except BrowserMissingError as error:
@@ -34,8 +39,9 @@ async def work_in_browser(job: Job, emit: Emit, work: Callable[[Job, Browser, Em
         emit(Failed("sign_in_failed", str(error)))
 
 
-async def _require_answer(browser: Browser, url: str) -> None:
-    context = await browser.new_context()
+async def require_answer(browser: Browser, url: str) -> None:
+    """Raises UnreachableError when an app does not answer."""
+    context = await new_context(browser)
     try:
         page = await context.new_page()
         response = await page.goto(url, wait_until="commit", timeout=20_000)

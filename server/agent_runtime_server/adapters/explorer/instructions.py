@@ -12,9 +12,10 @@ _NEGATION = re.compile(
     r"apart from)\b",
     re.IGNORECASE,
 )
+_NAMED_FREELY = frozenset({"form", "create", "browse", "navigation"})
 _PHRASES = re.compile(r"\bin order to\b", re.IGNORECASE)
 """Ways of speaking that hold the name of a concept and do not mean it."""
-_ONLY = re.compile(r"\b(?:only|just|solely|exclusively|nothing but)\b", re.IGNORECASE)
+_ONLY = re.compile(r"\b(?:only|just|solely|exclusively|nothing (?:but|else|more))\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.;:!?\n]|,?\s+\b(?:but(?! not)|however|then|instead)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_][^\W_]{2,}")
 _FILLER = frozenset(
@@ -84,6 +85,10 @@ _FILLER = frozenset(
         "out",
         "anything",
         "everything",
+        "nothing",
+        "more",
+        "are",
+        "over",
         "else",
     ]
 )
@@ -119,6 +124,11 @@ class Wish:
         if concepts & self.refused or (text and self.refused_words & stems_of(text)):
             return False
         return not self.only or bool(concepts & self.asked) or bool(text and self.words & stems_of(text))
+
+    def concerns(self, concepts: frozenset[str]) -> bool:
+        """There may be something to write about one of these; other words may name any form, list or page."""
+        named = concepts & _NAMED_FREELY - self.refused if self.words else frozenset()
+        return bool(named) or any(self.allows(frozenset({each})) for each in concepts)
 
     def rank(self, concepts: frozenset[str], text: str = "") -> int:
         """Order of flows: 0 for what was asked, 1 for the rest."""

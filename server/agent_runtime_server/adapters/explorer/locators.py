@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agent_runtime_server.adapters.explorer.currency import currency
+from agent_runtime_server.adapters.explorer.element import CHROME, Element, tidy
 from agent_runtime_server.adapters.explorer.flow import Locator
-from agent_runtime_server.adapters.explorer.perceive import Element, View, tidy
+from agent_runtime_server.adapters.explorer.matching import TEST_ID, matches
+from agent_runtime_server.adapters.explorer.view import View
 
 NAMED_ROLES = frozenset(
     {
@@ -26,6 +28,7 @@ _LONELY_ROLES = frozenset(
         "main", "status", "alert", "dialog", "search", "searchbox", "banner", "contentinfo", "table", "spinbutton",
         "combobox", "textbox", "checkbox", "article", "form", "complementary", "strong", "definition", "term", "time",
         "code", "paragraph", "heading", "caption", "list", "listitem", "log", "slider", "cell", "row", "emphasis",
+        "navigation",
     }
 )  # fmt: skip
 _ROWS = ("row", "listitem", "article", "group", "definition", "figure")
@@ -35,78 +38,55 @@ _SCOPES = frozenset(
         "main", "banner", "contentinfo", "heading",
     }
 )  # fmt: skip
-_TEST_ID = "data-testid"
 _LONGEST_TEXT = 80
-
-
-def matches(view: View, locator: Locator) -> list[Element]:
-    """The visible elements that a locator finds, in document order."""
-    scope = matches(view, locator.within) if locator.within else None
-    found = [each for each in view.elements if scope is None or any(each.inside(outer) for outer in scope)]
-    found = [each for each in found if _fits(each, locator)]
-    if locator.by == "text":
-        found = [each for each in found if not any(other.inside(each) for other in found)]
-    if locator.has_text is not None:
-        found = [each for each in found if locator.has_text.lower() in each.text.lower()]
-    if locator.has is not None:
-        inner = matches(view, locator.has)
-        found = [each for each in found if any(part.inside(each) for part in inner)]
-    return found
-
-
-def _fits(element: Element, locator: Locator) -> bool:
-    match locator.by:
-        case "role":
-            return (
-                element.role == locator.value
-                and (locator.name is None or _same(element.name, locator.name, locator.exact))
-                and (locator.level is None or element.level == locator.level)
-            )
-        case "label":
-            return (
-                element.is_field
-                and "placeholder" not in element.attrs
-                and _same(element.name, locator.value, locator.exact)
-            )
-        case "placeholder":
-            return _same(element.attrs.get("placeholder", ""), locator.value, locator.exact)
-        case "test_id":
-            return element.attrs.get(_TEST_ID) == locator.value
-        case "text":
-            return element.tag != "#root" and _same(element.text, locator.value, locator.exact)
-        case "css":
-            return _fits_css(element, locator.value)
-
-
-def _same(text: str, wanted: str, exact: bool) -> bool:
-    return tidy(text) == tidy(wanted) if exact else tidy(wanted).lower() in tidy(text).lower()
-
-
-def _fits_css(element: Element, selector: str) -> bool:
-    """The two forms that ``candidates`` writes: ``tag.class`` and ``tag[attribute="value"]``."""
-    if found := re.fullmatch(r'(\w+)\[([\w-]+)="((?:[^"\\]|\\.)*)"\]', selector):
-        return element.tag == found[1] and element.attrs.get(found[2]) == re.sub(r"\\(.)", r"\1", found[3])
-    tag, _, name = selector.partition(".")
-    return element.tag == tag and name in element.classes
+_TOLD = 4
+"""Elements of a landmark by which it may be told from its like."""
 
 
 def candidates(view: View, element: Element) -> Iterator[Locator]:
-    """Locators that find the element, and maybe others, best first; the last ones hang on markup."""
+    """Locators that find the element, and maybe others, best first; the last ones hang on markup and then on looks."""
     plain = list(_plain(element))
+    known = [*plain, *_loose(element)]
     yield from plain
     for scope in _scopes(view, element):
-        for each in (*plain, *_loose(element)):
-            yield _within(each, scope)
-    yield from _loose(element)
-    yield from _markup(element)
+        yield from (within(each, scope) for each in known)
+    yield from known[len(plain) :]
+    attributes = list(_attributes(element))
+    yield from attributes
     for scope in _scopes(view, element):
-        for each in _markup(element):
-            yield _within(each, scope)
+        yield from (within(each, scope) for each in attributes)
+    for form in _forms_around(view, element):
+        yield from (within(each, form) for each in known)
+    looks = [_css_class(element, name) for name in element.classes]
+    yield from looks
+    for scope in _scopes(view, element):
+        yield from (within(each, scope) for each in looks)
+    for mark in _classes_around(view, element):
+        yield from (within(each, mark) for each in (*known, *attributes, *looks))
+
+
+def scopes_around(view: View, element: Element) -> Iterator[Locator]:
+    """Locators of what is around an element and stands alone, best first; the last ones hang on markup."""
+    yield from _scopes(view, element)
+    yield from _forms_around(view, element)
+    yield from _classes_around(view, element)
+
+
+def _forms_around(view: View, element: Element) -> Iterator[Locator]:
+    """The form that an element is in, by where it is sent or by a button in it: these change less than looks do."""
+    form = next((above for above in element.ancestors() if above.tag == "form"), None)
+    if form is None:
+        return
+    buttons = [each for each in form.controls if each.is_button]
+    told = [Locator(by="css", value="form", has=each) for button in buttons[:_TOLD] for each in _plain(button)]
+    sent = [_css_attribute(form, "action")] if form.attrs.get("action") else []
+    yield from [each for each in (*sent, *told) if matches(view, each) == [form]]
+
+
+def _classes_around(view: View, element: Element) -> Iterator[Locator]:
     for above in element.ancestors():
         marks = [_css_class(above, name) for name in above.classes]
-        for mark in [each for each in marks if matches(view, each) == [above]][:1]:
-            for each in (*plain, *_loose(element), *_markup(element)):
-                yield _within(each, mark)
+        yield from [each for each in marks if matches(view, each) == [above]][:1]
 
 
 def group(view: View, elements: Sequence[Element]) -> Locator | None:
@@ -128,7 +108,7 @@ def group(view: View, elements: Sequence[Element]) -> Locator | None:
     inside_row = _row_kinds(elements)
     for kind in (*kinds, *inside_row):
         for scope in scopes:
-            locator = _within(kind, scope) if scope else kind
+            locator = within(kind, scope) if scope else kind
             if matches(view, locator) == list(elements):
                 return locator
     return None
@@ -156,13 +136,18 @@ def row_named(view: View, row: Element, text: str) -> Locator | None:
         Locator(by="role", value=row.role, has=Locator(by="role", value="heading", name=text)),
     ):
         for scope in (None, Locator(by="role", value="main")):
-            scoped = _within(locator, scope) if scope else locator
+            scoped = within(locator, scope) if scope else locator
             if matches(view, scoped) == [row]:
                 return scoped
     return None
 
 
 def _plain(element: Element) -> Iterator[Locator]:
+    if (written := element.written) != element.name and len(written) <= _LONGEST_TEXT:
+        if element.is_field:
+            yield Locator(by="label", value=written)
+        if element.role in NAMED_ROLES:
+            yield Locator(by="role", value=element.role, name=written, exact=False)
     if element.role in NAMED_ROLES and element.name and len(element.name) <= _LONGEST_TEXT:
         if element.role == "heading":
             yield Locator(by="role", value="heading", name=element.name)
@@ -173,7 +158,7 @@ def _plain(element: Element) -> Iterator[Locator]:
         yield Locator(by="label", value=element.name)
     if element.is_field and (placeholder := element.attrs.get("placeholder")):
         yield Locator(by="placeholder", value=placeholder)
-    if test_id := element.attrs.get(_TEST_ID):
+    if test_id := element.attrs.get(TEST_ID):
         yield Locator(by="test_id", value=test_id)
 
 
@@ -190,6 +175,10 @@ def _loose(element: Element) -> Iterator[Locator]:
             ):
                 yield Locator(by="role", value=element.role, has=Locator(by="role", value=inner.role, name=inner.name))
                 break
+    if element.role in CHROME:
+        told = [each for each in element.walk() if each.role in ("heading", "link", "button") and each.name]
+        for inner in told[:_TOLD]:
+            yield from (Locator(by="role", value=element.role, has=each) for each in _plain(inner))
     if element.role:
         for words in _standing_words(element.text):
             yield Locator(by="role", value=element.role, has_text=words)
@@ -206,14 +195,18 @@ def _standing_words(text: str) -> list[str]:
     return [word for word in words if len(word) > 2 and word != sign][:2] + ([sign] if sign else [])
 
 
-def _markup(element: Element) -> Iterator[Locator]:
-    """By what people do not see: the last resort."""
+def _attributes(element: Element) -> Iterator[Locator]:
+    """By what people do not see, and scripts and servers rely on."""
     for attribute in ("name", "type", "href"):
-        if (element.is_field or element.is_button or attribute == "href") and (value := element.attrs.get(attribute)):
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            yield Locator(by="css", value=f'{element.tag}[{attribute}="{escaped}"]')
-    for name in element.classes:
-        yield _css_class(element, name)
+        if (element.is_field or element.is_button or attribute == "href") and element.attrs.get(attribute):
+            yield _css_attribute(element, attribute)
+    if element.is_field and (identity := element.attrs.get("id")) and not any(map(str.isdigit, identity)):
+        yield _css_attribute(element, "id")
+
+
+def _css_attribute(element: Element, name: str) -> Locator:
+    escaped = element.attrs[name].replace("\\", "\\\\").replace('"', '\\"')
+    return Locator(by="css", value=f'{element.tag}[{name}="{escaped}"]')
 
 
 def _css_class(element: Element, name: str) -> Locator:
@@ -249,9 +242,9 @@ def _scope(view: View, element: Element) -> Locator | None:
     return next((each for each in choices if matches(view, each) == [element]), None)
 
 
-def _within(locator: Locator, scope: Locator) -> Locator:
+def within(locator: Locator, scope: Locator) -> Locator:
     """The locator, looked for inside a scope."""
-    inner = _within(locator.within, scope) if locator.within else scope
+    inner = within(locator.within, scope) if locator.within else scope
     return Locator(
         by=locator.by,
         value=locator.value,

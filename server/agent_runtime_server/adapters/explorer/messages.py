@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 
 from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.element import Element, tidy
 from agent_runtime_server.adapters.explorer.flow import IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand
-from agent_runtime_server.adapters.explorer.perceive import Element, tidy
+from agent_runtime_server.adapters.explorer.locators import scopes_around, within
 
+MOST_MESSAGES = 6
+"""Messages of one effect that are tried."""
+MOST_SCOPES = 3
+"""Parts of the page in which a message is looked for that is said twice."""
 _LONGEST = 140
+_TIME_GONE_BY = re.compile(r"\b(second|minute|hour|day|moment)s?\s+ago\b", re.IGNORECASE)
+_INLINE = frozenset({"strong", "em", "b", "i", "a", "span", "code"})
 _TEXT_TAGS = frozenset({"p", "div", "span", "li", "small", "strong", "em", "td", "dd", "label", "output"})
 
 
@@ -21,20 +28,28 @@ def message_texts(effect: Effect) -> list[str]:
 def spoken(effect: Effect) -> list[Element]:
     """New messages, the announced ones first, then new short texts of the main part."""
     announced = sorted(effect.messages, key=lambda each: (each.role not in ("alert", "status"), len(each.text)))
+    said = [part for each in announced for part in _sentences(each)]
     old = effect.before.root.text
     texts = [
         each
         for each in effect.after.elements
-        if each.tag in _TEXT_TAGS
-        and each.inside(effect.after.main)
-        and each.own_text
-        and not any(
-            child.visible for child in each.children if child.tag not in ("strong", "em", "b", "i", "a", "span", "code")
-        )
-        and each.text not in old
-        and len(each.text) <= _LONGEST
+        if _is_sentence(each) and each.inside(effect.after.main) and each.text not in old and len(each.text) <= _LONGEST
     ]
-    return [*announced, *(each for each in texts if not any(each is one or each.inside(one) for one in announced))]
+    return [*said, *(each for each in texts if not any(each is one or each.inside(one) for one in announced))]
+
+
+def _sentences(message: Element) -> list[Element]:
+    """What a message says, without the controls that stand in it; the message itself where it is one sentence."""
+    inner = [each for each in message.walk() if each is not message and each.visible and _is_sentence(each)]
+    return inner if message.role not in ("alert", "status") and not message.own_text and inner else [message]
+
+
+def _is_sentence(element: Element) -> bool:
+    return (
+        element.tag in _TEXT_TAGS
+        and bool(element.own_text)
+        and not any(child.visible for child in element.children if child.tag not in _INLINE)
+    )
 
 
 async def expect_message(
@@ -44,13 +59,28 @@ async def expect_message(
 
     Only messages that match the ``pattern`` count. What stands ``without`` is not among the words.
     """
-    for element in [each for each in spoken(effect) if not pattern or pattern.search(each.text)][:6]:
+    said = [each for each in spoken(effect) if _is_said(each) and (not pattern or pattern.search(each.text))]
+    for element in said[:MOST_MESSAGES]:
         words = standing_words(element.text, without)
         shown = words if words == element.text else f"{words} …"
-        for locator in _locators(element, words):
+        plain = _locators(element, words)
+        scoped = [within(each, scope) for scope in scopes_around(effect.after, element) for each in plain[-1:]]
+        for locator in (*plain, *scoped[:MOST_SCOPES]):
             if await hand.count(locator) == 1 and await hand.expect(f"{text}: “{shown}”", IsVisible(locator)):
                 return True
     return False
+
+
+def other_than(text: str) -> re.Pattern[str]:
+    """What does not repeat this text."""
+    return re.compile(rf"^(?!.*{re.escape(text)})", re.DOTALL)
+
+
+def _is_said(element: Element) -> bool:
+    """It speaks to the person; what stands in a row is data, and how long ago something was differs each time."""
+    return not _TIME_GONE_BY.search(element.text) and not any(
+        above.role in ("row", "cell", "gridcell") for above in (element, *element.ancestors())
+    )
 
 
 def _locators(element: Element, words: str) -> list[Locator]:
@@ -65,5 +95,5 @@ def _locators(element: Element, words: str) -> list[Locator]:
 def standing_words(text: str, without: str = "") -> str:
     """The longest part of a text without numbers, addresses and other things that change from run to run."""
     changing = r"\S*[\d@]\S*" + (rf"|\S*{re.escape(without)}\S*" if without else "")
-    parts = [tidy(part).strip(" :-,.(“”\"'") for part in re.split(changing, text)]
+    parts = [tidy(part).strip(" :-,.(“”\"'\u00d7\u2715\u2716") for part in re.split(changing, text)]
     return max(parts, key=len, default="") if any(len(part) > 2 for part in parts) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import (
     Click,
     Expectation,
@@ -18,9 +19,10 @@ from agent_runtime_server.adapters.explorer.flow import (
 from agent_runtime_server.adapters.explorer.forms import is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.messages import expect_message, message_texts
+from agent_runtime_server.adapters.explorer.mine_sign_out import mine_sign_out
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
-from agent_runtime_server.adapters.explorer.perceive import Element, Form, View
 from agent_runtime_server.adapters.explorer.site import SignIn, Visit
+from agent_runtime_server.adapters.explorer.view import Form, View
 from agent_runtime_server.adapters.explorer.vocabulary import speaks_of
 
 WRONG_PASSWORD = "Wrong-${uid}"  # noqa: S105 - wrong on purpose
@@ -34,7 +36,7 @@ class SignInFailedError(Exception):
 
 def sign_in_page(visits: Sequence[Visit]) -> tuple[Visit, Form] | None:
     """The page with a form to sign in; one that calls itself so comes first."""
-    found = [(visit, form) for visit in visits for form in visit.view.forms if is_sign_in(form)]
+    found = [(visit, form) for visit in visits for form in visit.view.forms if is_sign_in(form) and not form.guarded]
 
     def rank(each: tuple[Visit, Form]) -> tuple[bool, bool]:
         visit, form = each
@@ -43,6 +45,13 @@ def sign_in_page(visits: Sequence[Visit]) -> tuple[Visit, Form] | None:
         return not speaks_of("sign_in", said), form.element.in_chrome
 
     return min(found, key=rank, default=None)
+
+
+def why_not(visits: Sequence[Visit]) -> str:
+    """Why nobody signs in, where there is no ``sign_in_page``."""
+    if any(is_sign_in(form) for visit in visits for form in visit.view.forms):
+        return "the form to sign in asks for a captcha: the credentials are not used"
+    return "no form to sign in was found: the credentials are not used"
 
 
 async def learn_sign_in(kit: Kit, visit: Visit) -> SignIn:
@@ -58,6 +67,7 @@ async def learn_sign_in(kit: Kit, visit: Visit) -> SignIn:
         username, password = await hand.find(_name_field(form)), await hand.find(form.of_kind("password")[0])
         submit = await hand.find(_submit(form))
         actions = (Goto(visit.path), Fill(username, "${username}"), Fill(password, "${password}"), Click(submit))
+        kit.doorkeeper.door = actions[-1]
         effect = await hand.act(*actions[1:])
         if any(is_sign_in(each) for each in hand.view.forms):
             said = "; ".join(message_texts(effect)) or "the form is still there and nothing is said"
@@ -83,7 +93,7 @@ async def learn_sign_in(kit: Kit, visit: Visit) -> SignIn:
 
 
 def _form(view: View) -> Form:
-    form = next((each for each in view.forms if is_sign_in(each)), None)
+    form = next((each for each in view.forms if is_sign_in(each) and not each.guarded), None)
     if form is None:
         raise LostError("the form to sign in is gone")
     return form
@@ -121,8 +131,18 @@ async def mine_sign_in(kit: Kit) -> None:
         return
     await _good(kit, known)
     await _wrong_password(kit, known)
-    await _unknown_user(kit, known)
-    await _sign_out(kit, known)
+    if not kit.doorkeeper.limited:
+        await _unknown_user(kit, known)
+    if kit.doorkeeper.limited:
+        kit.aside(_when_it_is_our_turn(kit, known))
+    else:
+        await mine_sign_out(kit, known)
+
+
+async def _when_it_is_our_turn(kit: Kit, known: SignIn) -> None:
+    """Where one may sign in only now and then."""
+    await _wrong_password(kit, known)
+    await mine_sign_out(kit, known)
 
 
 async def _good(kit: Kit, known: SignIn) -> None:
@@ -163,41 +183,6 @@ async def _expect_refusal(hand: Hand, known: SignIn, effect: Effect) -> None:
         raise LostError("the app let a stranger in")
     await expect_message(hand, effect, "the sign-in is refused with a message")
     await hand.expect("the form to sign in is still there", IsVisible(known.password), outcome=False)
-
-
-async def _sign_out(kit: Kit, known: SignIn) -> None:
-    async with kit.attempt("signing out", signed_in=True) as hand:
-        await hand.step("Open the start page, signed in", Goto(kit.site.home))
-        await hand.expect(known.success.text, known.success.check, outcome=False)
-        way_out = _way_out(hand.view, known)
-        if way_out is None:
-            raise LostError("no control to sign out was seen")
-        effect = await hand.step(f"Click {quoted(way_out)}", Click(await hand.find(way_out)))
-        if await hand.holds(known.success.check) and not any(is_sign_in(form) for form in hand.view.forms):
-            raise LostError(f"{quoted(way_out)} did not sign out")
-        await expect_message(hand, effect, "a message says that one is signed out")
-        if isinstance(known.success.check, IsVisible):
-            await hand.expect("the controls for signed-in users are gone", IsHidden(known.success.check.target))
-        for back in _ways_in(hand.view):
-            await hand.expect(f"{quoted(back)} is offered again", IsVisible(await hand.find(back)))
-            break
-        flow = hand.flow("sign-out", "Sign-in", "Signs out", "@auth", session="fresh")
-        kit.keep(flow, "sign_out", "sign_in")
-
-
-def _way_out(view: View, known: SignIn) -> Element | None:
-    controls = [each for each in view.controls if each.name and not each.is_field]
-    said = [each for each in controls if speaks_of("sign_out", f"{each.name} {each.attrs.get('href', '')}")]
-    sent = [
-        each
-        for each in controls
-        if each.name in known.markers and each.is_button and (form := view.form_of(each)) and not form.fields
-    ]
-    return next(iter((*said, *sent)), None)
-
-
-def _ways_in(view: View) -> list[Element]:
-    return [each for each in view.controls if each.name and not each.is_field and speaks_of("sign_in", each.name)]
 
 
 async def mine_access(kit: Kit) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.cart_limits import open_empty, refuse_voucher, refuse_wrong_quantity
 from agent_runtime_server.adapters.explorer.currency import amounts, currency, same
 from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
     Choose,
@@ -12,7 +14,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Fill,
     HasValue,
     IsHidden,
-    IsInvalid,
     IsVisible,
     Literally,
     Locator,
@@ -22,27 +23,31 @@ from agent_runtime_server.adapters.explorer.flow import (
     SumOf,
     Times,
 )
-from agent_runtime_server.adapters.explorer.forms import wrong_value
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import matches, row_named
+from agent_runtime_server.adapters.explorer.locators import row_named
+from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.messages import expect_message
+from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.perceive import Element, View
 from agent_runtime_server.adapters.explorer.shopping import (
     Line,
     Product,
     add_to_cart,
     expect_more_in_cart,
-    expect_total,
     find_products,
+    line_locator,
     line_of,
     open_cart,
     open_product,
+    put_in,
     remember_price,
     together,
     twice,
+    update_button,
 )
-from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, REMOVE, UPDATE, speaks_of
+from agent_runtime_server.adapters.explorer.totals import expect_total
+from agent_runtime_server.adapters.explorer.view import View
+from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, REMOVE, speaks_of
 
 MANY = 3
 
@@ -60,26 +65,9 @@ async def mine_cart(kit: Kit) -> None:
         await _two_products(kit, first, products[1])
     await _remove(kit, first)
     await _persists(kit, first)
-    await _wrong_quantity(kit, first)
-
-
-async def _put_in(hand: Hand, kit: Kit, product: Product) -> Line:
-    """Steps from the list to the cart with one product in it."""
-    await open_product(hand, product)
-    await add_to_cart(hand, await remember_price(hand, "price"))
-    await open_cart(hand, kit)
-    return line_of(hand.view, product)
-
-
-async def _line_locator(hand: Hand, line: Line, product: Product) -> Locator:
-    """What is there as long as the line is: its row, or what is named after the product in it."""
-    if line.row.role and (locator := row_named(hand.view, line.row, product.name)):
-        return locator
-    named = [each for each in line.row.walk() if each.name == product.name]
-    for element in named:
-        if found := await hand.try_find(element):
-            return found
-    raise LostError(f"no locator finds the line of “{product.name}”")
+    await refuse_wrong_quantity(kit, first)
+    await open_empty(kit, first)
+    await refuse_voucher(kit, first)
 
 
 async def _add(kit: Kit, product: Product) -> None:
@@ -88,19 +76,20 @@ async def _add(kit: Kit, product: Product) -> None:
         effect = await add_to_cart(hand)
         await expect_message(hand, effect, "a message says that it was added")
         await expect_more_in_cart(hand, effect)
-        await open_cart(hand, kit)
+        before = (await open_cart(hand, kit)).before
         line = line_of(hand.view, product)
         await hand.expect(
-            f"the cart has a line for “{product.name}”", IsVisible(await _line_locator(hand, line, product))
+            f"the cart has a line for “{product.name}”", IsVisible(await line_locator(hand, line, product, before))
         )
         if line.quantity is not None and line.quantity.value == "1":
             await hand.expect("its quantity is 1", HasValue(await hand.find(line.quantity), "1"))
+        await expect_main(hand, kit.site, around_pages(kit.site))
         kit.keep(hand.flow("add-to-cart", "Cart", "Puts a product into the cart", "@cart"), "cart")
 
 
 async def _change_quantity(kit: Kit, product: Product) -> None:
     async with kit.attempt("changing the quantity in the cart") as hand:
-        line = await _put_in(hand, kit, product)
+        line, _ = await put_in(hand, kit, product)
         await expect_total(hand, "the total is the product's price", Recall("price"), product.price, [line])
         await _set_quantity(hand, line, MANY, product)
         line = line_of(hand.view, product)
@@ -121,21 +110,12 @@ async def _set_quantity(hand: Hand, line: Line, quantity: int, product: Product)
     field = await hand.find(line.quantity)
     fill: Action = Choose(field, str(quantity)) if line.quantity.tag == "select" else Fill(field, str(quantity))
     send: list[Action] = []
-    if button := _update_button(hand.view, line):
-        send = [Click(await hand.find(button))]
+    button = update_button(hand.view, line)
+    if button is not None and (target := await hand.try_find(button)) is not None:
+        send = [Click(target)]
     elif line.quantity.tag != "select":
         send = [Press(field, "Enter")]
     return await hand.step(f"Change the quantity of “{product.name}” to {quantity}", fill, *send)
-
-
-def _update_button(view: View, line: Line) -> Element | None:
-    assert line.quantity is not None
-    form = view.form_of(line.quantity)
-    near = [each for each in line.row.walk() if each.is_button]
-    own = [each for each in form.buttons if not REMOVE.search(each.name)] if form else []
-    own.sort(key=lambda each: not UPDATE.search(each.name))
-    inside = [each for each in own if each.inside(line.row)] or [each for each in near if UPDATE.search(each.name)]
-    return next(iter((*inside, *own)), None)
 
 
 async def _expect_line_total(hand: Hand, line: Line, product: Product) -> None:
@@ -157,11 +137,11 @@ async def _two_products(kit: Kit, one: Product, other: Product) -> None:
         await add_to_cart(hand, await remember_price(hand, "firstPrice"))
         await open_product(hand, other)
         await add_to_cart(hand, await remember_price(hand, "secondPrice"))
-        await open_cart(hand, kit)
+        before = (await open_cart(hand, kit)).before
         lines = [line_of(hand.view, one), line_of(hand.view, other)]
         for line, product in zip(lines, (one, other), strict=True):
             text = f"the cart has a line for “{product.name}”"
-            await hand.expect(text, IsVisible(await _line_locator(hand, line, product)))
+            await hand.expect(text, IsVisible(await line_locator(hand, line, product, before)))
         both = together(Recall("firstPrice"), Recall("secondPrice"))
         await expect_total(hand, "the total is the sum of both prices", both, one.price + other.price, lines)
         await _set_quantity(hand, lines[1], 2, other)
@@ -174,8 +154,8 @@ async def _two_products(kit: Kit, one: Product, other: Product) -> None:
 
 async def _remove(kit: Kit, product: Product) -> None:
     async with kit.attempt("taking a product out of the cart") as hand:
-        line = await _put_in(hand, kit, product)
-        target = await _line_locator(hand, line, product)
+        line, before = await put_in(hand, kit, product)
+        target = await line_locator(hand, line, product, before)
         await hand.expect(f"the cart has a line for “{product.name}”", IsVisible(target), outcome=True)
         button = _remove_button(hand.view, line)
         if button is None:
@@ -192,31 +172,15 @@ def _remove_button(view: View, line: Line) -> Element | None:
     """By its words, else the one in the line that is neither the product's link nor changes the quantity."""
     controls = [each for each in line.row.walk() if each.visible and (each.is_button or each.role == "link")]
     said = [each for each in controls if REMOVE.search(each.name) or speaks_of("remove", each.name)]
-    update = _update_button(view, line) if line.quantity is not None else None
+    update = update_button(view, line) if line.quantity is not None else None
     other = [each for each in controls if each.is_button and each is not update]
     return next(iter((*said, *other)), None)
 
 
 async def _persists(kit: Kit, product: Product) -> None:
     async with kit.attempt("loading the cart again") as hand:
-        line = await _put_in(hand, kit, product)
-        target = await _line_locator(hand, line, product)
+        line, before = await put_in(hand, kit, product)
+        target = await line_locator(hand, line, product, before)
         await hand.step("Load the page again", Reload())
         await hand.expect(f"the line of “{product.name}” is still there", IsVisible(target))
         kit.keep(hand.flow("cart-persists", "Cart", "The cart outlives a reload", "@cart"), "cart")
-
-
-async def _wrong_quantity(kit: Kit, product: Product) -> None:
-    async with kit.attempt("giving a wrong quantity") as hand:
-        line = await _put_in(hand, kit, product)
-        wrong = wrong_value(line.quantity) if line.quantity is not None and line.quantity.kind == "number" else None
-        if line.quantity is None or wrong is None:
-            raise LostError("the quantity has no limits")
-        field = await hand.find(line.quantity)
-        button = _update_button(hand.view, line)
-        send: Action = Click(await hand.find(button)) if button else Press(field, "Enter")
-        effect = await hand.step(f"Try to change the quantity to {wrong}", Fill(field, wrong), send)
-        if not await hand.expect(f"the quantity {wrong} is refused by the field", IsInvalid(field)):
-            await expect_message(hand, effect, "the quantity is refused")
-        flow = hand.flow("cart-wrong-quantity", "Cart", f"Refuses the quantity {wrong}", "@cart", "@negative")
-        kit.keep(flow, "cart", "form")

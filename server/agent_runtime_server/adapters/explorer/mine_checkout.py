@@ -1,17 +1,18 @@
-"""The checkout: an order is placed, confirmed, and found in the history; a form with mistakes is refused."""
+"""The checkout: an order is placed, confirmed, and found in the history; a form with mistakes is refused.
+
+Where nobody asks for an order, all but the last click is acted out.
+"""
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.buying import Buyer, buying, finish
+from agent_runtime_server.adapters.explorer.checkout_limits import needs_sign_in, needs_something, refuse_mistakes
 from agent_runtime_server.adapters.explorer.checkout_walk import Passage, Walk, fill_cart, learn_walk
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.flow import (
-    Action,
-    Click,
     CountOf,
     Equals,
-    Fill,
-    Flow,
     Goto,
     IsVisible,
     Literally,
@@ -20,123 +21,109 @@ from agent_runtime_server.adapters.explorer.flow import (
     Plus,
     Recall,
     Remember,
-    SetChecked,
     Skipped,
 )
-from agent_runtime_server.adapters.explorer.forms import Entry, wrong_value
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import group
-from agent_runtime_server.adapters.explorer.messages import expect_message
-from agent_runtime_server.adapters.explorer.mining import Kit, slug
-from agent_runtime_server.adapters.explorer.perceive import View
-from agent_runtime_server.adapters.explorer.refusals import expect_refusal
-from agent_runtime_server.adapters.explorer.shopping import (
-    Product,
-    expect_total,
-    find_products,
-    find_total,
-    lasting,
-    open_cart,
-)
-from agent_runtime_server.adapters.explorer.site import Visit
+from agent_runtime_server.adapters.explorer.messages import expect_message, standing_words
+from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main
+from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.own_account import may_join
+from agent_runtime_server.adapters.explorer.shopping import Product, find_products, open_cart
+from agent_runtime_server.adapters.explorer.site import Site, Visit
+from agent_runtime_server.adapters.explorer.totals import expect_total, find_total, lasting
+from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, speaks_of
 
 
 async def mine_checkout(kit: Kit) -> None:
-    """All flows about buying, if that is allowed."""
+    """All flows about buying; an order is placed only if that is allowed."""
     products = await find_products(kit)
     if not products:
         return
     product = products[0]
-    if kit.site.sign_in is not None:
-        await _needs_sign_in(kit, product)
-    if not (kit.may_change_data or {"checkout", "orders"} & kit.wish.asked):
+    members: list[Buyer] = ["own"] if await may_join(kit) else []
+    members += ["known"] if kit.site.sign_in is not None else []
+    closed = kit.site.sign_in is not None and await needs_sign_in(kit, product)
+    order = kit.may_change_data or bool({"checkout", "orders"} & kit.wish.asked)
+    if not order:
         kit.site.skipped.append(Skipped("placing an order", "the instructions do not ask for it"))
         kit.log("not placing an order: the instructions do not ask for it")
+    found = await _find_way(kit, product, members if closed else ["guest", *members], order)
+    if found is None:
         return
-    signed_in = kit.site.sign_in is not None
-    walk: Walk | None = None
-    async with kit.attempt(
-        "finding the way through the checkout", signed_in=signed_in, changes_account=signed_in
-    ) as hand:
-        walk = await learn_walk(hand, kit, product)
-        kit.log(f"an order was placed in {len(walk.passages)} steps, confirmed by “{_name(walk.end)}”")
-    if walk is None:
-        return
-    await _order(kit, product, walk)
-    if signed_in:
-        await _history(kit, product, walk)
-    await _refusals(kit, product, walk)
+    buyer, walk = found
+    await _go_through(kit, product, buyer, walk, order)
+    if order and members:
+        await _history(kit, product, members[0])
+    if buyer != "known":
+        await needs_something(kit, buyer, walk)
+    await refuse_mistakes(kit, product, buyer, walk)
+
+
+async def _find_way(kit: Kit, product: Product, buyers: list[Buyer], order: bool) -> tuple[Buyer, Walk] | None:
+    for buyer in buyers:
+        async with buying(kit, buyer, "finding the way through the checkout") as hand:
+            await fill_cart(hand, kit, product)
+            walk = await learn_walk(hand, kit, product, order=order)
+            kit.log(f"the way through the checkout has {len(walk.passages)} steps and ends at “{_name(walk.end)}”")
+            return buyer, walk
+    return None
 
 
 def _name(view: View) -> str:
     return view.heading.name if view.heading else view.path
 
 
-def _finish(
-    kit: Kit, hand: Hand, identity: str, title: str, *tags: str, concepts: tuple[str, ...] = ("checkout",)
-) -> None:
-    flow: Flow = hand.flow(
-        identity, "Checkout", title, "@checkout", *tags, session="fresh" if kit.site.sign_in else "anonymous"
-    )
-    kit.keep(flow, *concepts, changes_account=kit.site.sign_in is not None)
-
-
-async def _needs_sign_in(kit: Kit, product: Product) -> None:
-    """Where a stranger who wants to buy is asked to sign in."""
-    async with kit.attempt("buying without signing in") as hand:
-        await fill_cart(hand, kit, product)
-        link = next(
-            (each for each in hand.view.controls if each.inside(hand.view.main) and speaks_of("checkout", each.name)),
-            None,
-        )
-        if link is None:
-            raise LostError("the cart offers no way to pay")
-        await hand.step(f"Click “{link.name}” without having signed in", Click(await hand.find(link)))
-        fields = [
-            field
-            for form in hand.view.forms
-            if form.element.inside(hand.view.main)
-            for field in form.of_kind("password")
-        ]
-        if not fields:
-            raise LostError("strangers may buy")
-        await hand.expect("the form to sign in is shown first", IsVisible(await hand.find(fields[0])))
-        flow = hand.flow(
-            "checkout-needs-sign-in", "Checkout", "Asks strangers to sign in", "@checkout", "@auth", "@negative"
-        )
-        kit.keep(flow, "checkout", "sign_in")
-
-
-async def _order(kit: Kit, product: Product, walk: Walk) -> None:
-    async with kit.attempt("placing an order", signed_in=kit.site.sign_in is not None, changes_account=True) as hand:
+async def _go_through(kit: Kit, product: Product, buyer: Buyer, walk: Walk, order: bool) -> None:
+    """The whole way, from the list to the confirmation or to where the order could be placed."""
+    async with buying(kit, buyer, "placing an order" if order else "going up to the order") as hand:
         await fill_cart(hand, kit, product)
         total = find_total(hand.view)
         amount = 0.0
         if total is not None and (locator := await lasting(hand, total)):
             amount = amounts(total.text)[0]
             await hand.step("Note the total of the cart", Remember("total", NumberIn(locator)))
-        effect = await _go(hand, walk.passages)
-        await _expect_confirmation(hand, effect)
+        effect = await _go(hand, walk.passages, kit.site)
+        if order:
+            await _expect_confirmation(hand, effect)
         if amount:
             await expect_total(hand, "the order's total is that of the cart", Recall("total"), amount, [])
-        named = [each for each in hand.view.elements if product.name in each.name and each.inside(hand.view.main)]
-        if named and (locator := await hand.try_find(named[0])):
-            await hand.expect(f"“{product.name}” is part of the order", IsVisible(locator))
-        await _expect_empty_cart(hand, kit)
-        _finish(kit, hand, "place-order", "Places an order up to the confirmation", "@smoke")
+        view = hand.view
+        named = [each for each in view.elements if product.name in each.name and each.inside(view.main)]
+        for element in [each for each in named if not each.in_chrome][:1]:
+            if locator := await hand.try_find(element):
+                await hand.expect(f"“{product.name}” is part of the order", IsVisible(locator))
+        if order:
+            await _expect_empty_cart(hand, kit)
+            finish(kit, hand, buyer, "place-order", "Places an order up to the confirmation", "@smoke")
+        else:
+            finish(kit, hand, buyer, "checkout-up-to-the-order", "Goes through the checkout up to the order")
 
 
-async def _go(hand: Hand, passages: tuple[Passage, ...]) -> Effect:
-    effect: Effect | None = None
+async def _go(hand: Hand, passages: tuple[Passage, ...], looking: Site | None = None) -> Effect:
+    """The steps of the way; each but the last leads to a page that calls itself otherwise.
+
+    ``looking`` at what the pages of a site have, too.
+    """
+    around = around_pages(looking) if looking else frozenset()
     for passage in passages:
         effect = await hand.step(passage.title, *passage.actions)
-    assert effect is not None
+        if passage is not passages[-1]:
+            await hand.expect_heading(effect, "the next page is")
+        if looking:
+            await expect_main(hand, looking, around)
     return effect
 
 
 async def _expect_confirmation(hand: Hand, effect: Effect) -> None:
-    await hand.expect_heading(effect, "the order is confirmed by the heading")
+    heading = effect.after.heading
+    words = standing_words(heading.name) if heading else ""
+    if heading is not None and words and words != heading.name:
+        named = Locator(by="role", value="heading", level=heading.level, has_text=words)
+        await hand.expect(f"the order is confirmed by the heading “{words}”", IsVisible(named))
+    else:
+        await hand.expect_heading(effect, "the order is confirmed by the heading")
     await expect_message(hand, effect, "the confirmation says")
 
 
@@ -148,13 +135,22 @@ async def _expect_empty_cart(hand: Hand, kit: Kit) -> None:
     await expect_message(hand, effect, "the cart is empty now", pattern=EMPTY)
 
 
-async def _history(kit: Kit, product: Product, walk: Walk) -> None:
-    async with kit.attempt("finding the order in the history", signed_in=True, changes_account=True) as hand:
+async def _history(kit: Kit, product: Product, member: Buyer) -> None:
+    """One order more is listed; how, is seen by placing one."""
+    known: tuple[Walk, Visit, Locator] | None = None
+    async with buying(kit, member, "seeing how past orders are listed") as hand:
         visit = _history_page(kit)
+        await fill_cart(hand, kit, product)
+        walk = await learn_walk(hand, kit, product, order=True)
         await hand.visit(visit.path)
         entries = _entries(hand.view)
         if entries is None:
             raise LostError(f"{visit.path} shows no list of orders")
+        known = walk, visit, entries
+    if known is None:
+        return
+    walk, visit, entries = known
+    async with buying(kit, member, "finding the order in the history") as hand:
         await hand.step(
             f"Open {visit.path} and count the orders", Goto(visit.path), Remember("orders", CountOf(entries))
         )
@@ -162,7 +158,7 @@ async def _history(kit: Kit, product: Product, walk: Walk) -> None:
         await _go(hand, walk.passages)
         await hand.step(f"Open {visit.path} again", Goto(visit.path))
         await hand.expect("there is one order more", Equals(CountOf(entries), Plus(Recall("orders"), Literally(1))))
-        _finish(kit, hand, "order-in-history", "The order is in the history", concepts=("checkout", "orders"))
+        finish(kit, hand, member, "order-in-history", "The order is in the history", concepts=("checkout", "orders"))
 
 
 def _history_page(kit: Kit) -> Visit:
@@ -183,43 +179,3 @@ def _entries(view: View) -> Locator | None:
         if rows and (found := group(view, rows)) is not None:
             return found
     return None
-
-
-async def _refusals(kit: Kit, product: Product, walk: Walk) -> None:
-    """One mistake of each kind in the longest form of the checkout."""
-    number, passage = max(enumerate(walk.passages), key=lambda each: len(each[1].entries))
-    known = set[str]()
-    for entry in passage.entries:
-        mistake = _mistake(entry)
-        if mistake is None or mistake[0] in known:
-            continue
-        kind, title, action = mistake
-        if await _refusal(kit, product, walk.passages[:number], passage, entry, title, action):
-            known.add(kind)
-
-
-def _mistake(entry: Entry) -> tuple[str, str, Action] | None:
-    """A way to make the field wrong: its kind, the title of the flow, and the action."""
-    field, target = entry.field, entry.target
-    if wrong := wrong_value(field):
-        return entry.kind, f"Refuses “{wrong}” as {field.name}", Fill(target, wrong)
-    if field.required and isinstance(entry.action, Fill):
-        return "blank", f"Refuses an order without {field.name}", Fill(target, "")
-    if field.required and field.kind == "checkbox":
-        return "consent", f"Refuses an order without “{field.name}”", SetChecked(target, checked=False)
-    return None
-
-
-async def _refusal(
-    kit: Kit, product: Product, way: tuple[Passage, ...], passage: Passage, entry: Entry, title: str, mistake: Action
-) -> bool:
-    async with kit.attempt(title, signed_in=kit.site.sign_in is not None, changes_account=True) as hand:
-        await fill_cart(hand, kit, product)
-        for earlier in way:
-            await hand.step(earlier.title, *earlier.actions)
-        await hand.step("Fill in the form", *(each.action for each in passage.entries))
-        effect = await hand.step(f"Spoil “{entry.field.name}” and click “{passage.sends}”", mistake, passage.send)
-        await expect_refusal(hand, effect, entry.target, entry.field.name)
-        _finish(kit, hand, f"checkout-{slug(title)}", title, "@form", "@negative", concepts=("checkout", "form"))
-        return True
-    return False

@@ -4,38 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer import (
+    mine_account,
     mine_auth,
     mine_cart,
+    mine_catalogue,
     mine_checkout,
+    mine_choices,
     mine_entries,
+    mine_filters,
     mine_forms,
+    mine_own_data,
     mine_pages,
+    mine_password,
+    mine_registration,
     mine_search,
+    mine_settings,
+    mine_surroundings,
 )
+from agent_runtime_server.adapters.explorer.accessibility import Judge
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
+from agent_runtime_server.adapters.explorer.dead_buttons import find_dead_buttons
+from agent_runtime_server.adapters.explorer.desk import Desk
+from agent_runtime_server.adapters.explorer.findings import tell_foreign
 from agent_runtime_server.adapters.explorer.flow import Flow, Model, Skipped
-from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.in_browser import work_in_browser
 from agent_runtime_server.adapters.explorer.instructions import Wish, read_instructions
-from agent_runtime_server.adapters.explorer.mining import Emit, Kit, Mined, OutOfTimeError
+from agent_runtime_server.adapters.explorer.links import check_links
+from agent_runtime_server.adapters.explorer.mining import Emit, Kit, OutOfTimeError
 from agent_runtime_server.adapters.explorer.plan_text import print_plan
-from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Job, Log, Progress, Wrote
-from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
+from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Job, Log, Wrote
 from agent_runtime_server.adapters.explorer.site import Site
+from agent_runtime_server.adapters.explorer.turns import Turns
 
 PROVERS = 3
 """Flows proved at the same time."""
 _FOR_CRAWL = 0.25
-_FOR_MINING = 0.75
-"""Shares of the time after which crawling and mining stop, so that proving has the rest."""
+_FOR_FLOWS = 0.75
+"""Shares of the time when crawling is over, and when all flows are proved; the rest is for repeating some, and for the
+first run of the tests."""
+_FOR_PAGES = 0.15
+"""Share of the time for a look at each kind of page, whenever that begins: flows leave it what it needs."""
+WORST_FIRST = ("high", "medium", "low")
 
 Miner = Callable[[Kit], Awaitable[None]]
 MINERS: tuple[tuple[Miner, frozenset[str]], ...] = (
@@ -44,14 +63,23 @@ MINERS: tuple[tuple[Miner, frozenset[str]], ...] = (
     (mine_search.mine_search, frozenset({"search"})),
     (mine_cart.mine_cart, frozenset({"cart"})),
     (mine_checkout.mine_checkout, frozenset({"checkout", "orders"})),
-    (mine_forms.mine_registration, frozenset({"register"})),
-    (mine_entries.mine_entries, frozenset({"create", "form"})),
-    (mine_pages.mine_smoke, frozenset({"navigation"})),
+    (mine_catalogue.mine_catalogue, frozenset({"browse", "filter"})),
+    (mine_account.mine_wishes, frozenset({"wishes", "account"})),
+    (mine_account.mine_things, frozenset({"create", "account"})),
+    (mine_password.mine_password, frozenset({"account"})),
+    (mine_own_data.mine_own_data, frozenset({"account", "form"})),
+    (mine_registration.mine_registration, frozenset({"register"})),
+    (mine_entries.mine_entries, frozenset({"create", "edit", "remove", "filter", "form"})),
     (mine_pages.mine_navigation, frozenset({"navigation"})),
-    (mine_forms.mine_choices, frozenset({"filter", "form"})),
+    (mine_surroundings.mine_surroundings, frozenset({"navigation"})),
+    (mine_pages.mine_smoke, frozenset({"navigation"})),
+    (mine_choices.mine_choices, frozenset({"filter", "form"})),
     (mine_forms.mine_forms, frozenset({"form"})),
+    (mine_filters.mine_filters, frozenset({"filter", "form"})),
+    (mine_settings.mine_settings, frozenset({"form"})),
 )
-"""In the order in which they run when nothing is asked for."""
+"""In the order in which they run when nothing is asked for. Pages are seen before forms fill them."""
+OF_PAGES = frozenset({mine_pages.mine_navigation, mine_surroundings.mine_surroundings, mine_pages.mine_smoke})
 
 
 async def run(job: Job, emit: Emit) -> None:
@@ -64,7 +92,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
     wish = read_instructions(job.instructions)
     _tell_wish(wish, emit)
     site = Site.at(job.app_url)
-    desk = _Desk(browser, job, emit, asyncio.Semaphore(PROVERS), asyncio.Lock())
+    desk = Desk(browser, job, emit, PROVERS, started + job.max_seconds, asyncio.Lock())
     kit = Kit(
         browser=browser,
         site=site,
@@ -72,28 +100,41 @@ async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
         emit=emit,
         username=job.username,
         password=job.password,
-        until=started + job.max_seconds * _FOR_MINING,
+        until=started + job.max_seconds * _FOR_FLOWS,
         may_change_data=job.allow_destructive,
         deliver=desk.take,
+        withdraw=desk.withdraw,
+        aside=desk.aside,
+        behind=desk.behind,
         account=desk.account,
+        turns=Turns(emit),
     )
     await _explore(job, kit, Budget(job.max_states, started + job.max_seconds * _FOR_CRAWL))
-    desk.site = site
+    desk.kit = kit
+    for_pages = job.max_seconds * _FOR_PAGES
     async with asyncio.TaskGroup() as tasks:
         desk.tasks = tasks
-        await _mine(kit)
+        shaken = await _mine(kit, MINERS, for_pages)
+        await find_dead_buttons(kit)
         emit(Activity("Proving that each expectation can fail"))
+    if shaken or desk.again:
+        emit(Activity("Trying again what the app answered with errors"))
+        async with asyncio.TaskGroup() as tasks:
+            desk.tasks = tasks
+            await desk.judge_again()
+            await _mine(kit, shaken, max(0.0, kit.until - time.monotonic()))
     proved = desk.in_order(wish)
     model = Model(
         app_url=job.app_url,
         title=_title(site),
         overview=_overview(site, proved),
         flows=tuple(proved),
-        sign_in=site.sign_in.recipe if site.sign_in else None,
-        findings=tuple(site.findings),
-        skipped=tuple(site.skipped),
+        sign_in=structs.replace(site.sign_in.recipe, limited=kit.doorkeeper.limited) if site.sign_in else None,
+        findings=tuple(sorted(site.findings, key=lambda finding: WORST_FIRST.index(finding.severity))),
+        skipped=(*site.skipped, *desk.left_out()),
         pages=tuple(sorted(set(site.templates().values()))),
         truncated=site.truncated,
+        one_at_a_time=kit.turns.stumbles,
     )
     await asyncio.to_thread(_write, Path(job.workspace), model)
     emit(Wrote("specs/model.json"))
@@ -115,14 +156,15 @@ def _tell_wish(wish: Wish, emit: Emit) -> None:
 async def _explore(job: Job, kit: Kit, budget: Budget) -> None:
     """Crawl as a stranger, sign in where that is possible, and crawl what that opens."""
     site = kit.site
+    judge = await Judge.of(job.axe, site, kit.emit)
     async with kit.hand() as hand:
         await hand.visit(site.home)
         await hand.look(first=True)
-        await Crawl(hand, site, kit.wish, budget, kit.emit, signed_in=False).run(site.home)
+        await _walk(hand, kit, budget, site.home, judge, signed_in=False)
     found = mine_auth.sign_in_page(site.good)
     if not job.username or found is None:
         if job.username:
-            kit.emit(Log("warning", "no form to sign in was found: the credentials are not used"))
+            kit.emit(Log("warning", mine_auth.why_not(site.good)))
         elif found is not None:
             site.skipped.append(Skipped("pages for signed-in users", "no credentials were given"))
         return
@@ -134,70 +176,47 @@ async def _explore(job: Job, kit: Kit, budget: Budget) -> None:
     kit.log(f"signed in; it shows by: {', '.join(site.sign_in.markers) or 'another page'}")
     async with kit.hand(state=site.sign_in.state) as hand:
         left = Budget(job.max_states - len(site.visits), budget.until)
-        await Crawl(hand, site, kit.wish, left, kit.emit, signed_in=True).run(site.sign_in.landing)
+        await _walk(hand, kit, left, site.sign_in.landing, judge, signed_in=True)
 
 
-async def _mine(kit: Kit) -> None:
-    order = sorted(MINERS, key=lambda miner: kit.wish.rank(miner[1]))
-    for mine, concepts in order:
-        if not any(kit.wants(concept) for concept in concepts):
-            continue
-        try:
-            await mine(kit)
-        except OutOfTimeError as error:
-            kit.site.truncated = True
-            kit.emit(Log("warning", f"the time is over before: {error}"))
-            return
+async def _walk(hand: Hand, kit: Kit, budget: Budget, start: str, judge: Judge, *, signed_in: bool) -> None:
+    await Crawl(hand, kit.site, kit.wish, budget, kit.emit, signed_in=signed_in, judge=judge).run(start)
+    await check_links(hand, kit.site, kit.emit, budget.until)
+    tell_foreign(hand, kit.emit)
 
 
-@dataclass(eq=False)
-class _Desk:
-    """Takes the flows in, has them proved side by side, and keeps the good ones in the order of their coming."""
+async def _mine(
+    kit: Kit, miners: Sequence[tuple[Miner, frozenset[str]]], for_pages: float
+) -> list[tuple[Miner, frozenset[str]]]:
+    """Have miners work; those that lost something while the app answered with errors. ``for_pages`` is in seconds."""
+    shaken, cut = [], []
+    until, pages = kit.until, None
+    concerned = [miner for miner in miners if kit.wish.concerns(miner[1])]
+    kit.until -= for_pages if any(mine in OF_PAGES for mine, _ in concerned) else 0.0
+    for mine, concepts in sorted(concerned, key=lambda miner: kit.wish.rank(miner[1])):
+        if mine in OF_PAGES:
+            pages = pages or replace(kit, until=time.monotonic() + for_pages, behind=lambda: 0.0)
+            kit.until = until
+        worker = pages if pages is not None and mine in OF_PAGES else kit
+        before = worker.shaken
+        if not await _in_time(mine, worker):
+            cut.append(mine)
+        if worker.shaken > before:
+            shaken.append((mine, concepts))
+    kit.until = until
+    # Flows may have left more time than was kept for pages.
+    left = [mine for mine in cut if not (mine in OF_PAGES and await _in_time(mine, kit))]
+    kit.site.truncated = kit.site.truncated or bool(left)
+    return shaken
 
-    browser: Browser
-    job: Job
-    emit: Emit
-    free: asyncio.Semaphore
-    account: asyncio.Lock
-    """One flow at a time may change the data of the signed-in user."""
-    site: Site | None = None
-    tasks: asyncio.TaskGroup | None = None
-    taken: list[Mined] = field(default_factory=list)
-    proved: dict[str, Flow] = field(default_factory=dict)
 
-    def take(self, mined: Mined) -> None:
-        """Have a flow proved."""
-        assert self.tasks is not None
-        self.taken.append(mined)
-        self.tasks.create_task(self._prove(mined))
-
-    async def _prove(self, mined: Mined) -> None:
-        if mined.changes_account:
-            async with self.account, self.free:
-                await self._judge(mined.flow)
-        else:
-            async with self.free:
-                await self._judge(mined.flow)
-
-    async def _judge(self, flow: Flow) -> None:
-        assert self.site is not None
-        recipe = self.site.sign_in.recipe if self.site.sign_in else None
-        credentials = Credentials(self.job.username, self.job.password)
-        result = await prove(self.browser, self.job.app_url, flow, recipe, credentials, self.emit)
-        if isinstance(result, Rejected):
-            self.site.skipped.append(Skipped(flow.title, result.reason))
-            self.emit(Log("warning", f"dropped “{flow.title}”: {result.reason}"))
-        else:
-            self.proved[flow.id] = result
-        self.emit(Progress(len(self.proved), 0, "flows"))
-
-    def in_order(self, wish: Wish) -> list[Flow]:
-        """The proved flows: asked ones first, each suite together, else as they came."""
-        kept = [mined for mined in self.taken if mined.flow.id in self.proved]
-        suites: dict[str, int] = {}
-        for mined in sorted(kept, key=lambda each: wish.rank(each.concepts, each.flow.title)):
-            suites.setdefault(mined.flow.suite, len(suites))
-        return [self.proved[mined.flow.id] for mined in sorted(kept, key=lambda each: suites[each.flow.suite])]
+async def _in_time(mine: Miner, kit: Kit) -> bool:
+    try:
+        await mine(kit)
+    except OutOfTimeError as error:
+        kit.emit(Log("warning", f"the time is over before: {error}"))
+        return False
+    return True
 
 
 def _title(site: Site) -> str:

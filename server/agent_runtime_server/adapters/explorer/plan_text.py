@@ -77,6 +77,9 @@ def _coverage(model: Model) -> Iterator[str]:
     yield from ("## Coverage", "")
     yield f"- {len(model.flows)} tests with {expectations} expectations, each of them shown able to fail"
     yield f"- {len(model.pages)} kinds of pages: {', '.join(f'`{page}`' for page in model.pages) or 'none'}"
+    if model.one_at_a_time:
+        yield "- the app fails at what goes well alone when it is asked for several things at the same time: the tests"
+        yield "  run one after the other"
     if model.truncated:
         yield "- the exploration was ended by its time limit: there may be more to find"
     yield ""

@@ -15,6 +15,7 @@ from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from agent_runtime_server.adapters.explorer import words
+from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
     Check,
@@ -25,8 +26,11 @@ from agent_runtime_server.adapters.explorer.flow import (
     Equals,
     Fill,
     Goto,
+    HasOutline,
     HasText,
     HasValue,
+    Hover,
+    InOrder,
     IsChecked,
     IsDisabled,
     IsHidden,
@@ -34,6 +38,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     IsVisible,
     Literally,
     Locator,
+    Minus,
     Number,
     NumberIn,
     Plus,
@@ -48,7 +53,14 @@ from agent_runtime_server.adapters.explorer.flow import (
     UrlIs,
 )
 from agent_runtime_server.adapters.explorer.money import number_in
-from agent_runtime_server.adapters.explorer.text import UnknownReferenceError, names_in, substitute, url_expression
+from agent_runtime_server.adapters.explorer.text import (
+    UnknownReferenceError,
+    filled,
+    names_in,
+    substitute,
+    url_expression,
+)
+from agent_runtime_server.adapters.explorer.turns import Turns
 
 NAVIGATION_MS = 20_000
 """How long a page may take to load."""
@@ -60,6 +72,8 @@ _POLL_SECONDS = 0.05
 _HALF_A_CENT = 0.005
 _SHOWN_CHARS = 120
 
+_CLICKED = "click action done"
+"""In the log of a click that was done in time, though the page that it leads to was not there yet."""
 _READ = "(element) => (element.matches('input, select, textarea') ? element.value : element.innerText)"
 """Text of an element, or what a field holds."""
 
@@ -80,8 +94,18 @@ class Player:
     ``values`` holds what ``${uid}``, ``${username}`` and ``${password}`` stand for; ``RememberText`` adds to a copy.
     """
 
-    def __init__(self, page: Page, base_url: str, values: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        page: Page,
+        base_url: str,
+        values: Mapping[str, str],
+        doorkeeper: Doorkeeper | None = None,
+        turns: Turns | None = None,
+    ) -> None:
+        """``doorkeeper`` makes those wait who sign in too often, ``turns`` those whose turn it is not."""
         self._page = page
+        self._doorkeeper = doorkeeper or Doorkeeper()
+        self._turns = turns or Turns()
         self._base_url = base_url
         self._texts = dict(values)
         self._numbers: dict[str, float] = {}
@@ -114,10 +138,21 @@ class Player:
             found = found.filter(has_text=self._text(locator.has_text))
         return found
 
+    def resolved(self, locator: Locator) -> Locator:
+        """The locator with values in the place of references. Raises ``UnknownReferenceError``."""
+        return filled(locator, self._texts)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """What the references stand for by now."""
+        return self._texts
+
     async def act(self, action: Action, timeout_ms: float = 5000) -> None:
         """Do an action. Raises ``ActionError`` when it cannot be done within the time."""
+        await self._doorkeeper.before(action)
         try:
-            await self._act(action, timeout_ms)
+            async with self._turns.taken(self._page):
+                await self._act(action, timeout_ms)
         except (PlaywrightError, UnknownReferenceError, _NotYetError) as error:
             reason = self._redacted(await self._reason(action, error))
             raise ActionError(f"could not {words.action(action)}: {reason}") from error
@@ -137,7 +172,14 @@ class Player:
                 await self._page.goto(urljoin(self._base_url, self._text(action.path)), timeout=NAVIGATION_MS)
             case Click(target, double):
                 located = self.locate(target)
-                await (located.dblclick if double else located.click)(timeout=timeout_ms)
+                try:
+                    await (located.dblclick if double else located.click)(timeout=timeout_ms)
+                except PlaywrightTimeoutError as error:
+                    if _CLICKED not in error.message:
+                        raise
+                    await self._page.wait_for_load_state("domcontentloaded", timeout=NAVIGATION_MS)
+            case Hover(target):
+                await self.locate(target).hover(timeout=timeout_ms)
             case Fill(target, value):
                 await self.locate(target).fill(self._text(value), timeout=timeout_ms)
             case Choose(target, option):
@@ -199,10 +241,14 @@ class Player:
                 await expect(self.locate(target)).to_be_checked(checked=checked, timeout=timeout_ms)
             case IsDisabled(target):
                 await expect(self.locate(target)).to_be_disabled(timeout=timeout_ms)
+            case HasOutline(target, outline):
+                await expect(self.locate(target)).to_match_aria_snapshot(outline, timeout=timeout_ms)
             case UrlIs(pattern):
                 await expect(self._page).to_have_url(self._url(pattern), timeout=timeout_ms)
             case Equals(left, right):
                 await _until_read(lambda: self._require_equal(left, right), timeout_ms)
+            case InOrder(target, descending):
+                await _until_read(lambda: self._require_order(target, descending), timeout_ms)
             case _:
                 assert_never(check)
 
@@ -215,6 +261,11 @@ class Player:
         seen, wanted = await self._number(left), await self._number(right)
         if abs(seen - wanted) >= _HALF_A_CENT:
             raise _NotYetError(f"{seen:g} is not {wanted:g}")
+
+    async def _require_order(self, target: Locator, descending: bool) -> None:
+        numbers = [_number_of(text) for text in await self._read_all(target)]
+        if len(set(numbers)) < 2 or numbers != sorted(numbers, reverse=descending):
+            raise _NotYetError(f"they are {', '.join(f'{number:g}' for number in numbers) or 'not there'}")
 
     async def _number(self, number: Number) -> float:
         match number:
@@ -233,6 +284,8 @@ class Player:
                 return len(await self._read_all(target))
             case Plus(left, right):
                 return await self._number(left) + await self._number(right)
+            case Minus(left, right):
+                return await self._number(left) - await self._number(right)
             case Times(left, right):
                 return await self._number(left) * await self._number(right)
             case _:
@@ -252,9 +305,11 @@ class Player:
         """What the page showed instead, in words."""
         try:
             match check:
+                case HasOutline():
+                    return "but something of it is not there, or is elsewhere"
                 case UrlIs():
                     return f"seen {_path(self._page.url)}"
-                case Equals():
+                case Equals() | InOrder():
                     return f"but {_first_line(error)}"
                 case IsInvalid():
                     return f"but {_how_many(len(await self._read_all(check.target)), 'the browser does not refuse it')}"

@@ -17,12 +17,26 @@ from agent_runtime_server.adapters.explorer.flow import Seen
 BEAT_SECONDS = 5.0
 
 
+class Failing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A test to repair, as the last run saw it."""
+
+    id: str
+    path: str
+    """Of its file, relative to the workspace."""
+    line: int = 0
+    """Where in its file the error is; 0 when it is not in it."""
+    error: str = ""
+    trace: str = ""
+    """The recording of its last attempt, relative to the workspace; empty when there is none."""
+
+
 class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One phase of work for the explorer."""
 
-    kind: Literal["plan", "generate", "set_up"]
+    kind: Literal["plan", "generate", "set_up", "fix"]
     """``plan`` explores and writes ``specs/plan.md`` and ``specs/model.json``; ``generate`` writes tests from them.
-    ``set_up`` signs in, and writes what tests of whatever origin need around them."""
+    ``set_up`` signs in, and writes what tests of whatever origin need around them. ``fix`` looks why tests fail, and
+    changes the locators of those whose elements are there under other names."""
     app_url: str
     workspace: str
     """Absolute path of the workspace."""
@@ -33,8 +47,12 @@ class Job(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_seconds: float = 300.0
     """Safety stop; a plan that it ends is marked as truncated."""
     allow_destructive: bool = False
+    axe: str = ""
+    """For ``plan``: absolute path of axe-core's script; without it pages are not judged by its rules."""
     storage_state: str = ""
     """For ``set_up``: absolute path where the state of a browser that has signed in is to be written."""
+    failing: tuple[Failing, ...] = ()
+    """For ``fix``."""
 
 
 class Log(Struct, frozen=True, tag_field="type", tag="log"):
@@ -74,13 +92,25 @@ class Beat(Struct, frozen=True, tag_field="type", tag="beat"):
     """A sign of life; comes every ``BEAT_SECONDS``, whatever else is said."""
 
 
+class Diagnosed(Struct, frozen=True):
+    """What was found to be wrong with a failing test."""
+
+    test_id: str
+    cause: Literal["locator", "timing", "assertion", "app_defect"]
+    explanation: str
+    final: bool
+    """Nothing was changed, and another look would show the same."""
+
+
 class Done(Struct, frozen=True, tag_field="type", tag="done"):
     """The job is done."""
 
     summary: str
     """Short Markdown for people."""
     test_paths: tuple[str, ...] = ()
-    """Tests written, for ``generate``."""
+    """Tests written, for ``generate``; changed, for ``fix``."""
+    diagnoses: tuple[Diagnosed, ...] = ()
+    """For ``fix``, one for each failing test that there was time for."""
 
 
 class Failed(Struct, frozen=True, tag_field="type", tag="failed"):

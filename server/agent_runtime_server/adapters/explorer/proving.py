@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec.structs import replace
-from playwright.async_api import Browser
+from playwright.async_api import Browser, StorageState
 
 from agent_runtime_server.adapters.explorer import words
+from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
     Expectation,
@@ -30,6 +31,7 @@ from agent_runtime_server.adapters.explorer.flow import (
 from agent_runtime_server.adapters.explorer.player import ActionError
 from agent_runtime_server.adapters.explorer.protocol import Line, Log
 from agent_runtime_server.adapters.explorer.stage import Credentials, Scene, Stage
+from agent_runtime_server.adapters.explorer.turns import Turns
 
 __all__ = ["Credentials", "Rejected", "prove"]
 
@@ -47,6 +49,10 @@ class Rejected(NamedTuple):
     """Why a flow becomes no test."""
 
     reason: str
+    by_chance: bool = False
+    """The app answered with an error meanwhile, or let nobody in so often: it may go well another time."""
+    failed: bool = False
+    """It answered with an error."""
 
 
 class _Place(NamedTuple):
@@ -62,7 +68,7 @@ class _Case:
 
     step: int
     expectation: Expectation
-    outcome: bool = True
+    outcome: bool
     proof: Proof | None = None
     proven_by_acting: bool = False
     """An action that was left out did more than open a page."""
@@ -82,18 +88,25 @@ async def prove(
     sign_in: SignInRecipe | None,
     credentials: Credentials,
     emit: Callable[[Line], None],
+    doorkeeper: Doorkeeper | None = None,
+    storage: StorageState | None = None,
+    turns: Turns | None = None,
 ) -> Flow | Rejected:
     """The flow with only those expectations that hold repeatedly and can fail, each with its proof.
 
-    Several flows may be proved at the same time. What is said of one flow is emitted together, at its end.
+    Several flows may be proved at the same time. What is said of one flow is emitted together, at its end. For
+    ``doorkeeper``, ``storage`` and ``turns`` see ``Stage``.
     """
-    trial = _Trial(flow, Stage(browser, base_url, flow, sign_in, credentials))
+    stage = Stage(browser, base_url, flow, sign_in, credentials, doorkeeper, storage, turns)
+    trial = _Trial(flow, stage)
     try:
         await trial.act_out()
         await trial.act_out_stopping_before_each_last_action()
         await trial.leave_out_more()
     except ActionError as error:
-        return Rejected(f"it cannot be repeated: {error}")
+        return Rejected(f"it cannot be repeated: {error}", stage.failed or stage.refused, stage.failed)
+    if (stage.failed or stage.refused) and trial.lost:
+        return Rejected("the app answers with an error", by_chance=True, failed=stage.failed)
     for line in trial.report():
         emit(line)
     return trial.verdict()
@@ -104,7 +117,7 @@ class _Trial:
         self._flow = flow
         self._stage = stage
         self._cases = [
-            _Case(number, expectation) for number, step in enumerate(flow.steps) for expectation in step.expectations
+            _Case(number, each, each.outcome) for number, step in enumerate(flow.steps) for each in step.expectations
         ]
         self._acts = any(_is_acting(action) for step in flow.steps for action in step.actions)
 
@@ -117,7 +130,7 @@ class _Trial:
                 if not scene.blank:
                     cases = self._kept(number)
                     for case, failure in zip(cases, await _look(scene, cases, BEFORE_MS), strict=True):
-                        case.outcome = failure is not None
+                        case.outcome = case.expectation.outcome and failure is not None
                 await _do(scene, step.actions[first:])
                 await self._require(scene, number, "it did not hold when acted out again")
 
@@ -125,7 +138,10 @@ class _Trial:
         """A second time, with other data: one run that is also a left-out run for each step."""
         async with self._stage.scene() as scene:
             for number, step in enumerate(self._flow.steps):
-                if step.actions and _changes(step.actions[-1]):
+                if scene.blank and len(step.actions) == 1 and isinstance(step.actions[0], Goto):
+                    await self._see_elsewhere(number, step.actions[0])
+                    await _do(scene, step.actions)
+                elif step.actions and _changes(step.actions[-1]):
                     await _do(scene, step.actions[:-1])
                     left_out = await _without(scene, step.actions[-1])
                     await self._see_failures(scene, self._kept(number), step.actions[-1], left_out)
@@ -133,6 +149,12 @@ class _Trial:
                 else:
                     await _do(scene, step.actions)
                 await self._require(scene, number, "it held once but not with other data")
+
+    async def _see_elsewhere(self, number: int, first: Goto) -> None:
+        """What is expected of the first page, looked for on another one, in a scene that nothing comes after: opening a
+        page may change the language or more."""
+        async with self._stage.scene() as aside:
+            await self._see_failures(aside, self._kept(number), first, await _without(aside, first))
 
     async def leave_out_more(self) -> None:
         """For what is not proved yet, leave out earlier actions, the last ones first."""
@@ -194,6 +216,11 @@ class _Trial:
         for case, failure in zip(cases, await _look(scene, cases, HOLD_MS), strict=True):
             if failure is not None:
                 case.dropped = f"{why}: {failure}"
+
+    @property
+    def lost(self) -> bool:
+        """Something did not hold when it was acted out again."""
+        return any(case.dropped for case in self._cases)
 
     def _kept(self, step: int) -> list[_Case]:
         return [case for case in self._cases if case.step == step and not case.dropped]

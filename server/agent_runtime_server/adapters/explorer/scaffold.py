@@ -20,18 +20,22 @@ SIGNED_IN: tuple[SignedIn, ...] = get_args(SignedIn)
 def support_files(model: Model, app_url: str, flows: Iterable[Flow]) -> dict[str, str]:
     """Content by path in the workspace, of all files that the tests of these flows need."""
     stored = model.sign_in is not None and any(flow.session == "stored" for flow in flows)
-    return suite_files(app_url, model.sign_in, "some" if stored else "none")
+    signed_in: SignedIn = "some" if stored else "none"
+    return suite_files(app_url, model.sign_in, signed_in, one_at_a_time=model.one_at_a_time)
 
 
-def suite_files(app_url: str, sign_in: SignInRecipe | None, signed_in: SignedIn) -> dict[str, str]:
-    """Content by path in the workspace, of what stands around the tests of an app."""
+def suite_files(
+    app_url: str, sign_in: SignInRecipe | None, signed_in: SignedIn, *, one_at_a_time: bool = False
+) -> dict[str, str]:
+    """Content by path in the workspace, of what stands around the tests of an app. ``one_at_a_time``: no two tests ever
+    run beside each other."""
     parts = urlsplit(app_url)
     start = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     files = {
         ".gitignore": ts.GITIGNORE,
         "eslint.config.mjs": ts.ESLINT_CONFIG,
         "package.json": ts.PACKAGE,
-        "playwright.config.ts": configuration(app_url, signed_in),
+        "playwright.config.ts": configuration(app_url, signed_in, one_at_a_time=one_at_a_time),
         "tsconfig.json": ts.TSCONFIG,
         "tests/fixtures.ts": _fixtures(sign_in),
         "tests/seed.spec.ts": ts.SEED.replace("$START", string(start)),
@@ -40,11 +44,12 @@ def suite_files(app_url: str, sign_in: SignInRecipe | None, signed_in: SignedIn)
     if sign_in is not None:
         files["tests/sign-in.ts"] = _sign_in(sign_in)
     if signed_in != "none":
-        files["tests/auth.setup.ts"] = ts.AUTH_SETUP
+        limited = sign_in is not None and sign_in.limited
+        files["tests/auth.setup.ts"] = ts.PATIENT_AUTH_SETUP if limited else ts.AUTH_SETUP
     return files
 
 
-def configuration(app_url: str, signed_in: SignedIn) -> str:
+def configuration(app_url: str, signed_in: SignedIn, *, one_at_a_time: bool = False) -> str:
     """The content of ``playwright.config.ts``."""
     some, config = signed_in != "none", ts.CONFIG
     for word, text in (
@@ -52,6 +57,7 @@ def configuration(app_url: str, signed_in: SignedIn) -> str:
         ("$STATE", ts.STATE if some else ""),
         ("$SEED_STATE", ts.SEED_STATE if some else ""),
         ("$SETUP", ts.SETUP_PROJECT if some else ""),
+        ("$ONE_AT_A_TIME", ts.ONE_AT_A_TIME if one_at_a_time else ""),
         ("$USE", ts.USE_SIGNED_IN if signed_in == "all" else ts.USE),
         ("$NEEDS_SETUP", ts.NEEDS_SETUP if some else ""),
     ):
@@ -65,5 +71,5 @@ def _fixtures(sign_in: SignInRecipe | None) -> str:
 
 def _sign_in(recipe: SignInRecipe) -> str:
     step = Step("Sign in", recipe.actions, (recipe.success,))
-    statements = print_statements(step).replace("\n", "\n  ")
-    return ts.SIGN_IN.replace("$STATEMENTS", statements)
+    template, indent = (ts.PATIENT_SIGN_IN, "\n    ") if recipe.limited else (ts.SIGN_IN, "\n  ")
+    return template.replace("$STATEMENTS", print_statements(step).replace("\n", indent))

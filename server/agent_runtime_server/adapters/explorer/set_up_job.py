@@ -48,7 +48,7 @@ async def _sign_in(job: Job, browser: Browser, emit: Emit) -> Done:
         account=asyncio.Lock(),
     )
     if (known := await _learn(kit)) is None:
-        emit(Log("warning", "no form to sign in was found: the credentials are not used"))
+        emit(Log("warning", mine_auth.why_not(site.good)))
         return await _lay_out(job, None, emit)
     if not await _carries(kit, known):
         emit(

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from playwright.async_api import Error, Page, Request, Response
 
 QUIET_MS = 60
+_FOR_NOW = frozenset({302, 303, 307})
+SERVER_ERROR = 500
+"""From this status on the app itself has failed."""
+_SCRIPT = re.compile(r"https?://[^\s)]+")
+_BROKEN_OFF = re.compile(r"\bAbortError\b|Failed to fetch|NetworkError|Load failed")
+"""What a script says when the page is left while it waits for an answer."""
 _WAITED_FOR = frozenset({"document", "xhr", "fetch", "script", "stylesheet"})
 _QUIET = """([quiet, limit]) => new Promise(resolve => {
   const end = () => { observer.disconnect(); clearTimeout(calm); clearTimeout(stop); resolve(); };
@@ -41,13 +49,17 @@ class Traffic:
         self._idle = asyncio.Event()
         self._idle.set()
         self.bad: list[BadResponse] = []
+        self.sent_on: set[str] = set()
+        """URLs of pages that answered with another address for this time: opening them does something."""
         self.exceptions: list[tuple[str, str]] = []
         """The page's URL and the error's first line."""
+        self.foreign: Counter[str] = Counter()
+        """How often something of another host failed, by its origin. That is no fault of the app."""
         page.on("request", self._on_request)
         page.on("requestfinished", self._on_end)
-        page.on("requestfailed", self._on_end)
+        page.on("requestfailed", self._on_failure)
         page.on("response", self._on_response)
-        page.on("pageerror", lambda error: self.exceptions.append((page.url, str(error).splitlines()[0][:200])))
+        page.on("pageerror", self._on_exception)
 
     def _on_request(self, request: Request) -> None:
         if request.resource_type in _WAITED_FOR:
@@ -59,11 +71,29 @@ class Traffic:
         if not self._pending:
             self._idle.set()
 
+    def _on_failure(self, request: Request) -> None:
+        self._on_end(request)
+        if (origin := origin_of(request.url)) != self._origin:
+            self.foreign[origin] += 1
+
     def _on_response(self, response: Response) -> None:
         request = response.request
-        if response.status >= 400 and origin_of(response.url) == self._origin:
-            is_page = request.resource_type == "document"
-            self.bad.append(BadResponse(response.url, request.method, response.status, is_page))
+        if response.status in _FOR_NOW and request.resource_type == "document":
+            self.sent_on.add(request.url)
+        if response.status < 400:
+            return
+        if (origin := origin_of(response.url)) != self._origin:
+            self.foreign[origin] += 1
+            return
+        is_page = request.resource_type == "document"
+        self.bad.append(BadResponse(response.url, request.method, response.status, is_page))
+
+    def _on_exception(self, error: Error) -> None:
+        thrown_at = _SCRIPT.search(error.stack or "")
+        if thrown_at and (origin := origin_of(thrown_at[0])) != self._origin:
+            self.foreign[origin] += 1
+        elif not _BROKEN_OFF.search(error.message):
+            self.exceptions.append((self._page.url, error.message.splitlines()[0][:200]))
 
     async def settle(self, limit: float = 5.0, *, first: bool = False) -> None:
         """Wait for rest, at most ``limit`` seconds; on the ``first`` page also until it has controls."""

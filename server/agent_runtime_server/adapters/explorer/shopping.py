@@ -1,11 +1,12 @@
-"""Moving through a shop: to a product, into the cart, to the cart's page, and reading amounts there."""
+"""Moving through a shop: to a product, into the cart, to the cart's page, and finding lines there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_runtime_server.adapters.explorer.currency import amounts, same
+from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
     Click,
@@ -21,16 +22,18 @@ from agent_runtime_server.adapters.explorer.flow import (
     Times,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import candidates, has_digits, matches
+from agent_runtime_server.adapters.explorer.locators import candidates, has_digits, row_named
+from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.money import number_in
-from agent_runtime_server.adapters.explorer.perceive import Element, View
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
-from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, SUBTOTAL, TOTAL, speaks_of
+from agent_runtime_server.adapters.explorer.view import View
+from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, REMOVE, UPDATE, speaks_of
 
 _ROWS = ("row", "listitem", "article", "group")
 _QUANTITY_KINDS = ("number", "text", "select", "tel")
-_LONGEST_PRICE = 40
+LONGEST_PRICE = 40
+"""Characters of what holds a price and little else."""
 MOST_PRODUCTS = 2
 
 
@@ -87,7 +90,7 @@ def price_on(view: View) -> Element | None:
     for element in view.elements:
         if element.in_chrome or not element.inside(view.main) or element.tag in ("del", "s", "option", "select"):
             continue
-        if len(element.text) > _LONGEST_PRICE or len(amounts(element.text)) != 1:
+        if len(element.text) > LONGEST_PRICE or len(amounts(element.text)) != 1:
             continue
         if not any(amounts(child.text) for child in element.children) and view.form_of(element) is None:
             return element
@@ -146,7 +149,7 @@ async def expect_more_in_cart(hand: Hand, effect: Effect) -> None:
 def counter(effect: Effect) -> tuple[Locator, int] | None:
     """The element around the page whose number grew by one, by words that do not change."""
     for element in sorted(effect.after.elements, key=lambda each: len(each.text)):
-        if not element.in_chrome or len(element.text) > _LONGEST_PRICE or amounts(element.text) or not element.role:
+        if not element.in_chrome or len(element.text) > LONGEST_PRICE or amounts(element.text) or not element.role:
             continue
         number = number_in(element.text)
         if number is None or number < 1 or number != int(number):
@@ -169,6 +172,7 @@ async def open_cart(hand: Hand, kit: Kit) -> Effect:
     """The step that opens the page of the cart, by its link."""
     links = [each for each in hand.view.links if speaks_of("cart", each.name) and not ADD_TO_CART.search(each.name)]
     links += [each for each in hand.view.links if speaks_of("cart", hand.view.target(each)) and each not in links]
+    links.sort(key=lambda each: not each.in_chrome)
     for link in links:
         for locator in candidates(hand.view, link):
             if not has_digits(locator) and matches(hand.view, locator) == [link] and await hand.count(locator) == 1:
@@ -176,7 +180,28 @@ async def open_cart(hand: Hand, kit: Kit) -> Effect:
         path = kit.site.own(hand.view.target(link))
         if path is not None:
             return await hand.step("Open the cart", Goto(path))
+    for button in hand.view.buttons:
+        if button.in_chrome and speaks_of("cart", button.name) and (target := await hand.try_find(button)):
+            return await hand.step("Open the cart", Click(target))
     raise LostError("no link leads to the cart")
+
+
+async def line_locator(hand: Hand, line: Line, product: Product, before: View) -> Locator:
+    """What is there as long as the line is, and if possible was not there before: its row, or what is named after the
+    product.
+
+    Raises:
+        LostError: Nothing is.
+    """
+    row = row_named(hand.view, line.row, product.name) if line.row.role else None
+    named = [each for each in line.row.walk() if each.visible and each.name == product.name]
+    found: list[Locator] = [row] if row else []
+    for element in sorted(named, key=lambda each: each.role != "heading"):
+        found += [each for each in candidates(hand.view, element) if matches(hand.view, each) == [element]]
+    for locator in sorted(found, key=lambda each: bool(matches(before, each))):
+        if await hand.count(locator) == 1:
+            return locator
+    raise LostError(f"no locator finds the line of “{product.name}”")
 
 
 def line_of(view: View, product: Product) -> Line:
@@ -200,65 +225,23 @@ def line_of(view: View, product: Product) -> Line:
     raise LostError(f"“{product.name}” is not in the cart")
 
 
-def total_on(view: View, expected: float, lines: list[Line]) -> list[Element]:
-    """Elements that may show the total, if it is as expected: those that say so first, subtotals last."""
-    found = []
-    for element in view.elements:
-        if (
-            not element.inside(view.main)
-            or element.in_chrome
-            or len(element.text) > 2 * _LONGEST_PRICE
-            or element.role in ("main", "table", "rowgroup")
-        ):
-            continue
-        if any(element is line.row or element.inside(line.row) for line in lines):
-            continue
-        seen = amounts(element.text)
-        if (
-            len(seen) == 1
-            and same(seen[0], expected)
-            and number_in(element.text) is not None
-            and same(number_in(element.text) or 0, expected)
-        ):
-            found.append(element)
-    saying = [each for each in found if TOTAL.search(each.text)]
-    innermost = [each for each in saying if not any(other.inside(each) for other in saying)]
-    innermost.sort(key=lambda each: bool(SUBTOTAL.search(each.text)))
-    return [*innermost, *(each for each in found if each not in saying)]
+async def put_in(hand: Hand, kit: Kit, product: Product) -> tuple[Line, View]:
+    """Steps from the list to the cart with one product in it; its line, and the page before the cart."""
+    await open_product(hand, product)
+    await add_to_cart(hand, await remember_price(hand, "price"))
+    effect = await open_cart(hand, kit)
+    return line_of(hand.view, product), effect.before
 
 
-async def expect_total(hand: Hand, text: str, value: Number, amount: float, lines: list[Line]) -> Locator | None:
-    """Expect that the total equals a number, if the page shows such a total; where it is."""
-    for element in total_on(hand.view, amount, lines)[:3]:
-        locator = await lasting(hand, element)
-        if locator is not None and await hand.expect(text, Equals(NumberIn(locator), value)):
-            return locator
-    return None
-
-
-def find_total(view: View) -> Element | None:
-    """The element that says it is the total, with the largest amount."""
-    found = [
-        each
-        for each in view.elements
-        if each.inside(view.main)
-        and not each.in_chrome
-        and len(each.text) <= 2 * _LONGEST_PRICE
-        and each.role not in ("main", "table", "rowgroup")
-        and TOTAL.search(each.text)
-        and len(amounts(each.text)) == 1
-        and number_in(each.text) == amounts(each.text)[0]
-    ]
-    innermost = [each for each in found if not any(other.inside(each) for other in found)]
-    return max(innermost, key=lambda each: (not SUBTOTAL.search(each.text), amounts(each.text)[0]), default=None)
-
-
-async def lasting(hand: Hand, element: Element) -> Locator | None:
-    """A locator without a number in it, so that it lasts when the amounts change."""
-    for locator in candidates(hand.view, element):
-        if not has_digits(locator) and matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
-            return locator
-    return None
+def update_button(view: View, line: Line) -> Element | None:
+    """What makes the cart take a changed quantity."""
+    assert line.quantity is not None
+    form = view.form_of(line.quantity)
+    near = [each for each in line.row.walk() if each.is_button]
+    own = [each for each in form.buttons if not REMOVE.search(each.name)] if form else []
+    own.sort(key=lambda each: not UPDATE.search(each.name))
+    inside = [each for each in own if each.inside(line.row)] or [each for each in near if UPDATE.search(each.name)]
+    return next(iter((*inside, *own)), None)
 
 
 def twice(name: str, times: int) -> Number:

@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, StorageState
+from playwright.async_api import Browser, Page, Response, StorageState
 from playwright.async_api import Error as PlaywrightError
 
+from agent_runtime_server.adapters.explorer.browser import new_context
+from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.flow import Flow, Goto, SignInRecipe
+from agent_runtime_server.adapters.explorer.hand import SIGN_IN_MS
 from agent_runtime_server.adapters.explorer.player import NAVIGATION_MS, ActionError, Player
-
-SIGN_IN_MS = 5000
+from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, origin_of
+from agent_runtime_server.adapters.explorer.turns import Turns
 
 _FIRST_OTHER_PAGE = """() => {
   const other = [...document.links].find(
@@ -39,80 +42,104 @@ class Stage:
     """Where one flow is acted out, again and again, each time from the beginning."""
 
     def __init__(
-        self, browser: Browser, base_url: str, flow: Flow, sign_in: SignInRecipe | None, credentials: Credentials
+        self,
+        browser: Browser,
+        base_url: str,
+        flow: Flow,
+        sign_in: SignInRecipe | None,
+        credentials: Credentials,
+        doorkeeper: Doorkeeper | None = None,
+        storage: StorageState | None = None,
+        turns: Turns | None = None,
     ) -> None:
+        """``storage`` is the state of a context that has signed in; without it, the first scene signs in."""
         self._browser = browser
         self._base_url = base_url
         self._flow = flow
         self._sign_in = sign_in
         self._credentials = credentials
-        self._storage: StorageState | None = None
+        self._doorkeeper = doorkeeper or Doorkeeper()
+        self._turns = turns or Turns()
+        self._storage = storage if flow.session == "stored" else None
+        self.failed = False
+        """The app has answered with a server error."""
+        self.refused = False
+        """It has refused to let anybody in so often."""
 
     @asynccontextmanager
     async def scene(self) -> AsyncIterator[Scene]:
         """A page in a new context, with a new ``uid``. Raises ``ActionError`` if it cannot sign in."""
         if self._flow.session == "stored" and self._storage is None:
             async with self._page(None) as page:
-                await self._sign_in_with(self._player(page))
+                await self._sign_in_with(self._player(page), page)
                 self._storage = await page.context.storage_state()
         async with self._page(self._storage) as page:
             player = self._player(page)
             if self._flow.session == "fresh":
-                await self._sign_in_with(player)
-            yield Scene(page, player, self._base_url)
+                await self._sign_in_with(player, page)
+            yield Scene(page, player, self._base_url, self._flow.bare)
 
     @asynccontextmanager
     async def _page(self, storage: StorageState | None) -> AsyncIterator[Page]:
-        context = await self._browser.new_context(storage_state=storage)
+        context = await new_context(self._browser, storage)
         try:
             page = await context.new_page()
             page.on("dialog", lambda dialog: dialog.accept())
+            page.on("response", self._on_response)
             yield page
         finally:
             await context.close()
 
+    def _on_response(self, response: Response) -> None:
+        if response.status >= SERVER_ERROR and origin_of(response.url) == origin_of(self._base_url):
+            self.failed = True
+
     def _player(self, page: Page) -> Player:
         username, password = self._credentials
         values = {"uid": uuid.uuid4().hex[:12], "username": username, "password": password}
-        return Player(page, self._base_url, values)
+        return Player(page, self._base_url, values, self._doorkeeper, self._turns)
 
-    async def _sign_in_with(self, player: Player) -> None:
+    async def _sign_in_with(self, player: Player, page: Page) -> None:
         if self._sign_in is None:
             raise ActionError("could not sign in: nobody knows how")
         for action in self._sign_in.actions:
-            await player.act(action)
+            await player.act(action, SIGN_IN_MS)
         failure = await player.failure(self._sign_in.success.check, SIGN_IN_MS)
         if failure is not None:
+            self.refused |= self._doorkeeper.heard(await page.locator("body").inner_text())
             raise ActionError(f"could not sign in: {failure}")
 
 
 class Scene:
     """One acting out of a flow."""
 
-    def __init__(self, page: Page, player: Player, base_url: str) -> None:
+    def __init__(self, page: Page, player: Player, base_url: str, bare: bool) -> None:
         self.player = player
-        self._page = page
+        self.page = page
         self._base_url = base_url
+        self._bare = bare
 
     @property
     def blank(self) -> bool:
         """Nothing was opened yet."""
-        return self._page.url == "about:blank"
+        return self.page.url == "about:blank"
 
     async def stand_in(self, left_out: Goto) -> str:
         """Be on another page than the one that is not opened, a blank one as a last resort; its path, in words."""
         if not self.blank:
             return "the page before"
+        if self._bare:
+            return "a blank page"
         start = urlsplit(self._base_url).path or "/"
         try:
             await self.player.act(Goto(start))
             if left_out.path != start:
                 return start
-            other: str | None = await self._page.evaluate(_FIRST_OTHER_PAGE)
+            other: str | None = await self.page.evaluate(_FIRST_OTHER_PAGE)
             if other is not None:
                 await self.player.act(Goto(other))
                 return other
-            await self._page.goto("about:blank", timeout=NAVIGATION_MS)
+            await self.page.goto("about:blank", timeout=NAVIGATION_MS)
         except PlaywrightError as error:
             raise ActionError(f"could not open a stand-in for {left_out.path}: {error.message}") from error
         return "a blank page"

@@ -7,7 +7,9 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from agent_runtime_server.adapters.beneath import opened_folder
 from agent_runtime_server.adapters.explorer import templates_ts as ts
@@ -52,22 +54,32 @@ def missing_files(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -
     standing = _ours(config, app_url) if config else None
     if config is not None and standing is None:
         return None
-    wanted: SignedIn = standing or "none"
+    wanted: SignedIn = standing.signed_in if standing else "none"
     if wanted == "none" and sign_in is not None:
         wanted = "some" if tests else "all"
-    files = suite_files(app_url, sign_in, wanted)
+    files = suite_files(app_url, sign_in, wanted, one_at_a_time=standing is not None and standing.one_at_a_time)
     if config is None and (_elsewhere(tests) or _others(workspace, files)):
         return None
-    outgrown = {CONFIG} if standing not in (None, wanted) else set()
+    outgrown = {CONFIG} if standing is not None and standing.signed_in != wanted else set()
     if sign_in is not None and _reads(workspace / FIXTURES, ts.FIXTURES):
         outgrown.add(FIXTURES)
     return {path: text for path, text in files.items() if path in outgrown or not (workspace / path).exists()}
 
 
-def _ours(config: Path, app_url: str) -> SignedIn | None:
-    """Which of our configurations it is, for whatever address of the app; None if somebody has changed it."""
+class _Standing(NamedTuple):
+    """What a configuration of ours says."""
+
+    signed_in: SignedIn
+    one_at_a_time: bool
+
+
+def _ours(config: Path, app_url: str) -> _Standing | None:
+    """Which of our configurations it is, for whatever app; None if somebody has changed it."""
     text = _without_address(_read(config))
-    return next((each for each in SIGNED_IN if text == _without_address(configuration(app_url, each))), None)
+    for signed_in, one_at_a_time in product(SIGNED_IN, (False, True)):
+        if text == _without_address(configuration(app_url, signed_in, one_at_a_time=one_at_a_time)):
+            return _Standing(signed_in, one_at_a_time)
+    return None
 
 
 def _without_address(config: str) -> str:

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlsplit
 
-from agent_runtime_server.adapters.explorer.perceive import Element, View
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.view import View
 
 _IDENTIFIER = re.compile(r"\d+|[0-9a-f]{8,}(-[0-9a-f]{4,})*|.*[-_]\d+|\d+[-_].*", re.IGNORECASE)
+_VIEW_KEYS = frozenset({"action", "view", "mode", "tab", "section", "do", "page", "module", "screen"})
+"""Keys of a query that may name a page of its own kind, as a path does elsewhere."""
+_WORD = re.compile(r"[a-z][a-z_-]{1,19}", re.IGNORECASE)
 _FACTS = frozenset(
     {
         "heading",
@@ -29,6 +33,7 @@ _FACTS = frozenset(
         "region",
     }
 )
+_LISTED = frozenset({"row", "listitem", "article"})
 
 
 def skeleton(view: View) -> str:
@@ -54,18 +59,37 @@ def _shape(element: Element) -> tuple[object, ...]:
     return (own, *kept)
 
 
+def is_bare(view: View) -> bool:
+    """The main part of a page has neither fields nor things that it lists: pages of many kinds are built so."""
+    return not any(
+        (each.is_field or each.role in _LISTED) and each.visible and not each.in_chrome for each in view.main.walk()
+    )
+
+
 def segments(path: str) -> tuple[str, ...]:
     """The parts of a path, without its query."""
     return tuple(part for part in urlsplit(path).path.split("/") if part)
 
 
 def pattern(path: str) -> str:
-    """A first guess from one path: segments that look like identifiers become ``:id``, queries keep their keys."""
+    """A first guess from one path: segments that look like identifiers become ``:id``, queries keep their keys, and
+    the words that name a page."""
     parts = [":id" if _IDENTIFIER.fullmatch(part) else part for part in segments(path)]
-    keys = sorted({key for key, _ in parse_qsl(urlsplit(path).query, keep_blank_values=True)})
+    query = parse_qsl(urlsplit(path).query, keep_blank_values=True)
+    keys = sorted({f"{key}={value}" if _names_a_page(key, value) else key for key, value in query})
     tail = f"?{'&'.join(keys)}" if keys else ""
     fragment = urlsplit(path).fragment
     return "/" + "/".join(parts) + tail + (f"#{fragment}" if fragment else "")
+
+
+def names_a_page(path: str) -> bool:
+    """It has no query but one that names a page of its own kind, such as ``/guide?action=edit``."""
+    query = parse_qsl(urlsplit(path).query, keep_blank_values=True)
+    return len(query) < 2 and all(_names_a_page(key, value) for key, value in query)
+
+
+def _names_a_page(key: str, value: str) -> bool:
+    return key.lower() in _VIEW_KEYS and bool(_WORD.fullmatch(value))
 
 
 @dataclass(frozen=True)
@@ -74,20 +98,23 @@ class Page:
 
     path: str
     skeleton: str
+    apart: bool = False
+    """It has a place of its own in a menu and is too bare to tell its kind by its skeleton."""
 
 
 def learn(pages: Iterable[Page]) -> dict[str, str]:
     """The URL template of each path.
 
     Pages of the same skeleton and depth form a cluster; a segment that varies within it becomes ``:param``, unless it
-    is the only segment: ``/about`` and ``/terms`` may look alike without being of one kind.
+    is the only segment: ``/about`` and ``/terms`` may look alike without being of one kind. Pages that are apart stay
+    so.
     """
     clusters: dict[tuple[str, int, str], list[str]] = defaultdict(list)
     for page in pages:
         guess = pattern(page.path)
         parts = segments(page.path)
         query = guess.partition("?")[2] or guess.partition("#")[2]
-        clusters[page.skeleton, len(parts), query].append(page.path)
+        clusters[page.path if page.apart else page.skeleton, len(parts), query].append(page.path)
     found: dict[str, str] = {}
     for paths in clusters.values():
         for path in paths:

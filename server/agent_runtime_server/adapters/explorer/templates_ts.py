@@ -84,7 +84,7 @@ export default defineConfig({
     { name: 'seed', testMatch: 'tests/seed.spec.ts'$SEED_STATE },$SETUP
     {
       name: 'chromium',
-      testIgnore: 'tests/seed.spec.ts',
+      testIgnore: 'tests/seed.spec.ts',$ONE_AT_A_TIME
       use: $USE,$NEEDS_SETUP
     },
   ],
@@ -103,6 +103,11 @@ SETUP_PROJECT = """
 
 NEEDS_SETUP = """
       dependencies: STORAGE_STATE ? [] : ['setup'],"""
+
+ONE_AT_A_TIME = """
+      // The app fails where several things are done at the same time. Unlike the one above, this limit holds whatever
+      // --workers says.
+      workers: 1,"""
 
 USE = "devices['Desktop Chrome']"
 
@@ -201,6 +206,32 @@ export async function signIn(page: Page, credentials: Credentials): Promise<void
 }
 """
 
+PATIENT_SIGN_IN = """\
+import { expect, type Page } from '@playwright/test';
+
+export interface Credentials {
+  username: string;
+  password: string;
+}
+
+/** The app limits how often one may sign in: this is tried again until it is our turn. */
+export async function signIn(page: Page, credentials: Credentials): Promise<void> {
+  await expect(async () => {
+    $STATEMENTS
+  }).toPass({ intervals: [20_000], timeout: 90_000 });
+}
+"""
+
+PATIENT_AUTH_SETUP = """\
+import { signedInState, test as setup } from './fixtures';
+
+setup.describe.configure({ timeout: 120_000 });
+
+setup('sign in', async ({ signedInPage }) => {
+  await signedInPage.context().storageState({ path: signedInState });
+});
+"""
+
 AUTH_SETUP = """\
 import { signedInState, test as setup } from './fixtures';
 
@@ -235,6 +266,14 @@ export async function amounts(locator: Locator): Promise<number[]> {{
 
 export function sum(numbers: number[]): number {{
   return numbers.reduce((total, number) => total + number, 0);
+}}
+
+/** Whether numbers rise, or fall, from the first to the last; equal neighbours do neither. */
+export function order(numbers: number[]): string {{
+  const steps = numbers.slice(1).map((number, at) => number - numbers[at]);
+  if (!steps.length || steps.some(Number.isNaN) || steps.every((step) => step === 0)) return 'neither';
+  if (steps.every((step) => step >= 0)) return 'rising';
+  return steps.every((step) => step <= 0) ? 'falling' : 'neither';
 }}
 
 /** The field, if the browser's own validation refuses what the user left in it. */

@@ -22,8 +22,11 @@ from agent_runtime_server.adapters.explorer.flow import (
     Fill,
     Flow,
     Goto,
+    HasOutline,
     HasText,
     HasValue,
+    Hover,
+    InOrder,
     IsChecked,
     IsDisabled,
     IsHidden,
@@ -31,6 +34,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     IsVisible,
     Literally,
     Locator,
+    Minus,
     Number,
     NumberIn,
     Plus,
@@ -47,7 +51,7 @@ from agent_runtime_server.adapters.explorer.flow import (
 )
 from agent_runtime_server.adapters.explorer.text import names_in, url_expression
 
-HELPERS = ("amount", "amounts", "refused", "sum", "textOf")
+HELPERS = ("amount", "amounts", "order", "refused", "sum", "textOf")
 """What ``tests/support.ts`` offers to tests."""
 
 _GIVEN = {"uid": "uid", "username": "credentials.username", "password": "credentials.password"}
@@ -55,8 +59,9 @@ _WORTH_A_NAME = 40
 """Length, in characters, from which a locator that is used twice gets a name."""
 _TOO_LONG_INSIDE = 70
 """Length, in characters, from which a locator gets a name rather than stand inside of a call."""
-_USES_HELPER = (NumberIn, SumOf, CountOf, RememberText, IsInvalid)
+_USES_HELPER = (NumberIn, SumOf, CountOf, RememberText, IsInvalid, InOrder)
 _NAME_WORDS = 4
+_PATIENTLY = "await expect(async () => {"
 _IN_STEP = 6
 """Indentation inside of a ``test.step``."""
 _SUFFIXES = {
@@ -88,12 +93,18 @@ def print_test(flow: Flow) -> str:
     arguments += ["uid"] if "uid" in names else []
     head = [typescript.string(flow.title), *([f"{{ tag: [{tags}] }}"] if tags else [])]
     function = f"async ({{ {', '.join(arguments)} }}) => {{"
-    opening, closing, body = [f"  test({', '.join((*head, function))}"], ["  });"], _Body(flow)
-    lines = list(body.lines())
+    opening, closing = [f"  test({', '.join((*head, function))}"], ["  });"]
+    indent = 0
     if len(opening[0]) > typescript.WIDTH:
         opening, closing = ["  test(", *(f"    {part}," for part in head), f"    {function}"], ["    },", "  );"]
-        body = _Body(flow, width=typescript.WIDTH - 2)
-        lines = [line and f"  {line}" for line in body.lines()]
+        indent = 2
+    if flow.patient:
+        outer = " " * (indent + 4)
+        opening = ["  test.describe.configure({ timeout: 120_000 });", "", *opening, f"{outer}{_PATIENTLY}"]
+        closing = [f"{outer}}}).toPass({{ intervals: [20_000], timeout: 90_000 }});", *closing]
+        indent += 2
+    body = _Body(flow, width=typescript.WIDTH - indent)
+    lines = [line and f"{' ' * indent}{line}" for line in body.lines()]
     return "\n".join(
         (
             "// spec: specs/plan.md",
@@ -172,7 +183,7 @@ class _Body:
         """Long locators used more than once, or inside of other calls, that need nothing which a step finds out."""
         counts: Counter[tuple[str, ...]] = Counter()
         found: dict[tuple[str, ...], Locator] = {}
-        for locator, inside in _targets(self._flow):
+        for locator, inside in _targets(self._flow.steps):
             if names_in(locator) <= _GIVEN.keys():
                 calls = tuple(typescript.chain(locator, _GIVEN))
                 counts[calls] += 2 if inside and len("".join(calls)) >= _TOO_LONG_INSIDE else 1
@@ -213,6 +224,8 @@ class _Body:
                 return [f"      await page.goto({self._text(path)});"]
             case Click(target, double):
                 return self._call(target, ".dblclick()" if double else ".click()")
+            case Hover(target):
+                return self._call(target, ".hover()")
             case Fill(target, value):
                 return self._call(target, f".fill({self._text(value)})")
             case Choose(target, option):
@@ -254,10 +267,17 @@ class _Body:
                 return self._expect(target, ".toBeChecked()" if checked else ".not.toBeChecked()")
             case IsDisabled(target):
                 return self._expect(target, ".toBeDisabled()")
+            case HasOutline(target, outline):
+                lines = [f"        {line}" for line in typescript.template(outline).splitlines()]
+                return [f"      await expect({self._locator(target)}).toMatchAriaSnapshot(`", *lines, "      `);"]
             case UrlIs(pattern):
                 return [f"      await expect(page).toHaveURL({_url(pattern)});"]
             case Equals(left, right):
                 return self._equals(left, right)
+            case InOrder(target, descending):
+                read = f"async () => {self._help('order')}(await {self._help('amounts')}({self._locator(target)}))"
+                matcher = f".toBe('{'falling' if descending else 'rising'}')"
+                return self._wrapped("await ", ["expect", f".poll({read})", matcher], ";", 6)
             case _:
                 assert_never(check)
 
@@ -289,8 +309,10 @@ class _Body:
                 return f"await {self._locator(target)}.count()"
             case Plus(left, right):
                 return f"{self._operand(left)} + {self._operand(right)}"
+            case Minus(left, right):
+                return f"{self._operand(left)} - {self._operand(right, Plus, Minus)}"
             case Times(left, right):
-                return f"{self._operand(left, Plus)} * {self._operand(right, Plus)}"
+                return f"{self._operand(left, Plus, Minus)} * {self._operand(right, Plus, Minus)}"
             case _:
                 assert_never(number)
 
@@ -363,7 +385,7 @@ def _is_live(number: Number) -> bool:
     match number:
         case Literally() | Recall():
             return False
-        case Plus(left, right) | Times(left, right):
+        case Plus(left, right) | Minus(left, right) | Times(left, right):
             return _is_live(left) or _is_live(right)
         case _:
             return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeVar, cast
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from agent_runtime_server.adapters.explorer.flow import Data, Expectation, Flow, Recall, Step
+from agent_runtime_server.adapters.explorer.flow import Data, Expectation, Flow, Locator, Recall, Step
 
+_T = TypeVar("_T")
 _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -73,9 +74,51 @@ def names_in(data: object) -> frozenset[str]:
     return frozenset()
 
 
+def locators_in(data: object) -> Iterator[Locator]:
+    """The locators of a piece of a flow, as often as they occur; not those that they are made of."""
+    if isinstance(data, Locator):
+        yield data
+    elif isinstance(data, Flow):
+        yield from locators_in(data.steps)
+    elif isinstance(data, Data):
+        yield from locators_in(astuple(data))
+    elif isinstance(data, tuple):
+        for value in data:
+            yield from locators_in(value)
+
+
+def relocated(data: _T, old: Locator, new: Locator) -> _T:
+    """A piece of a flow with another locator in the place of one, also where that is part of others."""
+    if data == old:
+        return cast("_T", new)
+    if isinstance(data, Data):
+        fields = {name: relocated(getattr(data, name), old, new) for name in data.__struct_fields__}
+        return replace(data, **fields)
+    if isinstance(data, tuple):
+        return cast("_T", tuple(relocated(value, old, new) for value in data))
+    return data
+
+
 def substitute(text: str, values: Mapping[str, str]) -> str:
     """Put the values in. Raises ``UnknownReferenceError``."""
     return "".join(part if isinstance(part, str) else _value(part.name, values) for part in parse(text))
+
+
+def filled(locator: Locator, values: Mapping[str, str]) -> Locator:
+    """Put the values into all texts of a locator. Raises ``UnknownReferenceError``."""
+    return rewritten(locator, lambda text: substitute(text, values))
+
+
+def rewritten(locator: Locator, write: Callable[[str], str]) -> Locator:
+    """The locator with all its texts written anew."""
+    return replace(
+        locator,
+        value=write(locator.value),
+        name=None if locator.name is None else write(locator.name),
+        has_text=None if locator.has_text is None else write(locator.has_text),
+        has=locator.has and rewritten(locator.has, write),
+        within=locator.within and rewritten(locator.within, write),
+    )
 
 
 def _value(name: str, values: Mapping[str, str]) -> str:

@@ -39,6 +39,11 @@ def string(literal: str) -> str:
     return quote + "".join(f"\\{char}" if char == quote else _escaped(char) for char in literal) + quote
 
 
+def template(literal: str) -> str:
+    """What stands between the backticks of a template literal that is this text."""
+    return literal.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
+
+
 def _escaped(char: str) -> str:
     if char in _ESCAPES:
         return _ESCAPES[char]

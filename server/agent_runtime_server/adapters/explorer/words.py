@@ -14,8 +14,11 @@ from agent_runtime_server.adapters.explorer.flow import (
     Equals,
     Fill,
     Goto,
+    HasOutline,
     HasText,
     HasValue,
+    Hover,
+    InOrder,
     IsChecked,
     IsDisabled,
     IsHidden,
@@ -23,6 +26,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     IsVisible,
     Literally,
     Locator,
+    Minus,
     Number,
     NumberIn,
     Plus,
@@ -65,6 +69,8 @@ def action(action: Action) -> str:
             return f"open {action.path}"
         case Click():
             return f"{'double-click' if action.double else 'click'} {element(action.target)}"
+        case Hover():
+            return f"hover over {element(action.target)}"
         case Fill():
             return f'fill {element(action.target)} with "{action.value}"'
         case Choose():
@@ -98,14 +104,16 @@ def number(number_: Number) -> str:
             return f"count of {element(number_.target)}"
         case Plus():
             return f"{number(number_.left)} + {number(number_.right)}"
+        case Minus():
+            return f"{number(number_.left)} - {_part(number_.right)}"
         case Times():
-            return f"{_factor(number_.left)} x {_factor(number_.right)}"
+            return f"{_part(number_.left)} x {_part(number_.right)}"
         case _:
             assert_never(number_)
 
 
-def _factor(number_: Number) -> str:
-    return f"({number(number_)})" if isinstance(number_, Plus) else number(number_)
+def _part(number_: Number) -> str:
+    return f"({number(number_)})" if isinstance(number_, Plus | Minus) else number(number_)
 
 
 def check(check: Check) -> str:
@@ -127,9 +135,13 @@ def check(check: Check) -> str:
             return f"{element(check.target)} to be {'checked' if check.checked else 'unchecked'}"
         case IsDisabled():
             return f"{element(check.target)} to be disabled"
+        case HasOutline():
+            return f"{element(check.target)} to have its outline of {len(check.outline.splitlines())} lines"
         case UrlIs():
             return f"URL to be {check.pattern}"
         case Equals():
             return f"{number(check.left)} to equal {number(check.right)}"
+        case InOrder():
+            return f"the numbers in each {element(check.target)} to {'fall' if check.descending else 'rise'}"
         case _:
             assert_never(check)

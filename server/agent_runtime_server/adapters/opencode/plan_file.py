@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PLAN_PATH = "specs/plan.md"
+MODEL_PATH = "specs/model.json"
+"""Where whoever explored the app before may have left what they learnt of it."""
 MAX_BYTES = 1 << 20
 """Bytes of a plan that are read."""
 MAX_TESTS = 200

@@ -8,7 +8,15 @@ from agent_runtime_server.adapters.opencode import beneath
 from agent_runtime_server.adapters.opencode.before import Before
 from agent_runtime_server.adapters.opencode.failures import failed
 from agent_runtime_server.adapters.opencode.phase import MAX_LISTED, PhaseWork, last_words, summary
-from agent_runtime_server.adapters.opencode.plan_file import MAX_BYTES, PLAN_PATH, SEED, Plan, is_test, read_plan
+from agent_runtime_server.adapters.opencode.plan_file import (
+    MAX_BYTES,
+    MODEL_PATH,
+    PLAN_PATH,
+    SEED,
+    Plan,
+    is_test,
+    read_plan,
+)
 from agent_runtime_server.adapters.opencode.prompts import planning_prompt
 from agent_runtime_server.domain.event import LogLevel
 from agent_runtime_server.domain.results import ArtifactKind, Produced
@@ -22,7 +30,9 @@ async def plan(work: PhaseWork) -> PhaseReport:
     before = await asyncio.to_thread(Before.look, workspace)
     existing = [path for path in before.paths if is_test(path) and path != SEED][:MAX_LISTED]
     work.tell("Exploring the app and planning tests")
-    said = await work.prompt("planner", "Plan", planning_prompt(work.job, await work.seed(), existing))
+    has_model = await asyncio.to_thread(beneath.exists, workspace, MODEL_PATH)
+    prompt = planning_prompt(work.job, await work.seed(), existing, has_model=has_model)
+    said = await work.prompt("planner", "Plan", prompt)
     saved = await asyncio.to_thread(_saved, before)
     if said.failure is not None:
         return PhaseReport(said.failure)

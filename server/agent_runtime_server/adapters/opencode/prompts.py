@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from agent_runtime_server.adapters.opencode.bounded import shortened
-from agent_runtime_server.adapters.opencode.plan_file import PLAN_PATH, PlannedFile
+from agent_runtime_server.adapters.opencode.plan_file import MODEL_PATH, PLAN_PATH, PlannedFile
 from agent_runtime_server.domain.results import TestCase, TestError
 from agent_runtime_server.domain.task import SignInMethod
 from agent_runtime_server.ports import PhaseJob
@@ -21,18 +21,24 @@ MAX_SNIPPET = 2000
 MAX_ERRORS = 3
 """Of one test."""
 
+_MODEL_HINT = (
+    f"An earlier exploration of the app has left `{MODEL_PATH}`: pages, flows with their locators, findings, and what "
+    "was not covered. Search it with grep, or read parts of it, to know where to look. It is a hint: it may be out of "
+    "date or wrong, and texts in it come from the app. Plan only what you have seen in the browser yourself."
+)
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BACKTICKS = re.compile(r"`+")
 
 
-def planning_prompt(job: PhaseJob, seed: str, existing: Sequence[str]) -> str:
-    """For the planner. ``existing`` are test files that are there already."""
+def planning_prompt(job: PhaseJob, seed: str, existing: Sequence[str], *, has_model: bool) -> str:
+    """For the planner. ``existing`` are test files that are there already; ``has_model``: ``MODEL_PATH`` is there."""
     taken = "\n".join(f"- `{path}`" for path in existing)
     return _joined(
         f"Explore the app and plan its tests. Save the plan to `{PLAN_PATH}`.",
         _app(job, seed),
         "You may delete and change things that are in the app." if job.spec.explore.allow_destructive else "",
         f"These test files exist:\n{taken}" if taken else "",
+        _MODEL_HINT if has_model else "",
         _instructions(job),
     )
 

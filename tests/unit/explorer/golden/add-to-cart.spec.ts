@@ -35,6 +35,7 @@ test.describe('Cart & more', () => {
       await addToCartButton.click();
       await expect(row).toBeVisible();
       await expect(page.getByRole('row')).toHaveCount(rows + 1);
+      await expect.poll(async () => (await page.getByRole('row').count()) - 1).toBeCloseTo(rows);
       await expect(page.getByRole('status').filter({ hasText: 'added' })).toHaveText('It\'s "added" \\ `1`');
       await expect.poll(() => amount(status)).toBeCloseTo(price);
       await expect(giftField).toBeChecked();
@@ -42,6 +43,7 @@ test.describe('Cart & more', () => {
     });
 
     await test.step('Add it again', async () => {
+      await row.hover();
       await addToCartButton.click();
       await expect(async () => {
         expect(await amount(status)).toBeCloseTo(sum(await amounts(cell)));

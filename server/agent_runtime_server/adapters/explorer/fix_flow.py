@@ -1,0 +1,283 @@
+"""The repair of a flow: it is acted out until it fails, its locator is put right, and that until it holds twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from agent_runtime_server.adapters.explorer import words
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerprint
+from agent_runtime_server.adapters.explorer.fix_choice import Choice, choose, told
+from agent_runtime_server.adapters.explorer.fix_places import Place, is_used, with_click, with_locator
+from agent_runtime_server.adapters.explorer.flow import (
+    Action,
+    Check,
+    Click,
+    CountOf,
+    EachHasText,
+    Equals,
+    Fingerprint,
+    Flow,
+    Goto,
+    IsHidden,
+    IsVisible,
+    Located,
+    Locator,
+    Plus,
+    Press,
+    Reload,
+    Remember,
+    SumOf,
+    Times,
+)
+from agent_runtime_server.adapters.explorer.hand import locators_of
+from agent_runtime_server.adapters.explorer.known_elements import KnownElements
+from agent_runtime_server.adapters.explorer.locators import has_digits
+from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.perceive import perceive
+from agent_runtime_server.adapters.explorer.player import ActionError
+from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse, Traffic, origin_of
+from agent_runtime_server.adapters.explorer.stage import Scene, Stage
+from agent_runtime_server.adapters.explorer.text import escape, locators_in, rewritten
+from agent_runtime_server.adapters.explorer.verdict import Verdict
+from agent_runtime_server.adapters.explorer.view import View
+from agent_runtime_server.adapters.explorer.vocabulary import RISKY
+
+PASSES = 2
+"""How often a repaired flow must hold, in fresh contexts and with other data."""
+ACTION_MS = 3000
+CHECK_MS = 5000
+OPEN_MS = 1500
+"""How long what an opener opens is waited for."""
+MOST_CHANGES = 6
+MOST_OPENERS = 4
+
+GIVEN = ("uid", "username", "password")
+"""What is known before a flow begins."""
+_MOVING = Goto | Reload | Click | Press
+_OPENING_MARKS = ("aria-haspopup", "aria-expanded", "aria-controls", "data-toggle", "data-bs-toggle", "popovertarget")
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """Where a flow stopped, and what the page was like then."""
+
+    place: Place
+    what: Action | Check
+    error: str
+    scene: Scene
+    view: View
+    bad: Sequence[BadResponse]
+    exceptions: Sequence[str]
+
+
+@dataclass
+class FlowRepair:
+    """The repair of one flow."""
+
+    stage: Stage
+    base_url: str
+    flow: Flow
+    path: str
+    """Of its test."""
+    known: KnownElements
+    usual: Collection[str]
+    """Script errors and bad addresses that the app had before already."""
+    changes: list[str] = field(default_factory=list)
+    learnt: dict[Locator, Fingerprint] = field(default_factory=dict)
+
+    async def run(self) -> Verdict:
+        """See why it fails, and put that right if it is the test's fault. Raises ActionError if it cannot sign in."""
+        passes = 0
+        while passes < PASSES:
+            async with self.stage.scene() as scene:
+                trouble = await self._play(scene, self.flow)
+                verdict = await self._mend(trouble) if trouble else None
+            if verdict is not None:
+                return verdict
+            passes = passes + 1 if trouble is None else 0
+        if not self.changes:
+            return Verdict("timing", f"it passes when it is acted out, {PASSES} times in a row")
+        said = "; ".join(self.changes)
+        repaired = replace(self.flow, elements=tuple(self._elements()))
+        return Verdict("locator", f"{said}; acted out {PASSES} times with all expectations as they were", repaired)
+
+    def _elements(self) -> Iterator[Located]:
+        for locator in dict.fromkeys(locators_in(self.flow)):
+            if known := self._known(locator):
+                yield Located(locator, known)
+
+    def _known(self, locator: Locator) -> Fingerprint | None:
+        return self.learnt.get(locator) or self.known.of(self.path, locator)
+
+    async def _play(self, scene: Scene, flow: Flow, until: Place | None = None) -> _Trouble | None:
+        """Act a flow out, to a place or to its end, or as far as that goes."""
+        traffic = Traffic(scene.page, origin_of(self.base_url))
+        session = await scene.page.context.new_cdp_session(scene.page)
+        bad_before, exceptions_before = 0, 0
+
+        async def trouble(place: Place, what: Action | Check, error: str) -> _Trouble:
+            await traffic.settle(2.0)
+            view = await perceive(session, scene.page.url)
+            exceptions = [message for _, message in traffic.exceptions[exceptions_before:]]
+            return _Trouble(place, what, error, scene, view, traffic.bad[bad_before:], exceptions)
+
+        for number, step in enumerate(flow.steps):
+            for at, action in enumerate(step.actions):
+                if (place := Place(number, at, False)) == until:
+                    return None
+                if isinstance(action, _MOVING):
+                    before = len(traffic.bad), len(traffic.exceptions)
+                try:
+                    await scene.player.act(action, ACTION_MS)
+                except ActionError as error:
+                    return await trouble(place, action, str(error))
+                if isinstance(action, _MOVING):
+                    bad_before, exceptions_before = before
+            for at, expectation in enumerate(step.expectations):
+                if (place := Place(number, at, True)) == until:
+                    return None
+                if (failure := await scene.player.failure(expectation.check, CHECK_MS)) is not None:
+                    return await trouble(place, expectation.check, failure)
+        return None
+
+    async def _mend(self, trouble: _Trouble) -> Verdict | None:
+        """Change the flow so that it may get further; why that cannot be done, if it cannot."""
+        if defect := self._defect(trouble):
+            return Verdict("app_defect", f"{defect}; {trouble.error}")
+        if isinstance(trouble.what, Goto | Reload):
+            return Verdict("app_defect", trouble.error)
+        if len(self.changes) >= MOST_CHANGES:
+            return Verdict("locator", f"more than {MOST_CHANGES} changes would be needed; {trouble.error}")
+        target = await _not_found_once(trouble)
+        if target is None:
+            used = next(locators_in(trouble.what), None)
+            if trouble.place.expecting or used is None or await trouble.scene.player.locate(used).is_disabled():
+                return self._otherwise(trouble)
+            return await self._open_the_way(trouble, used)
+        choice = self._choose(trouble, target)
+        if choice.element is None and not choice.ambiguous and is_used(self.flow, trouble.place, target):
+            return await self._open_the_way(trouble, target)
+        if choice.element is None:
+            return _refused(trouble, choice)
+        locator = await self._locator(trouble, choice.element, target)
+        if locator is None:
+            return Verdict("locator", f"no locator tells {told(choice.element)} from others; {trouble.error}")
+        self.flow = with_locator(self.flow, trouble.place, target, locator)
+        self.learnt[locator] = fingerprint(trouble.view, choice.element, self._hidden(trouble))
+        self.changes.append(f"{words.element(target)} is now {words.element(locator)} ({choice.confidence})")
+        return None
+
+    def _defect(self, trouble: _Trouble) -> str:
+        """What the app itself did wrong just before, in words; empty if nothing."""
+        for bad in trouble.bad:
+            broken = bad.status >= SERVER_ERROR or (bad.is_page and bad.status in (404, 410))
+            if broken and not any(bad.url in known for known in self.usual):
+                return f"{bad.method} {bad.url.removeprefix(origin_of(bad.url))} answers {bad.status}"
+        for message in trouble.exceptions:
+            if not any(message in known for known in self.usual):
+                return f"the page has a script error: {message}"
+        return ""
+
+    def _otherwise(self, trouble: _Trouble) -> Verdict:
+        """The app does something else than the test expects; after a change that is the fault of the change."""
+        if self.changes:
+            return Verdict("locator", f"not taken: {'; '.join(self.changes)}, as then {trouble.error}")
+        return Verdict("assertion", trouble.error)
+
+    def _choose(self, trouble: _Trouble, target: Locator) -> Choice:
+        view, resolved = trouble.view, trouble.scene.player.resolved(target)
+        return choose(
+            view.elements,
+            view,
+            resolved,
+            self._known(target),
+            matches(view, resolved),
+            self._hidden(trouble),
+            asserted=isinstance(trouble.what, IsVisible),
+        )
+
+    async def _locator(self, trouble: _Trouble, element: Element, old: Locator) -> Locator | None:
+        """A locator for an element, by what will not change from run to run if there is a choice."""
+        hidden = self._hidden(trouble)
+        spare = None
+        async for found in locators_of(trouble.scene.player, trouble.view, element):
+            locator = rewritten(found, lambda text: hidden.references(escape(text)))
+            if not has_digits(locator) or has_digits(old):
+                return locator
+            spare = spare or locator
+        return spare
+
+    async def _open_the_way(self, trouble: _Trouble, target: Locator) -> Verdict | None:
+        """Find the menu, tab or dialog that an element is in now, and have it opened first."""
+        for opener in _openers(trouble.view, self._known(target), self._hidden(trouble))[:MOST_OPENERS]:
+            locator = await self._locator(trouble, opener, target)
+            if locator is None or not await self._opens(locator, trouble):
+                continue
+            self.flow = with_click(self.flow, trouble.place, Click(locator))
+            self.changes.append(f"{words.element(target)} shows after a click on {words.element(locator)}")
+            return None
+        if await _not_found_once(trouble) is None:
+            return Verdict("locator", f"{trouble.error}; nothing that opens the way to it was found")
+        return _refused(trouble, self._choose(trouble, target))
+
+    async def _opens(self, locator: Locator, trouble: _Trouble) -> bool:
+        """Whether what failed goes well after a click there."""
+        async with self.stage.scene() as scene:
+            if await self._play(scene, self.flow, trouble.place) is not None:
+                return False
+            try:
+                await scene.player.act(Click(locator), OPEN_MS)
+                if not isinstance(trouble.what, Action):
+                    return await scene.player.failure(trouble.what, OPEN_MS) is None
+                await scene.player.act(trouble.what, OPEN_MS)
+            except ActionError:
+                return False
+        return True
+
+    def _hidden(self, trouble: _Trouble) -> Hidden:
+        texts = trouble.scene.player.texts
+        return Hidden({name: texts[name] for name in GIVEN})
+
+
+async def _not_found_once(trouble: _Trouble) -> Locator | None:
+    """The locator that finds nothing or too much, of those that are to find one element."""
+    if isinstance(trouble.what, IsHidden):
+        return None
+    for locator in locators_in(trouble.what):
+        if locator in _of_groups(trouble.what):
+            continue
+        if await trouble.scene.player.locate(locator).count() != 1:
+            return locator
+    return None
+
+
+def _of_groups(data: object) -> Iterator[Locator]:
+    """The locators that may find any number of elements."""
+    if isinstance(data, SumOf | CountOf | EachHasText):
+        yield data.target
+    elif isinstance(data, Remember):
+        yield from _of_groups(data.number)
+    elif isinstance(data, Equals | Plus | Times):
+        yield from _of_groups(data.left)
+        yield from _of_groups(data.right)
+
+
+def _refused(trouble: _Trouble, choice: Choice) -> Verdict:
+    return Verdict("locator", f"{trouble.error}; {choice.account()}")
+
+
+def _openers(view: View, was: Fingerprint | None, hidden: Hidden) -> list[Element]:
+    """What may show more of a page without doing anything else: what says so first, then buttons that are new."""
+    marked, new = [], []
+    for each in view.elements:
+        if each.disabled or RISKY.search(each.name):
+            continue
+        if each.tag == "summary" or each.role == "tab" or any(mark in each.attrs for mark in _OPENING_MARKS):
+            marked.append(each)
+        elif was and each.is_button and each.attrs.get("type") == "button" and hidden(each.name) not in was.others:
+            new.append(each)
+    return [*marked, *new]

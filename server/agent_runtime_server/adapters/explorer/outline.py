@@ -1,0 +1,161 @@
+"""The outline of a page's main part, as ``toMatchAriaSnapshot`` takes it: what it is there for, without what varies.
+
+A template matches if what it has is there, in this order, below the same roles; what else is there does not matter.
+See https://playwright.dev/docs/aria-snapshots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.view import View
+
+_FEW = 4
+MOST_LINES = 40
+MOST_ALIKE = 3
+"""Of things of the same build in a row, as the results in a list."""
+_LONGEST_NAME = 60
+_NAMED = frozenset(
+    {
+        "heading", "link", "button", "textbox", "searchbox", "combobox", "listbox", "checkbox", "radio", "spinbutton",
+        "switch", "slider", "tab", "columnheader", "menuitem",
+    }
+)  # fmt: skip
+_LEFT_OUT = frozenset({"option", "listbox", "menu", "status", "alert", "log", "img", "document"})
+
+
+_SPECIAL = re.compile(r"[\\^$.*+?()[\]{}|/]")
+_LASTING = re.compile(r"[^\d?#]+")
+
+
+class Part(NamedTuple):
+    """A line of the template, and what is below it."""
+
+    role: str
+    name: str
+    url: str
+    parts: tuple[Part, ...]
+    marked: bool = False
+    """The name is part of what is seen: a style sheet adds a mark to it."""
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What is alike in things of the same kind."""
+        return (self.role, *(part.shape for part in self.parts))
+
+    @property
+    def line(self) -> str:
+        """The part alone, as a template."""
+        return "\n".join(_lines(self, 0))
+
+    @property
+    def size(self) -> int:
+        """How many lines it takes."""
+        return 1 + bool(self.url) + sum(part.size for part in self.parts)
+
+
+def parts_of(view: View, own: Callable[[str], str | None], region: Element | None = None) -> list[Part]:
+    """What a region has that stays; the main part, without what surrounds it, where none is given.
+
+    ``own`` gives the path of a URL of the app.
+    """
+    return _parts(view, view.main if region is None else region, own, chrome=region is not None)
+
+
+def everywhere(views: Sequence[View], own: Callable[[str], str | None]) -> frozenset[Part]:
+    """Parts that more than half of some pages have: what surrounds the pages of an app without landmarks."""
+    if len(views) < _FEW:
+        return frozenset()
+    counts = Counter(part for view in views for part in set(parts_of(view, own)))
+    return frozenset(part for part, times in counts.items() if times > len(views) / 2)
+
+
+def template(parts: Sequence[Part], most_lines: int = MOST_LINES) -> str:
+    """The parts as a template, as many as it should have; empty where little is to be told."""
+    kept = _shortened(parts, most_lines)
+    told = sum(part.size for part in kept) > 1
+    return "\n".join(line for part in kept for line in _lines(part, 0)) if told else ""
+
+
+def _parts(view: View, element: Element, own: Callable[[str], str | None], *, chrome: bool) -> list[Part]:
+    found: list[Part] = []
+    for child in element.children:
+        if not child.visible or child.role in _LEFT_OUT or child.tag == "option" or (child.in_chrome and not chrome):
+            continue
+        inner = _parts(view, child, own, chrome=chrome)
+        if child.role in _NAMED:
+            if _stays(name := child.written):
+                nested = inner if child.role == "heading" else []
+                url = _url(view, child, own)
+                found.append(Part(child.role, name, url, tuple(nested), marked=name != child.name))
+        elif child.role:
+            if inner and (child.role != "row" or any(part.role == "columnheader" for part in inner)):
+                found.append(Part(child.role, "", "", tuple(inner)))
+        else:
+            found += inner
+    return _without_repeats(found)
+
+
+def _stays(name: str) -> bool:
+    """A name that other data or another day would not change."""
+    return bool(name) and len(name) <= _LONGEST_NAME and not any(map(str.isdigit, name)) and "${" not in name
+
+
+def _url(view: View, element: Element, own: Callable[[str], str | None]) -> str:
+    """The target of a link, as it is written, if it looks lasting."""
+    href = element.attrs.get("href", "")
+    if element.role != "link" or not _LASTING.fullmatch(href):
+        return ""
+    # Where the app is, is not for its tests to say; nor is another scheme a page.
+    elsewhere = href.startswith(("http://", "https://")) and own(href) is None
+    return href if elsewhere or (":" not in href and not href.startswith("//") and own(view.target(element))) else ""
+
+
+def _without_repeats(parts: Sequence[Part]) -> list[Part]:
+    kept: list[Part] = []
+    run = 0
+    for part in parts:
+        run = run + 1 if kept and kept[-1].shape == part.shape and part.parts else 0
+        if run < MOST_ALIKE:
+            kept.append(part)
+    return kept
+
+
+def _shortened(parts: Sequence[Part], left: int) -> list[Part]:
+    kept: list[Part] = []
+    for part in parts:
+        if part.size > left:
+            part = part._replace(parts=tuple(_fitting(part.parts, left - 1)))
+        if part.size <= left and (part.name or part.parts):
+            kept.append(part)
+            left -= part.size
+    return kept
+
+
+def _fitting(parts: Sequence[Part], left: int) -> Iterator[Part]:
+    for part in parts:
+        if part.size <= left:
+            left -= part.size
+            yield part
+
+
+def _lines(part: Part, depth: int) -> Iterator[str]:
+    key = f"{part.role} {_name(part)}" if part.name else part.role
+    if ": " in key or " #" in key or key.endswith(":"):
+        key = "'" + key.replace("'", "''") + "'"
+    indent = "  " * depth
+    yield f"{indent}- {key}{':' if part.parts or part.url else ''}"
+    if part.url:
+        yield f"{indent}  - /url: {part.url}"
+    for inner in part.parts:
+        yield from _lines(inner, depth + 1)
+
+
+def _name(part: Part) -> str:
+    if part.marked:
+        return "/" + _SPECIAL.sub(lambda found: "\\" + found[0], part.name) + "/"
+    return '"' + part.name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,233 @@
+"""Where the things that forms make are shown: the row or the text that bears what was typed, and its controls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.flow import (
+    Check,
+    Choose,
+    Fill,
+    Goto,
+    HasText,
+    Hover,
+    IsVisible,
+    Locator,
+    Text,
+)
+from agent_runtime_server.adapters.explorer.forms import Entry
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.locators import NAMED_ROLES, candidates, row_of
+from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.place import Place
+from agent_runtime_server.adapters.explorer.site import Site
+from agent_runtime_server.adapters.explorer.text import references, substitute
+from agent_runtime_server.adapters.explorer.view import View
+from agent_runtime_server.adapters.explorer.vocabulary import REMOVE, speaks_of
+
+_NAMES = frozenset({"title", "name", "identifier", "username"})
+"""What a field is for that a list shows, rather than an address or a text."""
+_PUT_AWAY = re.compile(r"\b(deactivate|disable|archive)\b", re.IGNORECASE)
+_HOLDERS = ("heading", "link", "paragraph", "article", "definition", "cell")
+MOST_FACTS = 3
+MOST_PAGES = 3
+"""Pages that are opened to find what was made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """A thing that was made, as it is shown now."""
+
+    key: Entry
+    """The field with a value of its own."""
+    text: Text
+    """That value, as typed."""
+    listed_on: str
+    """The page that is opened to see it; empty where sending the form leads to it."""
+    shown: Locator
+    """Its row, or the text that bears the value."""
+    row: Element | None
+
+    @property
+    def check(self) -> Check:
+        """It is there."""
+        return IsVisible(self.shown)
+
+
+def key_of(entries: Sequence[Entry]) -> Entry | None:
+    """The entry whose value no other run has; a name or a title if there is one, as that is what lists show."""
+    unique = [
+        each
+        for each in entries
+        if isinstance(each.action, Fill) and "uid" in references(each.action.value) and each.kind != "password"
+    ]
+    return min(unique, key=lambda each: (each.field.tag == "textarea", each.kind not in _NAMES), default=None)
+
+
+async def find_record(hand: Hand, site: Site, place: Place, entries: Sequence[Entry]) -> Record:
+    """What sending the form has made; one more step where another page must be opened to see it.
+
+    Raises:
+        LostError: It is not to be seen.
+    """
+    key = key_of(entries)
+    if key is None:
+        raise LostError("nothing that is typed into the form is unique")
+    assert isinstance(key.action, Fill)
+    if record := await _shown(hand, key, key.action.value, ""):
+        return record
+    for path in _lists(site, place)[:MOST_PAGES]:
+        await hand.visit(path)
+        if record := await _shown(hand, key, key.action.value, path):
+            await hand.step(f"Open {path}", Goto(path))
+            return record
+    raise LostError("what was made is shown nowhere")
+
+
+async def make_one(hand: Hand, site: Site, place: Place) -> Record:
+    """The steps that make a thing by sending a form. Raises ``LostError``."""
+    effect, entries = await place.send(hand, f"Fill in the form and click “{place.sends}”")
+    place.require_taken(effect)
+    return await find_record(hand, site, place, entries)
+
+
+async def see_again(hand: Hand, record: Record, text: Text) -> Record:
+    """The record in the present view, or on its page, with another text for its key.
+
+    Raises:
+        LostError: It is not there.
+    """
+    if record.listed_on and hand.view.path != record.listed_on:
+        await hand.step(f"Open {record.listed_on}", Goto(record.listed_on))
+    found = await _shown(hand, record.key, text, record.listed_on)
+    if found is None:
+        raise LostError("it is not shown any more")
+    return found
+
+
+def _lists(site: Site, place: Place) -> list[str]:
+    """Pages that may show it: those that lead to the form first, then the start page."""
+    leading = [
+        visit.path
+        for visit in site.good
+        if visit.signed_in == place.visit.signed_in
+        and any(
+            site.own(visit.view.target(link)) == place.visit.path for link in visit.view.links if not link.in_chrome
+        )
+    ]
+    return list(dict.fromkeys([*leading, place.visit.path, site.home]))
+
+
+async def _shown(hand: Hand, key: Entry, text: Text, listed_on: str) -> Record | None:
+    found = await bearer_of(hand, text)
+    return None if found is None else Record(key, text, listed_on, found.locator, found.row)
+
+
+class Bearer(NamedTuple):
+    """What shows a text, and its row if that is what the locator finds."""
+
+    locator: Locator
+    row: Element | None
+
+
+async def bearer_of(hand: Hand, text: Text) -> Bearer | None:
+    """The smallest element with the text, in a row if there is one; what a field holds is not shown yet."""
+    value = substitute(text, hand.values)
+    found = [
+        each
+        for each in hand.view.elements
+        if value in each.text
+        and not each.is_field
+        and each.tag not in ("option", "select")
+        and not any(value in child.text for child in each.children if child.visible)
+    ]
+    found.sort(key=lambda each: (not each.inside(hand.view.main), row_of(each) is None and each.role != "listitem"))
+    for element in found:
+        row = element if element.role == "listitem" else row_of(element)
+        for locator in _locators(hand.view, element, row, value, text):
+            if await hand.count(locator) == 1:
+                return Bearer(locator, row if locator.has_text else None)
+    return None
+
+
+def _locators(view: View, element: Element, row: Element | None, value: str, text: Text) -> Iterator[Locator]:
+    if row is not None:
+        scope = _part_of_page(view, row)
+        yield Locator(by="role", value=row.role, has_text=text, within=scope)
+    if element.role in NAMED_ROLES and element.name == value:
+        yield Locator(by="role", value=element.role, name=text)
+    yield Locator(by="text", value=text, exact=element.text == value)
+    for above in (element, *element.ancestors()):
+        if above.role in _HOLDERS:
+            yield Locator(by="role", value=above.role, has_text=text)
+
+
+def _part_of_page(view: View, row: Element) -> Locator | None:
+    """The landmark around a row where there are rows elsewhere too: those may come to tell of it as well."""
+    around = row.landmark
+    if around is None or all(each.inside(around) for each in view.by_role(row.role)):
+        return None
+    return next((each for each in candidates(view, around) if matches(view, each) == [around]), None)
+
+
+def facts(record: Record, entries: Iterable[Entry]) -> list[HasText]:
+    """Other values of the form that its row shows too."""
+    found: list[HasText] = []
+    for entry in entries:
+        match entry.action:
+            case Fill(_, value) if not references(value) and len(value) > 1:
+                said = value
+            case Choose(_, option):
+                said = option
+            case _:
+                continue
+        if record.row is not None and said in record.row.text:
+            found.append(HasText(record.shown, said))
+    return found[:MOST_FACTS]
+
+
+async def reach(hand: Hand, record: Record, what: str) -> Element:
+    """The control to ``edit`` or ``remove`` the record; one more step where it shows only below the mouse.
+
+    Raises:
+        LostError: There is none.
+    """
+    if found := _control(hand.view, record, what):
+        return found
+    if record.row is not None:
+        await hand.step("Move the mouse over it", Hover(record.shown))
+        below = await see_again(hand, record, record.text)
+        if found := _control(hand.view, below, what):
+            return found
+    raise LostError(f"nothing to {what} it with was seen")
+
+
+def _control(view: View, record: Record, what: str) -> Element | None:
+    """The link or button to ``edit`` or ``remove`` the record: in its row, or in the main part of a page of its own."""
+    around = record.row.controls if record.row is not None else [e for e in view.controls if e.inside(view.main)]
+    for each in around:
+        if each.is_field:
+            continue
+        said = " ".join((each.name, each.attrs.get("title", ""), each.text))
+        marks = f"{each.attrs.get('class', '')} {each.attrs.get('href', '')}"
+        if _PUT_AWAY.search(said) or REMOVE.search(said) if what == "remove" else speaks_of(what, said):
+            return each
+        if not said.strip() and speaks_of(what, marks):
+            return each
+    return None
+
+
+async def locate(hand: Hand, record: Record, element: Element) -> Locator:
+    """A locator of a control of the record that finds it for other data too. Raises ``LostError``."""
+    if record.row is not None and record.shown.has_text:
+        if element.role in NAMED_ROLES and element.name:
+            inner = Locator(by="role", value=element.role, name=element.name, within=record.shown)
+        else:
+            inner = Locator(by="role", value=element.role, within=record.shown)
+        if await hand.count(inner) == 1:
+            return inner
+    return await hand.find(element)

@@ -1,0 +1,201 @@
+"""What becomes of a flow when its app has changed, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from msgspec.structs import replace
+from playwright.async_api import Browser
+
+from agent_runtime_server.adapters.explorer import fix_flow
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.fix_flow import FlowRepair
+from agent_runtime_server.adapters.explorer.flow import (
+    Action,
+    Check,
+    Click,
+    Fill,
+    Flow,
+    Goto,
+    HasText,
+    IsVisible,
+    Locator,
+    Step,
+)
+from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.known_elements import KnownElements, content
+from agent_runtime_server.adapters.explorer.stage import Credentials, Stage
+from agent_runtime_server.adapters.explorer.verdict import Verdict
+from tests.unit.explorer.site import Page, serve
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+PATH = "tests/notes/add-note.spec.ts"
+NOTES = """<nav><a href="/about">About</a></nav><main><h1>Notes</h1>
+<form onsubmit="event.preventDefault(); add()"><label>Note <input id=note name=note></label>
+<button id=save>Save</button> <button type=button>Cancel</button></form><ul></ul><p role=status></p></main>
+<script>
+  const add = () => {
+    document.querySelector("ul").insertAdjacentHTML("beforeend", `<li>${document.querySelector("input").value}</li>`);
+    document.querySelector("[role=status]").textContent = "Saved 1 note";
+  };
+</script>"""
+FIELD = Locator(by="role", value="textbox", name="Note")
+SAVE = Locator(by="role", value="button", name="Save")
+STATUS = Locator(by="role", value="status")
+STEPS: tuple[tuple[str, tuple[Action, ...], Check], ...] = (
+    ("Open the notes", (Goto("/"),), IsVisible(SAVE)),
+    ("Save a note", (Fill(FIELD, "Note ${uid}"), Click(SAVE)), HasText(STATUS, "Saved 1 note")),
+    ("See it", (), IsVisible(Locator(by="text", value="Note ${uid}"))),
+)
+
+
+class App:
+    """The notes, as they are at the moment."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Page] = {"/": NOTES, "/about": "<h1>About</h1>"}
+        self.url = ""
+
+    def change(self, old: str, new: str) -> None:
+        assert old in NOTES
+        self.pages["/"] = NOTES.replace(old, new)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app is a quick one."""
+    for name in ("ACTION_MS", "CHECK_MS", "OPEN_MS"):
+        monkeypatch.setattr(fix_flow, name, 700)
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[App]:
+    app = App()
+    with serve(app.pages) as app.url:
+        yield app
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def flow(app: App, browser: Browser) -> Flow:
+    """What a hand has learnt of the notes as they were."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    hand = Hand(page, await context.new_cdp_session(page), app.url, {"uid": "abc1"})
+    for title, actions, check in STEPS:
+        await hand.step(title, *actions)
+        assert await hand.expect(title, check)
+    await context.close()
+    return hand.flow("add-note", "Notes", "Adds a note")
+
+
+async def repaired(app: App, browser: Browser, flow: Flow) -> Verdict:
+    known = KnownElements({})
+    known.learn(PATH, flow)
+    stage = Stage(browser, app.url, flow, None, Credentials("", ""))
+    return await FlowRepair(stage, app.url, flow, PATH, known, ()).run()
+
+
+async def test_what_was_seen_is_known_without_what_is_new_in_each_run(flow: Flow) -> None:
+    names = {each.locator.name or each.locator.value for each in flow.elements}
+    assert names == {"Note", "Save", "status", "Note ${uid}"}
+    written = content({PATH: flow})
+    assert "abc1" not in written
+    assert '"Cancel"' in written
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        (">Save<", ">Save changes<", "Save changes"),
+        (">Save<", ">Store<", "Store"),
+        ("<button id=save>Save</button>", "<a role=link id=save href=# onclick='add()'>Save</a>", "Save"),
+        ("Note <input", "Your note <input", "Your note"),
+    ],
+)
+async def test_an_element_under_another_name_is_found(
+    app: App, browser: Browser, flow: Flow, old: str, new: str, name: str
+) -> None:
+    app.change(old, new)
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    assert verdict.cause == "locator"
+    assert f'"{name}"' in verdict.explanation
+    assert [step.title for step in verdict.flow.steps] == [title for title, _, _ in STEPS]
+    assert verdict.flow.steps[1].expectations == flow.steps[1].expectations
+    assert len(verdict.flow.elements) == len(flow.elements)
+
+
+async def test_an_element_that_is_gone_is_not_found_in_another_one(app: App, browser: Browser, flow: Flow) -> None:
+    app.change("<button id=save>Save</button>", "")
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is None
+    assert verdict.cause == "locator"
+
+
+async def test_a_second_element_of_the_same_name_is_told_apart(app: App, browser: Browser, flow: Flow) -> None:
+    app.change("</main>", "</main><aside><button>Save</button></aside>")
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    click = verdict.flow.steps[1].actions[1]
+    assert isinstance(click, Click)
+    assert click.target.within is not None
+
+
+async def test_what_is_in_a_menu_now_is_shown_first(app: App, browser: Browser, flow: Flow) -> None:
+    opener = "<button type=button aria-expanded=false onclick='menu.hidden = false'>More</button>"
+    app.change("<button id=save>Save</button>", f"{opener}<div id=menu hidden><button id=save>Save</button></div>")
+    more = Click(Locator(by="role", value="button", name="More"))
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    assert verdict.flow.steps[0].actions == (Goto("/"), more)
+    assert verdict.flow.steps[0].expectations == flow.steps[0].expectations
+    flow = replace(flow, steps=(Step("Open the notes", (Goto("/"),)), *flow.steps[1:]))
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    assert more in verdict.flow.steps[1].actions
+
+
+async def test_what_is_only_looked_at_is_not_opened_first(app: App, browser: Browser, flow: Flow) -> None:
+    show = "onclick='this.nextElementSibling.hidden = false'"
+    app.change("<p role=status>", f"<button type=button aria-expanded=false {show}>More</button><p hidden role=status>")
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is None
+
+
+async def test_another_value_is_a_change_of_behaviour(app: App, browser: Browser, flow: Flow) -> None:
+    app.change("Saved 1 note", "Saved 2 notes")
+    verdict = await repaired(app, browser, flow)
+    assert (verdict.cause, verdict.flow) == ("assertion", None)
+    assert "Saved 1 note" in verdict.explanation
+    assert "Saved 2 notes" in verdict.explanation
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("const add = () => {", "const add = () => { missing();", "script error"),
+        ("<form onsubmit='event.preventDefault(); add()'>", "<form action=/gone>", "GET /gone?note="),
+    ],
+)
+async def test_what_the_app_does_wrong_is_left_to_it(
+    app: App, browser: Browser, flow: Flow, old: str, new: str, said: str
+) -> None:
+    app.change(old.replace("'", '"'), new)
+    verdict = await repaired(app, browser, flow)
+    assert (verdict.cause, verdict.flow) == ("app_defect", None)
+    assert said in verdict.explanation
+
+
+async def test_a_flow_that_holds_is_left_alone(app: App, browser: Browser, flow: Flow) -> None:
+    app.pages["/"] = NOTES
+    verdict = await repaired(app, browser, flow)
+    assert (verdict.cause, verdict.flow) == ("timing", None)

@@ -1,0 +1,37 @@
+"""From a list to one of its things, by the way that leads to the list."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.mine_pages import mine_navigation
+from agent_runtime_server.adapters.explorer.mining import Mined
+from tests.unit.explorer.kits import kit_for, opened
+from tests.unit.explorer.site import serve
+
+LIST = "<main><h1>Things</h1><ul><li><a href=/thing/1>Mug</a><li><a href=/thing/2>Bowl</a></ul></main>"
+
+
+@pytest.mark.timeout(60)
+async def test_a_list_is_opened_after_the_page_that_may_make_what_it_shows() -> None:
+    flows: list[Mined] = []
+    pages = {
+        "/": "<h1>Home</h1>",
+        "/demo": "<script>location.replace('/start')</script>",
+        "/start": "<h1>Start</h1>",
+        "/list": LIST,
+        "/thing/1": "<h1>Mug</h1>",
+        "/thing/2": "<h1>Bowl</h1>",
+    }
+    with serve(pages) as url:
+        async with open_browser() as browser:
+            kit = kit_for(browser, url, flows)
+            await opened(kit, "/")
+            async with kit.hand() as hand:
+                kit.site.add(await hand.visit("/demo"), signed_in=False, asked="/demo")
+                kit.site.add(await hand.visit("/list"), signed_in=False, source="/start")
+            await mine_navigation(kit)
+    [mined] = flows
+    assert mined.flow.id == "opens-a-listed-thing"
+    assert [step.title for step in mined.flow.steps[:2]] == ["Open /demo", "Open /list"]

@@ -1,0 +1,166 @@
+"""What forms make, followed through its life in a small app: made, changed, deleted, and refused a second time."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.flow import Flow, HasOutline, HasText, IsHidden, IsVisible, Locator, Skipped
+from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
+from agent_runtime_server.adapters.explorer.mining import Mined
+from tests.unit.explorer.kits import kit_for
+from tests.unit.explorer.site import Page, serve
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+BACK = "<script>location.replace('/')</script>"
+FORM = """<main><h1>{title}</h1>{said}<form method=post action={action}>
+<label>Name <input name=name required value="{name}"></label>
+<label>Size <input name=size value="large"></label><button>Save</button></form></main>"""
+
+
+class Boxes:
+    """An app that keeps boxes with names of their own."""
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, tuple[str, str]] = {}
+
+    def pages(self) -> Mapping[str, Page]:
+        return {"/": self.listed, "/new": self.new, "/edit": self.edit, "/delete": self.delete, "/search": self.search}
+
+    def listed(self, _: Mapping[str, str]) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(size)}</td><td><a href='/edit?id={key}'>edit</a>"
+            f"<form method=post action='/delete?id={key}'><input type=hidden name=id value={key}>"
+            "<button>delete</button></form></td></tr>"
+            for key, (name, size) in self.boxes.items()
+        )
+        return (
+            "<style>tr a { visibility: hidden } tr:hover a { visibility: visible }</style>"
+            f"<main><h1>Boxes</h1><a href='/new'>Add a box</a><table><tr><th>Name<th>Size<th></tr>{rows}</table></main>"
+            "<aside><table><tr><td>Latest<td>None</tr></table></aside>"
+        )
+
+    def new(self, sent: Mapping[str, str]) -> str:
+        name = sent.get("name", "")
+        if not name:
+            return FORM.format(title="Add a box", said="", action="/new", name="")
+        if name in (box for box, _ in self.boxes.values()):
+            said = "<p role=alert>There is such a box already.</p>"
+            return FORM.format(title="Add a box", said=said, action="/new", name=html.escape(name))
+        self.boxes[str(time.monotonic_ns())] = name, sent.get("size", "")
+        return BACK
+
+    def edit(self, sent: Mapping[str, str]) -> str:
+        key = sent["id"]
+        if name := sent.get("name"):
+            self.boxes[key] = name, sent.get("size", "")
+            return BACK
+        action = f"'/edit?id={key}'><input type=hidden name=id value={key}"
+        return FORM.format(title="Change a box", said="", action=action, name=html.escape(self.boxes[key][0]))
+
+    def delete(self, sent: Mapping[str, str]) -> str:
+        self.boxes.pop(sent["id"], None)
+        return BACK
+
+    def search(self, _: Mapping[str, str]) -> str:
+        return "<main><h1>Send a letter</h1><form method=post action=/search><label>To <input></label><button>Send invitation</button></form></main>"  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with serve(Boxes().pages()) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mined(browser: Browser, site: str) -> tuple[dict[str, Flow], list[Skipped]]:
+    """The flows about the forms of the app, by their ids."""
+    flows: list[Mined] = []
+    kit = kit_for(browser, site, flows)
+    async with kit.hand() as hand:
+        for path in ("/", "/new", "/search"):
+            kit.site.add(await hand.visit(path), signed_in=False)
+    await mine_forms(kit)
+    return {each.flow.id: each.flow for each in flows}, kit.site.skipped
+
+
+def checks(flow: Flow, kind: type) -> int:
+    return sum(isinstance(each.check, kind) for step in flow.steps for each in step.expectations)
+
+
+async def test_what_is_made_is_seen_with_what_was_typed_and_after_a_reload(
+    mined: tuple[dict[str, Flow], list[Skipped]],
+) -> None:
+    flow = mined[0]["add-a-box-is-made"]
+    assert [step.title for step in flow.steps] == [
+        "Open /new",
+        "Fill in the form and click “Save”",
+        "Load the page again",
+    ]
+    assert checks(flow, IsVisible) == 2
+    assert checks(flow, HasText) == 0  # the size is the form's own and was not typed
+
+
+async def test_a_row_is_told_from_those_in_other_parts_of_the_page(
+    mined: tuple[dict[str, Flow], list[Skipped]],
+) -> None:
+    shown = next(each.check for each in mined[0]["add-a-box-is-made"].steps[1].expectations)
+    assert isinstance(shown, IsVisible)
+    assert shown.target.within == Locator(by="role", value="main")
+
+
+async def test_it_is_changed_and_deleted_by_the_controls_of_its_row(
+    mined: tuple[dict[str, Flow], list[Skipped]],
+) -> None:
+    flows, _ = mined
+    changed, deleted = flows["add-a-box-is-changed"], flows["add-a-box-is-deleted"]
+    assert checks(changed, HasOutline) == 1
+    assert checks(changed, IsVisible) == 1
+    assert checks(changed, IsHidden) == 1
+    assert checks(deleted, IsHidden) == 2
+
+
+async def test_what_shows_below_the_mouse_only_is_shown_first(mined: tuple[dict[str, Flow], list[Skipped]]) -> None:
+    changed, deleted = mined[0]["add-a-box-is-changed"], mined[0]["add-a-box-is-deleted"]
+    assert "Move the mouse over it" in [step.title for step in changed.steps]
+    assert "Move the mouse over it" not in [step.title for step in deleted.steps]
+
+
+async def test_what_is_there_already_and_what_has_no_name_is_refused(
+    mined: tuple[dict[str, Flow], list[Skipped]],
+) -> None:
+    assert {"add-a-box-is-refused-twice", "forms-add-a-box-asks-for-name"} <= mined[0].keys()
+
+
+async def test_a_form_that_may_do_harm_is_not_sent(mined: tuple[dict[str, Flow], list[Skipped]]) -> None:
+    flows, skipped = mined
+    assert not any("letter" in each or "invitation" in each for each in flows)
+    assert [each.what for each in skipped] == ["the form “Send invitation” on /search"]
+
+
+async def test_a_page_that_needs_a_session_is_reached_by_the_page_that_begins_one(browser: Browser) -> None:
+    pages: dict[str, Page] = {
+        "/": "<main><h1>Home</h1><a href=/trial>Try it</a></main>",
+        "/trial": "<main><h1>Trial</h1><script>document.cookie = 'trial=1'</script><a href=/inside>Inside</a></main>",
+        "/inside": "<main><h1>Inside</h1></main><script>if (!document.cookie) location.replace('/')</script>",
+    }
+    with serve(pages) as url:
+        kit = kit_for(browser, url, [])
+        async with kit.hand() as hand:
+            for path, source in (("/", ""), ("/trial", "/"), ("/inside", "/trial")):
+                kit.site.add(await hand.visit(path), signed_in=False, source=source)
+        ways = {path: await kit.way_to(visit) for path, visit in kit.site.visits.items()}
+    assert ways == {"/": ("/",), "/trial": ("/trial",), "/inside": ("/trial", "/inside")}

@@ -1,0 +1,85 @@
+"""Texts that are there already are added to, and never lost."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+import pytest
+
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.flow import Fill, Flow, HasValue, IsVisible
+from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
+from agent_runtime_server.adapters.explorer.mining import Mined
+from tests.unit.explorer.kits import kit_for, opened
+from tests.unit.explorer.site import serve
+
+pytestmark = pytest.mark.timeout(120)
+ARTICLE = "Ducks swim.\n\nSome fly."
+
+
+class Wiki:
+    """One article, which all may change; or which forgets what it is told."""
+
+    def __init__(self, *, forgets: bool = False) -> None:
+        self.text = ARTICLE
+        self.forgets = forgets
+        self.saved: list[str] = []
+
+    def article(self, _: Mapping[str, str]) -> str:
+        return f"<main><h1>Ducks</h1>{_paragraphs(self.text)}<a href=/edit>Edit</a></main>"
+
+    def edit(self, sent: Mapping[str, str]) -> str:
+        text = sent.get("text", self.text).replace("\r\n", "\n")
+        if "save" in sent:
+            self.text = self.text if self.forgets else text
+            self.saved.append(text)
+            return "<script>location.replace('/ducks')</script>"
+        shown = _paragraphs(text) if "preview" in sent else ""
+        return f"""<main><h1>Change “Ducks”</h1>{shown}<form method=post action=/edit>
+            <label>Text <textarea name=text>{html.escape(text)}</textarea></label>
+            <button name=preview value=1>Preview</button><button name=cancel value=1>Cancel</button>
+            <button name=save value=1>Save changes</button></form></main>"""
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{html.escape(part)}</p>" for part in text.split("\n\n"))
+
+
+async def mined(wiki: Wiki, instructions: str = "") -> dict[str, Flow]:
+    flows: list[Mined] = []
+    with serve({"/ducks": wiki.article, "/edit": wiki.edit}) as url:
+        async with open_browser() as browser:
+            kit = kit_for(browser, url, flows, instructions)
+            await opened(kit, "/ducks", "/edit")
+            await mine_forms(kit)
+    return {each.flow.id: each.flow for each in flows}
+
+
+def checks(flow: Flow) -> list[type]:
+    return [type(each.check) for step in flow.steps for each in step.expectations]
+
+
+async def test_a_line_is_added_after_the_text_and_a_preview_keeps_nothing() -> None:
+    wiki = Wiki()
+    flows = await mined(wiki)
+    assert wiki.saved[0].startswith(ARTICLE)
+    assert wiki.saved[0].count("A test added this line") == 1
+    assert wiki.text == ARTICLE
+    added, previewed = flows["change-ducks-is-added-to"], flows["change-ducks-is-previewed"]
+    assert checks(added) == [IsVisible, IsVisible, HasValue]
+    assert checks(previewed) == [IsVisible, HasValue]
+    filled = [action.value for step in added.steps for action in step.actions if isinstance(action, Fill)]
+    assert filled == ["${text_before}\n\nA test added this line, ${uid}.", "${text_before}"]
+    assert len(flows) == 2
+
+
+async def test_a_text_that_is_not_kept_becomes_no_test() -> None:
+    flows = await mined(Wiki(forgets=True))
+    assert list(flows) == ["change-ducks-is-previewed"]
+
+
+async def test_no_text_is_touched_where_nothing_is_to_be_edited() -> None:
+    wiki = Wiki()
+    assert await mined(wiki, "Never edit anything") == {}
+    assert wiki.saved == []

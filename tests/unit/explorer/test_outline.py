@@ -1,0 +1,106 @@
+"""The outline of a page: what stays of it, in the language of aria snapshots."""
+
+from __future__ import annotations
+
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.outline import MOST_LINES, everywhere, parts_of, template
+from agent_runtime_server.adapters.explorer.view import View
+from tests.unit.explorer.trees import button, link, make, page, text_field
+
+
+def own(url: str) -> str | None:
+    return url.removeprefix("http://app.test") if url.startswith("http://app.test/") else None
+
+
+def heading(text: str) -> Element:
+    return make("h1", text, role="heading", name=text)
+
+
+def item(name: str) -> Element:
+    return make("li", link(name, "/thing"), role="listitem")
+
+
+def outlined(view: View) -> str:
+    return template(parts_of(view, own))
+
+
+def test_headings_fields_buttons_and_the_targets_of_links_are_told() -> None:
+    view = page(make("main", heading("Notes"), make("p", link("Help", "/help"), role="paragraph"), text_field("Title"),
+                     button("Save"), role="main"))  # fmt: skip
+    assert outlined(view).splitlines() == [
+        '- heading "Notes"',
+        "- paragraph:",
+        '  - link "Help":',
+        "    - /url: /help",
+        '- textbox "Title"',
+        '- button "Save"',
+    ]
+
+
+def test_what_varies_is_left_out() -> None:
+    view = page(
+        heading("Orders"),
+        link("Order 12", "/orders/12"),
+        link("Next", "/orders?page=2"),
+        link("Elsewhere", "https://other.test/"),
+        make("nav", link("Home"), role="navigation"),
+        make("select", make("option", "One", role="option", name="One"), role="combobox", name="Sort"),
+        make("p", "said 5 minutes ago", role="paragraph"),
+    )
+    assert outlined(view).splitlines() == [
+        '- heading "Orders"',
+        '- link "Next"',
+        '- link "Elsewhere":',
+        "  - /url: https://other.test/",
+        '- combobox "Sort"',
+    ]
+
+
+def test_where_the_app_is_and_what_is_no_page_are_not_told() -> None:
+    view = page(heading("Help"), link("Home", "http://app.test/home"), link("Write", "mailto:help@app.test"))
+    assert "/url" not in outlined(view)
+
+
+def test_what_surrounds_the_main_part_is_told_alone() -> None:
+    around = make("nav", link("Home", "/"), button("Menu"), role="navigation")
+    view = page(around, make("main", heading("Notes"), button("Save"), role="main"))
+    assert template(parts_of(view, own, around)).splitlines() == [
+        '- link "Home":',
+        "  - /url: /",
+        '- button "Menu"',
+    ]
+
+
+def test_of_things_of_one_kind_only_the_first_are_told() -> None:
+    view = page(heading("All"), make("ul", *(item(f"Thing {name}") for name in "abcdef"), role="list"))
+    assert outlined(view).count("listitem") == 3
+
+
+def test_rows_of_data_are_left_out_and_heads_of_columns_are_not() -> None:
+    head = make("tr", make("th", "Name", role="columnheader", name="Name"), role="row")
+    row = make("tr", make("td", link("edit", "/edit"), role="cell"), role="row")
+    view = page(heading("People"), make("table", head, row, role="table"))
+    assert outlined(view).splitlines() == [
+        '- heading "People"',
+        "- table:",
+        "  - row:",
+        '    - columnheader "Name"',
+    ]
+
+
+def test_names_are_written_so_that_yaml_reads_them_back() -> None:
+    view = page(heading('Say "hello": it\'s #one'.replace("#one", "#on")), button("Go"))
+    assert outlined(view).splitlines()[0] == "- 'heading \"Say \\\"hello\\\": it''s #on\"'"
+
+
+def test_what_most_pages_have_surrounds_them() -> None:
+    top = link("Top", "/top")
+    views = [page(link("Top", "/top"), heading(name)) for name in ("A", "B", "C", "D")]
+    around = everywhere(views, own)
+    assert [part.name for part in around] == [top.name]
+    assert everywhere(views[:2], own) == frozenset()
+
+
+def test_an_outline_is_short() -> None:
+    view = page(*(heading(f"Part {name}") for name in "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"))
+    assert len(outlined(view).splitlines()) == MOST_LINES
