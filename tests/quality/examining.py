@@ -202,8 +202,13 @@ class _Bench:
             self._through(),
             self._examiner(plain.suite),
             self._examiner(copy),
+            self._cache,
+            self._deadline,
         )
-        self._report.repairs = await repairer.repairs(self._report.flows, main.survey, SEED)
+        self._report.repairs = []
+        async for repair in repairer.repairs(self._report.flows, main.survey, SEED):
+            print(f"  {repair.change.id}: {repair.test}: {repair.verdict}", file=sys.stderr, flush=True)
+            self._report.repairs.append(repair)
 
     def _through(self) -> str:
         """The app's address behind the proxy."""

@@ -10,24 +10,28 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from agent_runtime.v1 import task_pb2
 from tests.line.support import carry_out, server
+from tests.quality.cache import Cache
 from tests.quality.changes import BREAKING, Change, PageChange, PageKind
 from tests.quality.making import Made
 from tests.quality.proxy import Proxy
 from tests.quality.rates import Rate
-from tests.quality.scoring import Examiner, Reset, Survey, meeting
+from tests.quality.scoring import Examiner, OutOfTime, Reset, Survey, meeting
 from tests.quality.suites import Suite
 from tests.quality.truth import Truth
 
 SECONDS = 600.0
 TRIES = 3
 """How many elements are changed in one way until a test fails for it."""
+TESTS = 4
+"""How many tests that fail for one change are repaired."""
 _EXPECTATION = re.compile(r"\)\s*\.((?:not\.)?to[A-Z]\w*\(.*)")
 _ELEMENTS: dict[str, tuple[str, ...]] = {
     "reworded": ("submit_disabled", "link_swapped", "heading_changed"),
@@ -74,7 +78,16 @@ class Repairer:
     """Has a suite repaired that the service has made, again and again from where it was."""
 
     def __init__(
-        self, made: Made, truth: Truth, proxy: Proxy, reset: Reset, app_url: str, healthy: Examiner, repaired: Examiner
+        self,
+        made: Made,
+        truth: Truth,
+        proxy: Proxy,
+        reset: Reset,
+        app_url: str,
+        healthy: Examiner,
+        repaired: Examiner,
+        cache: Cache,
+        deadline: float,
     ) -> None:
         """``repaired`` examines a copy of the suite, into which each repair is put to be judged."""
         self._made = made
@@ -84,6 +97,8 @@ class Repairer:
         self._app_url = app_url
         self._healthy = healthy
         self._repaired = repaired
+        self._cache = cache
+        self._deadline = deadline
 
     async def offered(self) -> bool:
         """Whether the default driver repairs at all."""
@@ -93,11 +108,10 @@ class Repairer:
         drivers = {driver.name: driver for driver in info.drivers}
         return task_pb2.TASK_TYPE_FIX in drivers[info.default_driver].task_types
 
-    async def repairs(self, flows: Mapping[str, Sequence[Change]], survey: Survey, seed: int) -> list[Repair]:
+    async def repairs(self, flows: Mapping[str, Sequence[Change]], survey: Survey, seed: int) -> AsyncIterator[Repair]:
         """One change of each kind, if one can be found that makes a test fail. Raises NotOffered and OutOfTime."""
         if not await self.offered():
             raise NotOffered
-        found: list[Repair] = []
         kinds: tuple[PageKind, ...] = (*BREAKING, "gone")
         for kind in kinds:
             for change in _targets(kind, flows, seed)[:TRIES]:
@@ -107,19 +121,22 @@ class Repairer:
                 outcome, _ = await self._healthy.run((change,), only=[survey.places[test] for test in tests])
                 failed = sorted(outcome.failed & survey.sound)
                 if failed:
-                    found += await self._repair(change, failed, survey)
+                    random.Random(seed).shuffle(failed)
+                    for repair in await self._repair(change, sorted(failed[:TESTS]), survey):
+                        yield repair
                     break
-        return found
 
     async def _repair(self, change: PageChange, failed: Sequence[str], survey: Survey) -> list[Repair]:
-        before = self._made.suite
-        after = await self._fixed(change)
-        found = []
-        for test in failed:
-            file = survey.places[test].rpartition(":")[0]
-            old, new = (suite.folder / "tests" / file for suite in (before, after))
-            found.append(Repair(change, test, await self._verdict(change, test, file, old, new)))
-        return found
+        files = {test: survey.places[test].rpartition(":")[0] for test in failed}
+        asked = ("repair", self._made.place.name, self._made.suite.digest, change, tuple(failed))
+        if asked not in self._cache:
+            after = await self._fixed(change, files.values())
+            verdicts = {}
+            for test, file in files.items():
+                old, new = (suite.folder / "tests" / file for suite in (self._made.suite, after))
+                verdicts[test] = await self._verdict(change, test, file, old, new)
+            self._cache.put(asked, verdicts)
+        return [Repair(change, test, verdict) for test, verdict in self._cache.get(asked).items()]
 
     async def _verdict(self, change: PageChange, test: str, file: str, old: Path, new: Path) -> Verdict:
         if not new.exists() or new.read_text() == old.read_text():
@@ -137,12 +154,14 @@ class Repairer:
         finally:
             copy.write_text(old.read_text())
 
-    async def _fixed(self, change: PageChange) -> Suite:
-        """The suite after the service has been asked to repair it."""
+    async def _fixed(self, change: PageChange, files: Collection[str]) -> Suite:
+        """These files of the suite after the service has been asked to repair them. Raises OutOfTime."""
+        if time.monotonic() > self._deadline:
+            raise OutOfTime
         self._reset()
         with server(self._made.place / "server") as running:
             workspace = running.workspaces / self._made.session
-            self._made.suite.copied_over(workspace)
+            self._made.suite.copied_over(workspace, files)
             self._proxy.changes = (change,)
             try:
                 async with running.client() as client:

@@ -10,7 +10,7 @@ import random
 import re
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,10 +47,14 @@ class Suite:
         shutil.copytree(self.folder, folder, ignore=_left_by_runs)
         return Suite(folder, self.environment)
 
-    def copied_over(self, folder: Path) -> None:
-        """Put its tests into a folder, in the place of those that are there."""
+    def copied_over(self, folder: Path, only: Collection[str]) -> None:
+        """Put some files of its tests, and what all share, into a folder, in the place of those that are there."""
         shutil.rmtree(folder / "tests", ignore_errors=True)
         shutil.copytree(self.folder / "tests", folder / "tests", ignore=_left_by_runs)
+        for file in self.specs():
+            path = file.relative_to(self.folder / "tests")
+            if str(path) not in only:
+                (folder / "tests" / path).unlink()
 
     def shuffled(self, folder: Path, seed: int) -> Suite:
         """A copy whose tests run in another order: they run in that of their names. Outcomes have the old names."""

@@ -30,8 +30,18 @@ def test_a_suite_is_known_by_its_sources(tmp_path: Path) -> None:
     assert (copy.folder / "tests/.agent-runtime/known.json").exists()
     (copy.folder / "tests/a/one.spec.ts").write_text("// other\n")
     assert copy.digest != suite.digest
-    suite.copied_over(copy.folder)
+    suite.copied_over(copy.folder, [str(file.relative_to(suite.folder / "tests")) for file in suite.specs()])
     assert copy.digest == suite.digest
+
+
+def test_some_tests_are_copied_with_what_all_share(tmp_path: Path) -> None:
+    suite, folder = suite_in(tmp_path / "suite"), tmp_path / "other"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "tests/old.spec.ts").write_text("// old\n")
+    suite.copied_over(folder, ["a/one.spec.ts"])
+    copied = {str(file.relative_to(folder)) for file in folder.glob("tests/**/*.spec.ts") if ".setup." not in file.name}
+    assert copied == {"tests/a/one.spec.ts"} | {name for name in SHARED if name.endswith(".spec.ts")}
+    assert all((folder / name).exists() for name in SHARED if name.startswith("tests/"))
 
 
 def test_another_order_has_the_same_tests_at_the_same_depth(tmp_path: Path) -> None:
