@@ -1,4 +1,4 @@
-"""What surrounds the pages of a small app is looked at once, for strangers and for who has signed in."""
+"""What surrounds the pages of a small app is looked at, for strangers and for who has signed in."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_strangers_see_banner_navigation_and_footer(browser: Browser, page
         kit = kit_for(browser, url, mined)
         await opened(kit, "/", "/about")
         await mine_surroundings(kit)
-        [flow] = [each.flow for each in mined]
+        [flow] = [each.flow for each in mined if each.flow.id == "surroundings"]
         kept = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)
     assert outlines(flow) == {
         "navigation": '- link "About":\n  - /url: /about',
@@ -78,3 +78,35 @@ async def test_who_has_signed_in_sees_more(browser: Browser, pages: Mapping[str,
     flows = {each.flow.id: each.flow for each in mined}
     assert flows["surroundings-signed-in"].session == "stored"
     assert '- button "Leave"' in outlines(flows["surroundings-signed-in"])["navigation"]
+
+
+async def test_each_kind_of_page_has_what_all_have(browser: Browser) -> None:
+    """But for those that have little of it; on a page without it, the test fails."""
+    around = "<header><a href=/>Home</a> <a href=/help>Help</a> {more}</header><main><h1>{name}</h1></main>"
+    pages: dict[str, Page] = {
+        "/": around.format(name="Start", more="<button>Open</button>"),
+        "/help": around.format(name="Help", more=""),
+        "/terms": around.format(name="Terms", more="<a href=/old>Old terms</a>"),
+        "/bare": "<header><a href=/back>Back</a></header><main><h1>Bare</h1></main>",
+    }
+    mined: list[Mined] = []
+    with serve(pages) as url:
+        kit = kit_for(browser, url, mined)
+        await opened(kit, *pages)
+        await mine_surroundings(kit)
+        [flow] = [each.flow for each in mined if each.flow.id == "surroundings-everywhere"]
+        kept = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)
+        pages["/terms"] = "<header><a href=/>Home</a></header><main><h1>Terms</h1></main>"
+        after = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)
+    assert [step.actions for step in flow.steps] == [(Goto("/"),), (Goto("/help"),), (Goto("/terms"),)]
+    shared = '- link "Home":\n  - /url: /\n- link "Help":\n  - /url: /help'
+    assert [check.outline for check in looks(flow)] == [shared] * 3
+    assert isinstance(kept, Flow)
+    assert looks(kept) == looks(flow), "a blank page stands in for each one"
+    assert isinstance(after, Flow)
+    assert [len(step.expectations) for step in after.steps] == [1, 1, 0]
+
+
+def looks(flow: Flow) -> list[HasOutline]:
+    checks = [each.check for step in flow.steps for each in step.expectations]
+    return [check for check in checks if isinstance(check, HasOutline)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.outline import MOST_LINES, everywhere, parts_of, template
+from agent_runtime_server.adapters.explorer.outline import MOST_LINES, everywhere, parts_of, shared, template
 from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import button, link, make, page, text_field
 
@@ -99,6 +99,24 @@ def test_what_most_pages_have_surrounds_them() -> None:
     around = everywhere(views, own)
     assert [part.name for part in around] == [top.name]
     assert everywhere(views[:2], own) == frozenset()
+
+
+def test_what_two_regions_share_is_told_in_the_order_of_both() -> None:
+    def listed(*names: str) -> View:
+        return page(button("Menu"), make("ul", *(item(name) for name in names), role="list"), heading(names[0]))
+
+    def lines(*views: View) -> list[str]:
+        one, other = (parts_of(view, own) for view in views)
+        return template(shared(one, other)).splitlines()
+
+    assert lines(listed("Home", "Cart"), listed("Help", "Cart")) == [
+        '- button "Menu"',
+        "- list:",
+        "  - listitem:",
+        '    - link "Cart":',
+        "      - /url: /thing",
+    ]
+    assert lines(page(button("One"), button("Two")), page(button("Two"), button("One"))) == []
 
 
 def test_an_outline_is_short() -> None:

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
-from agent_runtime_server.adapters.explorer.flow import Model
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Goto, HasOutline, Locator, Model, Step
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
 from tests.unit.explorer.samples import CART, MODEL, PAGES, RECIPE, REFUSED
@@ -41,6 +41,23 @@ def test_a_flow_that_may_have_to_wait_until_it_is_let_in_is_acted_out_again_as_a
 
 def test_a_flow_in_a_stored_session() -> None:
     assert test_file.print_test(REFUSED) == (GOLDEN / "mail-refused.spec.ts").read_text()
+
+
+def test_an_outline_that_comes_again_is_written_once() -> None:
+    def looked_at(path: str, *outlines: str) -> Step:
+        banner = Locator(by="role", value="banner")
+        return Step(
+            f"Open {path}", (Goto(path),), tuple(Expectation(HasOutline(banner, each), "") for each in outlines)
+        )
+
+    once, again = '- heading "Notes"', '- link "Help"'
+    flow = Flow("around", "Pages", "Around", (looked_at("/", once, again), looked_at("/help", again)))
+    lines = [line.strip() for line in test_file.print_test(flow).splitlines()]
+    assert lines.count(again) == 1
+    named = lines.index("const bannerOutline = `")
+    assert lines[named : named + 4] == ["const bannerOutline = `", again, "`;", ""]
+    assert lines.count("await expect(page.getByRole('banner')).toMatchAriaSnapshot(bannerOutline);") == 2
+    assert lines[lines.index(once) - 1] == "await expect(page.getByRole('banner')).toMatchAriaSnapshot(`"
 
 
 @pytest.mark.parametrize(

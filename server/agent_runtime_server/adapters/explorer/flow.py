@@ -359,7 +359,8 @@ class Flow(Data, frozen=True):
     patient: bool = False
     """It signs in where the app limits how often one may do that, so it is acted out again until it is let in."""
     bare: bool = False
-    """What it expects is on other pages too, so nothing but a blank page can stand in for its first one."""
+    """What it expects is on other pages too, so nothing but a blank page can stand in for the one that it opens first,
+    and where it only opens pages, for each of them."""
 
 
 class SignInRecipe(Data, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec.structs import replace
@@ -34,7 +34,7 @@ async def mine_smoke(kit: Kit) -> None:
     """One flow for each URL template: the page opens and shows what names it."""
     around = around_pages(kit.site)
     templates = kit.site.templates()
-    visits = _one_of_each(kit, templates)[:MOST_PAGES]
+    visits = one_of_each(kit)[:MOST_PAGES]
     alone = len(visits) == 1  # an app of one page: what is to be seen of others is none of it
     for visit in visits:
         template = templates.get(visit.path, visit.path)
@@ -56,8 +56,9 @@ def around_pages(site: Site) -> frozenset[Part]:
     return everywhere([visit.view for visit in site.good], site.own)
 
 
-def _one_of_each(kit: Kit, templates: Mapping[str, str]) -> list[Visit]:
+def one_of_each(kit: Kit) -> list[Visit]:
     """A page of each kind: what is asked for first, and of pages side by side the first before the second of others."""
+    templates = kit.site.templates()
     first: dict[str, Visit] = {}
     for visit in kit.site.good:
         if names_a_page(visit.path):

@@ -1,22 +1,28 @@
-"""What surrounds the pages of an app: banner, navigation, columns and footer, looked at once for all of them."""
+"""What surrounds the pages of an app: banner, navigation, columns and footer.
+
+On the start page all of it is looked at, and on one page of each kind what the pages have in common.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec.structs import replace
 
+from agent_runtime_server.adapters.explorer import mine_pages
 from agent_runtime_server.adapters.explorer.element import CHROME, Element
-from agent_runtime_server.adapters.explorer.flow import Locator
-from agent_runtime_server.adapters.explorer.mine_pages import expect_outline
+from agent_runtime_server.adapters.explorer.flow import HasOutline, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.outline import everywhere, parts_of
+from agent_runtime_server.adapters.explorer.outline import Part, everywhere, parts_of, shared, template
 from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.view import View
 
 MOST_LINES = 36
 MOST_REGIONS = 6
+MOST_PAGES = 12
+LEAST_LEFT = 0.5
+"""Share of what surrounds the pages so far that another one has to have to be looked at with them."""
 _WORDS = {"banner": "banner", "navigation": "navigation", "complementary": "column beside", "contentinfo": "footer"}
 
 
@@ -31,6 +37,8 @@ async def mine_surroundings(kit: Kit) -> None:
     if landing is not None and landing.signed_in and landing is not home:
         title = "Has what surrounds the pages of who has signed in"
         await _look_around(kit, landing, "surroundings-signed-in", title)
+    for signed_in, words in ((False, ""), (True, " for who has signed in")):
+        await _look_at_all(kit, signed_in=signed_in, words=words)
 
 
 async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> None:
@@ -42,16 +50,70 @@ async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> Non
         for region in list(_regions(view))[:MOST_REGIONS]:
             if target := await hand.try_find(region):
                 words = f"the {_WORDS[region.role]} has its parts"
-                found += await expect_outline(hand, target, parts_of(view, kit.site.own, region), words, MOST_LINES)
+                found += await mine_pages.expect_outline(
+                    hand, target, parts_of(view, kit.site.own, region), words, MOST_LINES
+                )
         alike = [each.view for each in kit.site.good if each.signed_in == visit.signed_in]
         common = everywhere(alike, kit.site.own)
         parts = [part for part in parts_of(view, kit.site.own) if part in common]
         main = Locator(by="role", value=view.main.role)
-        found += await expect_outline(hand, main, parts, "what other pages have too is there", MOST_LINES)
+        found += await mine_pages.expect_outline(hand, main, parts, "what other pages have too is there", MOST_LINES)
         if found:
             session: Literal["stored", "anonymous"] = "stored" if visit.signed_in else "anonymous"
             flow = hand.flow(identity, "Pages", title, "@smoke", session=session)
             kit.keep(replace(flow, bare=True), "navigation")
+
+
+async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
+    around = _Around(kit, signed_in=signed_in)
+    if len(around.visits) < 2:
+        return
+    async with kit.attempt(f"looking at what surrounds all pages{words}", signed_in=signed_in, only_reads=True) as hand:
+        for visit in around.visits:
+            view = await kit.open(hand, visit)
+            for region in _regions(view):
+                if outline := around.outline(region):
+                    target = await hand.try_find(region)
+                    if target is not None:
+                        await hand.expect(f"the {_WORDS[region.role]} is there", HasOutline(target, outline))
+        identity = f"surroundings-everywhere{'-signed-in' if signed_in else ''}"
+        session: Literal["stored", "anonymous"] = "stored" if signed_in else "anonymous"
+        title = f"Has the same around each kind of page{words}"
+        flow = hand.flow(identity, "Pages", title, "@smoke", session=session)
+        kit.keep(replace(flow, bare=True), "navigation")
+
+
+class _Around:
+    """One page of each kind, and what surrounds all of them, by landmark."""
+
+    def __init__(self, kit: Kit, *, signed_in: bool) -> None:
+        self.visits: list[Visit] = []
+        self._common: dict[tuple[str, str], list[Part]] = {}
+        for visit in mine_pages.one_of_each(kit):
+            if visit.signed_in == signed_in and len(self.visits) < MOST_PAGES:
+                self._add(visit, kit)
+
+    def outline(self, region: Element) -> str:
+        """What a landmark has on all pages; empty where there is nothing to be told."""
+        return template(self._common.get(_key(region), ()), MOST_LINES)
+
+    def _add(self, visit: Visit, kit: Kit) -> None:
+        found = {_key(region): parts_of(visit.view, kit.site.own, region) for region in _regions(visit.view)}
+        if not self.visits:
+            self.visits, self._common = [visit], found
+            return
+        common = {key: shared(parts, found.get(key, ())) for key, parts in self._common.items()}
+        if _size(common) >= LEAST_LEFT * _size(self._common) > 0:
+            self.visits.append(visit)
+            self._common = common
+
+
+def _key(region: Element) -> tuple[str, str]:
+    return region.role, region.name
+
+
+def _size(regions: Mapping[tuple[str, str], Sequence[Part]]) -> int:
+    return sum(part.size for parts in regions.values() for part in parts)
 
 
 def _regions(view: View) -> Iterator[Element]:

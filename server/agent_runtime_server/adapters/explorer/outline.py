@@ -74,6 +74,21 @@ def everywhere(views: Sequence[View], own: Callable[[str], str | None]) -> froze
     return frozenset(part for part, times in counts.items() if times > len(views) / 2)
 
 
+def shared(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
+    """What both have, in the order of both, and of their parts what both have."""
+    kept: list[Part] = []
+    left = list(others)
+    for part in some:
+        found = next((at for at, other in enumerate(left) if other[:3] == part[:3]), None)
+        if found is None:
+            continue
+        inner = shared(part.parts, left[found].parts)
+        del left[: found + 1]
+        if part.name or inner:
+            kept.append(part._replace(parts=tuple(inner)))
+    return kept
+
+
 def template(parts: Sequence[Part], most_lines: int = MOST_LINES) -> str:
     """The parts as a template, as many as it should have; empty where little is to be told."""
     kept = _shortened(parts, most_lines)

@@ -138,7 +138,8 @@ class _Trial:
         """A second time, with other data: one run that is also a left-out run for each step."""
         async with self._stage.scene() as scene:
             for number, step in enumerate(self._flow.steps):
-                if scene.blank and len(step.actions) == 1 and isinstance(step.actions[0], Goto):
+                first_page = scene.blank or (self._flow.bare and not self._acts)
+                if first_page and len(step.actions) == 1 and isinstance(step.actions[0], Goto):
                     await self._see_elsewhere(number, step.actions[0])
                     await _do(scene, step.actions)
                 elif step.actions and _changes(step.actions[-1]):

@@ -163,6 +163,7 @@ class _Body:
         self._taken = {"page", "uid", "credentials", "test", "expect", "signedInState", *HELPERS}
         self._helpers: set[str] = set()
         self._constants = self._worth_naming() if constants else {}
+        self._outlines = self._repeated_outlines() if constants else {}
 
     def uses(self, helper: str) -> bool:
         """The lines, all printed by now, call it."""
@@ -172,7 +173,11 @@ class _Body:
         """Constants, then one ``test.step`` for each step, with blank lines between."""
         for calls, name in self._constants.items():
             yield from self._wrapped(f"const {name} = ", list(calls), ";", 4)
-        blank = bool(self._constants)
+        for outline, name in self._outlines.items():
+            yield f"    const {name} = `"
+            yield from (f"      {line}" for line in typescript.template(outline).splitlines())
+            yield "    `;"
+        blank = bool(self._constants or self._outlines)
         for number, step in enumerate(self._flow.steps):
             if lines := self._step(step, self._flow.steps[number + 1 :]):
                 yield from [""] if blank else []
@@ -193,6 +198,17 @@ class _Body:
             words = _name_of(locator)
             if words and counts[calls] > 1 and len("".join(calls)) >= _WORTH_A_NAME:
                 names[calls] = self._free(words)
+        return names
+
+    def _repeated_outlines(self) -> dict[str, str]:
+        checks = [each.check for step in self._flow.steps for each in step.expectations]
+        outlines = [check for check in checks if isinstance(check, HasOutline)]
+        counts = Counter(check.outline for check in outlines)
+        names: dict[str, str] = {}
+        for check in outlines:
+            if counts[check.outline] > 1 and check.outline not in names:
+                words = _name_of(check.target)
+                names[check.outline] = self._free(f"{words}Outline" if words else "outline")
         return names
 
     def _free(self, wanted: str) -> str:
@@ -267,6 +283,8 @@ class _Body:
                 return self._expect(target, ".toBeChecked()" if checked else ".not.toBeChecked()")
             case IsDisabled(target):
                 return self._expect(target, ".toBeDisabled()")
+            case HasOutline(target, outline) if outline in self._outlines:
+                return self._expect(target, f".toMatchAriaSnapshot({self._outlines[outline]})")
             case HasOutline(target, outline):
                 lines = [f"        {line}" for line in typescript.template(outline).splitlines()]
                 return [f"      await expect({self._locator(target)}).toMatchAriaSnapshot(`", *lines, "      `);"]
