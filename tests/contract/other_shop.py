@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookies import SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.apps.patient_server import PatientServer
 
 USERNAME, PASSWORD = "reader@example.com", "Read-More-1"
 BOOKS = {"1": ("Dune", 9.5), "2": ("Emma", 4.25), "3": ("Ulysses", 12.0), "4": ("Walden", 7.75), "5": ("Beowulf", 6.0)}
@@ -284,7 +286,7 @@ def other_shop() -> Iterator[OtherShop]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = PatientServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ from agent_runtime_server.domain.results import TestCase, TestOutcome
 from agent_runtime_server.domain.task import RunOptions
 from agent_runtime_server.ports import RunJob, StopSign, TestReport
 from agent_runtime_server.testing.script import STRAY
+from tests.apps.patient_server import PatientServer
 
 IMPORT = "import { test, expect } from '@playwright/test';\n"
 
@@ -71,6 +72,8 @@ HANGING = {
     + f"""
 import {{ spawn }} from 'node:child_process';
 import fs from 'node:fs';
+
+from tests.apps.patient_server import PatientServer
 test('hangs', async ({{ page }}) => {{
   test.setTimeout(600_000);
   await page.goto('/');
@@ -197,7 +200,7 @@ class _Page(BaseHTTPRequestHandler):
 @contextmanager
 def served_page() -> Iterator[str]:
     """The URL of a page with one heading."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+    with PatientServer(("127.0.0.1", 0), _Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -125,9 +125,9 @@ async def test_a_broken_explorer_is_an_agent_error(
 
 
 async def test_beats_keep_a_silent_explorer_alive_and_are_not_told(tmp_path: Path) -> None:
-    beats = 'for _ in range(10):\n  print(json.dumps({"type": "beat"}), flush=True); time.sleep(0.5)\n'
+    beats = 'for _ in range(12):\n  print(json.dumps({"type": "beat"}), flush=True); time.sleep(1)\n'
     done = 'print(json.dumps({"type": "done", "summary": "well"}))'
-    facts, report = await facts_of(explorer(then=beats + done, silence_seconds=4.0), tmp_path)
+    facts, report = await facts_of(explorer(then=beats + done, silence_seconds=10.0), tmp_path)
     assert (facts, report) == ([], PhaseReport(summary_markdown="well"))
 
 
@@ -279,11 +279,12 @@ async def test_wrong_credentials_are_sign_in_failed(tmp_path: Path) -> None:
     assert (report.failure.reason, report.failure.retryable) == (FailureReason.SIGN_IN_FAILED, False)
 
 
+@pytest.mark.timeout(1200)
 async def test_the_real_explorer_plans_and_writes_a_page(tmp_path: Path) -> None:
     facts: list[Fact] = []
     with served_page() as url:
         for kind in (PhaseKind.PLAN, PhaseKind.GENERATE):
-            job = phase_job(tmp_path, kind)
+            job = phase_job(tmp_path, kind, max_duration="PT15M")
             spec = replace(job.spec, app_url=url, instructions="", sign_in=SignIn())
             report = await ExplorerDriver(Path.cwd).run(replace(job, spec=spec, password=""), facts.append)
             assert report.failure is None

@@ -18,13 +18,13 @@ from tests.apps.served import Served
 from tests.contract.driver_fixtures import phase_job
 from tests.contract.runner_fixtures import toolchain
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 async def test_each_fault_is_found_once_and_nothing_else(tmp_path: Path) -> None:
     facts: list[Fact] = []
     with Served(pages()) as app:
-        job = phase_job(tmp_path)
+        job = phase_job(tmp_path, max_duration="PT15M")
         spec = replace(job.spec, app_url=app.url, instructions="", sign_in=SignIn())
         driver = ExplorerDriver(Path.cwd, axe=toolchain().axe)
         report = await driver.run(replace(job, spec=spec, password=""), facts.append)

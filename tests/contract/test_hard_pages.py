@@ -15,7 +15,7 @@ from tests.apps.hard_pages import PAGES
 from tests.apps.served import Served
 from tests.contract.driver_fixtures import phase_job
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 REASONS = {
     "the drawing on /sketch": "drawn on a canvas",
@@ -30,7 +30,7 @@ REASONS = {
 async def test_what_it_cannot_understand_it_says_and_leaves_alone(tmp_path: Path) -> None:
     facts: list[Fact] = []
     with Served(PAGES) as pages:
-        job = phase_job(tmp_path)
+        job = phase_job(tmp_path, max_duration="PT15M")
         spec = replace(job.spec, app_url=pages.url, instructions="")
         report = await ExplorerDriver(Path.cwd).run(replace(job, spec=spec), facts.append)
     assert report.failure is None

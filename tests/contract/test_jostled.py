@@ -15,13 +15,13 @@ from tests.apps.jostled import Jostled
 from tests.apps.served import Served
 from tests.contract.driver_fixtures import phase_job
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 async def test_an_app_that_stumbles_over_company_is_tested_alone(tmp_path: Path) -> None:
     app = Jostled()
     with Served(app.pages) as pages:
-        job = phase_job(tmp_path)
+        job = phase_job(tmp_path, max_duration="PT15M")
         spec = replace(job.spec, app_url=pages.url, instructions="")
         driver = ExplorerDriver(Path.cwd)
         planned = await driver.run(replace(job, spec=spec), lambda _: None)

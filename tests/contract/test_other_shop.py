@@ -27,7 +27,7 @@ from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line, Log
 from agent_runtime_server.adapters.explorer.site import Site
 from tests.contract.other_shop import PASSWORD, USERNAME, OtherShop, other_shop
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
 ASKED = "Only the catalogue, search, the basket, wish lists and the checkout"
 
 
@@ -103,7 +103,7 @@ async def kit_for(shop: OtherShop, instructions: str, learnt: list[Mined]) -> As
             emit=lambda _: None,
             username=USERNAME,
             password=PASSWORD,
-            until=time.monotonic() + 300,
+            until=time.monotonic() + 900,
             may_change_data=False,
             deliver=learnt.append,
             account=asyncio.Lock(),

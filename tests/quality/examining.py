@@ -92,17 +92,23 @@ class _Bench:
         else:
             suite = Suite(self._wanted.suite, environment(self._truth))
         baseline.write(self._folder / "titles", self._url, titles)
-        main = await self._scored("suite", suite, self._wanted.runs)
+        main = await self._looked_at("suite", suite, self._wanted.runs)
         await self._step("code", self._code(main, suite))
         await self._step("false alarms", self._alarms(main, suite))
         if self._report.made is not None:
-            await self._step("findings", self._findings(self._report.made))
-            await self._step("determinism", self._again(self._report.made))
             await self._step("repair", self._repairs(self._report.made, main))
             for number, instruction in enumerate(self._truth.instructions, 1):
                 await self._step(f"instruction {number}", self._adherence(number, instruction))
-        await self._scored("replay without expectations", without_expectations(suite, self._folder / "replay"), 1)
-        await self._scored("titles only", Suite(self._folder / "titles"), 1)
+        await self._mutated(main, suite)
+        if self._report.made is not None:
+            await self._step("findings", self._findings(self._report.made))
+            await self._step("determinism", self._again(self._report.made))
+        replay = without_expectations(suite, self._folder / "replay")
+        for called, baseline_suite in (
+            ("replay without expectations", replay),
+            ("titles only", Suite(self._folder / "titles")),
+        ):
+            await self._mutated(await self._looked_at(called, baseline_suite, 1), baseline_suite)
 
     def _examiner(self, suite: Suite) -> Examiner:
         return Examiner(
@@ -129,19 +135,22 @@ class _Bench:
             self._keep(self._report)
         return True
 
-    async def _scored(self, called: str, suite: Suite, runs: int) -> Scores:
+    async def _looked_at(self, called: str, suite: Suite, runs: int) -> Scores:
         scores = Scores(called)
         self._report.scores.append(scores)
         examiner = self._examiner(suite)
         if await self._step(f"{called}: stability", self._surveyed(scores, examiner, runs)):
-            await self._step(f"{called}: mutation", self._mutated(scores, examiner))
             await self._step(f"{called}: coverage", self._covered(scores, examiner))
         return scores
+
+    async def _mutated(self, scores: Scores, suite: Suite) -> None:
+        if scores.survey is not None:
+            await self._step(f"{scores.name}: mutation", self._tried(scores, self._examiner(suite)))
 
     async def _surveyed(self, scores: Scores, examiner: Examiner, runs: int) -> None:
         scores.survey = await examiner.survey(runs, self._folder / "shuffled")
 
-    async def _mutated(self, scores: Scores, examiner: Examiner) -> None:
+    async def _tried(self, scores: Scores, examiner: Examiner) -> None:
         assert scores.survey is not None
         scores.tried = []
         async for one in examiner.mutation(self._report.mutants, scores.survey):

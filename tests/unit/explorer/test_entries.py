@@ -22,7 +22,7 @@ from agent_runtime_server.adapters.explorer.player import ActionError, Player
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 SHOPPING = """<h1>Shopping</h1>
 <div><input placeholder="Milk, bread …"><button onclick="add()">Put on the list</button></div>
@@ -158,16 +158,16 @@ async def flows(browser: Browser, site: str) -> dict[str, Flow]:
     return {each.flow.id: each.flow for each in mined}
 
 
-async def failure_of(browser: Browser, site: str, flow: Flow) -> str | None:
+async def failure_of(browser: Browser, site: str, flow: Flow, patience_ms: float = 20_000) -> str | None:
     """Act a flow out: how the first expectation that does not hold fails."""
     context = await browser.new_context()
     try:
         player = Player(await context.new_page(), site, {"uid": f"{time.time_ns()}"})
         for step in flow.steps:
             for action in step.actions:
-                await player.act(action, 1000)
+                await player.act(action, patience_ms)
             for expectation in step.expectations:
-                if failure := await player.failure(expectation.check, 300):
+                if failure := await player.failure(expectation.check, patience_ms):
                     return failure
     except ActionError as error:
         return str(error)
@@ -232,7 +232,7 @@ async def test_a_flow_sees_what_breaks(
     assert FAULTS[identity][0] in SHOPPING
     fault.append(FAULTS[identity])
     try:
-        assert await failure_of(browser, site, flows[identity]) is not None
+        assert await failure_of(browser, site, flows[identity], 1000) is not None
     finally:
         fault.clear()
 

@@ -30,7 +30,7 @@ from agent_runtime_server.adapters.explorer.stage import Credentials, Stage
 from agent_runtime_server.adapters.explorer.verdict import Verdict
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 PATH = "tests/notes/add-note.spec.ts"
 NOTES = """<nav><a href="/about">About</a></nav><main><h1>Notes</h1>
@@ -68,7 +68,7 @@ class App:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The app is a quick one."""
     for name in ("ACTION_MS", "CHECK_MS", "OPEN_MS"):
-        monkeypatch.setattr(fix_flow, name, 700)
+        monkeypatch.setattr(fix_flow, name, 2500)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Locator
-from agent_runtime_server.adapters.explorer.locators import group, has_digits, row_named, scopes_around, within
+from agent_runtime_server.adapters.explorer.locators import group, has_digits, scopes_around
 from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.scopes import row_named, within
 from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import button, link, make, page, unique
 

@@ -17,7 +17,7 @@ from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 ARTICLES = {"Apples": "A fruit.", "Bridges": "Ways over water.", "Candles": "Light of wax."}
 SEARCH = "<form action=/find role=search><label>Find <input name=q></label><button>Find</button></form>"
 

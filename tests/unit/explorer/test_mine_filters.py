@@ -13,7 +13,7 @@ from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 BOOKS = {"Dune 2": "novel", "Emma": "novel", "Walden": "essay"}
 
 

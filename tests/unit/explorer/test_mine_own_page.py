@@ -25,7 +25,7 @@ from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 STATES = {"open": "open", "begin": "begun", "close": "closed"}
 
 

@@ -13,7 +13,7 @@ from tests.unit.explorer.site import serve
 LIST = "<main><h1>Things</h1><ul><li><a href=/thing/1>Mug</a><li><a href=/thing/2>Bowl</a></ul></main>"
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_a_list_is_opened_after_the_page_that_may_make_what_it_shows() -> None:
     flows: list[Mined] = []
     pages = {

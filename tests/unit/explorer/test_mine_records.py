@@ -17,7 +17,7 @@ from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 BACK = "<script>location.replace('/')</script>"
 FORM = """<main><h1>{title}</h1>{said}<form method=post action={action}>

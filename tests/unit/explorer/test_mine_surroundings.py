@@ -25,7 +25,7 @@ from agent_runtime_server.adapters.explorer.site import SignIn
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import Page, serve
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 HOME = """<header><h1>Notes</h1></header><nav><a href=/about>About</a> <a href=/cart>Cart (3)</a></nav>
 <main><h2>Start</h2><p>Welcome</p></main><footer><a href=https://other.test/imprint>Imprint</a></footer>"""

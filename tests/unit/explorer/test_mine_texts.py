@@ -14,7 +14,7 @@ from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import serve
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 ARTICLE = "Ducks swim.\n\nSome fly."
 
 

@@ -248,13 +248,13 @@ async def test_an_action_that_cannot_be_done(player: Player, action: Action, mes
 
 async def test_a_click_in_time_waits_for_its_page(browser: Browser) -> None:
     def slow(_: object) -> str:
-        time.sleep(1)
+        time.sleep(4)
         return "<h1>At last</h1>"
 
     with serve({"/": "<a href=/slow>Go</a>", "/slow": slow}) as url:
         player = Player(await browser.new_page(), url, {})
         await player.act(Goto("/"))
-        await player.act(Click(Locator(by="role", value="link")), 500)
+        await player.act(Click(Locator(by="role", value="link")), 3000)
         assert await player.failure(IsVisible(Locator(by="role", value="heading", name="At last")), 0) is None
 
 

@@ -28,7 +28,7 @@ OUTLINE = """- heading "Join us"
 - button /Join/"""
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_tests_of_a_styled_page_hold_without_its_styles() -> None:
     flows: list[Mined] = []
     with serve({"/": STYLE + PAGE, "/plain": PAGE}) as url:

@@ -19,8 +19,8 @@ from agent_runtime_server.adapters.explorer.forms import (
     words_of,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import row_of
 from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.shopping import Product, add_to_cart, open_cart, open_product
 from agent_runtime_server.adapters.explorer.view import Form, View
 from agent_runtime_server.adapters.explorer.vocabulary import CHECKOUT_STEP, ORDER_FINISHED, PLACES_ORDER, speaks_of

@@ -20,6 +20,8 @@ from agent_runtime_server.adapters.explorer.vocabulary import ALWAYS_RISKY, RISK
 
 MOST_BUTTONS = 10
 MOST_OF_A_PAGE = 5
+REACH_MS = 5000
+"""How long a button may take to be reached: other flows keep the machine busy."""
 PATIENCE_MS = 1000
 """How long a button may take to show that it did something."""
 
@@ -122,8 +124,8 @@ def _steps(visit: Visit, button: Element) -> tuple[str, ...]:
 async def _shows(hand: Hand, watch: _Outside, target: Locator) -> bool:
     """Whether a click has an effect of any kind."""
     located = hand.in_page(target)
-    await located.hover(timeout=PATIENCE_MS)
-    await located.focus(timeout=PATIENCE_MS)
+    await located.hover(timeout=REACH_MS)
+    await located.focus(timeout=REACH_MS)
     await hand.look()
     url = hand.page.url
     watch.begin()

@@ -9,7 +9,7 @@ from agent_runtime_server.adapters.explorer.entry_list import ENTRY, TEXT, Entry
 from agent_runtime_server.adapters.explorer.flow import Click, Fill, Locator, Press
 from agent_runtime_server.adapters.explorer.forms import is_search, is_sign_in, kind_of
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import row_of
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.view import Form, View
 
 _MADE = re.compile(r"Entry ([a-z0-9]{8,})")

@@ -23,6 +23,10 @@ Again = Callable[[], Awaitable[list[BadResponse]]]
 NO_FAULT = frozenset({401, 403, 429})
 """An app may answer so: who asks has not signed in, may not, or has asked too often."""
 RECHECK_MS = 5000
+RECHECKS = 3
+"""Clean GETs after a server error: an app that stumbles over company may stumble over one of these as well."""
+REPEATS = 2
+"""How often what a flow sent is sent anew, for the same reason."""
 NO_ANSWER = 0
 """Not a status: a stream or a large file may well take longer than anybody waits here."""
 MOST_ALIKE = 3
@@ -57,11 +61,14 @@ async def check_page(hand: Hand, site: Site, emit: Emit, bad_from: int, steps: t
 async def check_flow(site: Site, emit: Emit, hand: Hand, again: Again) -> None:
     """What went wrong on the way of a flow. Refusals are no faults there: flows try what is to be refused.
 
-    What a flow sent is sent once more, by ``again``, before its failure counts.
+    What a flow sent is sent anew, by ``again``, and has to fail each time before its failure counts.
     """
     failures = [each for each in hand.traffic.bad if each.status >= SERVER_ERROR]
     sent = [each for each in failures if each.method != "GET"]
-    confirmed = {(each.method, _kind(site, each.url)) for each in await again()} if sent else set()
+    confirmed = {(each.method, _kind(site, each.url)) for each in sent}
+    for _ in range(REPEATS):
+        if confirmed:
+            confirmed &= {(each.method, _kind(site, each.url)) for each in await again()}
     for bad in failures:
         if bad.method == "GET" or (bad.method, _kind(site, bad.url)) in confirmed:
             await _check_response(hand, site, emit, bad, hand.titles)
@@ -78,11 +85,19 @@ def _kind(site: Site, url: str) -> str:
 async def _check_response(hand: Hand, site: Site, emit: Emit, bad: BadResponse, steps: tuple[str, ...]) -> None:
     if bad.status in NO_FAULT:
         return
-    if bad.method == "GET" and NO_ANSWER < await status_of(hand, bad.url) < 400:
+    if bad.method == "GET" and await _goes_well(hand, bad):
         if bad.status >= SERVER_ERROR:
             hand.turns.stumbled(f"GET {site.own(bad.url) or bad.url}")
         return
     tell_response(site, emit, bad, steps)
+
+
+async def _goes_well(hand: Hand, bad: BadResponse) -> bool:
+    """Whether a clean GET is answered without an error."""
+    for _ in range(RECHECKS if bad.status >= SERVER_ERROR else 1):
+        if NO_ANSWER < await status_of(hand, bad.url) < 400:
+            return True
+    return False
 
 
 def tell_response(site: Site, emit: Emit, bad: BadResponse, steps: tuple[str, ...]) -> None:

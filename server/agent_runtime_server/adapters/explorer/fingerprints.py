@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from agent_runtime_server.adapters.explorer.element import LANDMARKS, Element, tidy
 from agent_runtime_server.adapters.explorer.flow import Fingerprint
-from agent_runtime_server.adapters.explorer.locators import row_of
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.view import View
 
 MAX_TEXT = 80

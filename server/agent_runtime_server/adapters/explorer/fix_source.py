@@ -19,9 +19,10 @@ from agent_runtime_server.adapters.explorer.fingerprints import Hidden
 from agent_runtime_server.adapters.explorer.fix_choice import choose, told
 from agent_runtime_server.adapters.explorer.flow import Locator
 from agent_runtime_server.adapters.explorer.known_elements import KnownElements, printed
-from agent_runtime_server.adapters.explorer.locators import candidates, has_digits, within
+from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.protocol import Failing
+from agent_runtime_server.adapters.explorer.scopes import within
 from agent_runtime_server.adapters.explorer.verdict import Verdict
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.written_locators import Call, calls_in, chain_in, locator_in, plain

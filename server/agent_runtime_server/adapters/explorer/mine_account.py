@@ -13,11 +13,11 @@ from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.flow import Action, Click, Fill, Goto, IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import row_named, row_of
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.own_account import join, may_join
+from agent_runtime_server.adapters.explorer.scopes import row_named, row_of
 from agent_runtime_server.adapters.explorer.shopping import Product, find_products, open_product
 from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.view import Form, View

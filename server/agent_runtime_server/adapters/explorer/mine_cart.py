@@ -24,11 +24,11 @@ from agent_runtime_server.adapters.explorer.flow import (
     Times,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import row_named
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main
 from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.scopes import row_named
 from agent_runtime_server.adapters.explorer.shopping import (
     Line,
     Product,

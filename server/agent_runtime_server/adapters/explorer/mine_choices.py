@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.flow import Action, Choose, UrlIs
 from agent_runtime_server.adapters.explorer.hand import LostError
-from agent_runtime_server.adapters.explorer.locators import row_of
 from agent_runtime_server.adapters.explorer.may_send import may_be_sent
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.other_choices import other_choices
 from agent_runtime_server.adapters.explorer.place import Place, choose_back_if_shared
+from agent_runtime_server.adapters.explorer.scopes import row_of
 
 MOST_CHOICES = 2
 

@@ -10,7 +10,6 @@ from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.flow import Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import row_of
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent, typed
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_records import mine_record
@@ -19,6 +18,7 @@ from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.mistakes import mistakes
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.records import key_of
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.view import Form
 from agent_runtime_server.adapters.explorer.vocabulary import concepts_in
 

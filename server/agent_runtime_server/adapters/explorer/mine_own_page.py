@@ -21,10 +21,10 @@ from agent_runtime_server.adapters.explorer.flow import (
 from agent_runtime_server.adapters.explorer.forms import words_of
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.instructions import stems_of
-from agent_runtime_server.adapters.explorer.locators import NAMED_ROLES
 from agent_runtime_server.adapters.explorer.messages import expect_message, other_than
 from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
+from agent_runtime_server.adapters.explorer.naming import NAMED_ROLES
 from agent_runtime_server.adapters.explorer.place import Place, also_required
 from agent_runtime_server.adapters.explorer.records import Record, bearer_of, make_one
 from agent_runtime_server.adapters.explorer.text import escape

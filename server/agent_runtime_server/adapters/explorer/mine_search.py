@@ -23,10 +23,11 @@ from agent_runtime_server.adapters.explorer.flow import (
 )
 from agent_runtime_server.adapters.explorer.forms import is_search
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import group, row_of
+from agent_runtime_server.adapters.explorer.locators import group
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.money import number_in
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
 from agent_runtime_server.adapters.explorer.totals import lasting
 from agent_runtime_server.adapters.explorer.view import Form, View

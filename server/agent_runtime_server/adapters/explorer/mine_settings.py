@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from agent_runtime_server.adapters.explorer.flow import Goto
 from agent_runtime_server.adapters.explorer.hand import LostError
-from agent_runtime_server.adapters.explorer.locators import row_of
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.other_choices import CHOSEN, fields_to_choose_in, other_choices
 from agent_runtime_server.adapters.explorer.place import Place, choose_back_if_shared
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.view import Form
 
 MOST_FORMS = 4

@@ -21,9 +21,11 @@ from agent_runtime_server.adapters.explorer.flow import (
 )
 from agent_runtime_server.adapters.explorer.forms import Entry
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import NAMED_ROLES, candidates, row_of
+from agent_runtime_server.adapters.explorer.locators import candidates
 from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.naming import NAMED_ROLES
 from agent_runtime_server.adapters.explorer.place import Place
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.site import Site
 from agent_runtime_server.adapters.explorer.text import references, substitute
 from agent_runtime_server.adapters.explorer.view import View

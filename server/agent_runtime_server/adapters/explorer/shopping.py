@@ -22,10 +22,11 @@ from agent_runtime_server.adapters.explorer.flow import (
     Times,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.locators import candidates, has_digits, row_named
+from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.money import number_in
+from agent_runtime_server.adapters.explorer.scopes import row_named
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, REMOVE, UPDATE, speaks_of
