@@ -6,7 +6,7 @@ from agent_runtime_server.adapters.explorer.locators import group, has_digits, s
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.scopes import row_named, within
 from agent_runtime_server.adapters.explorer.view import View
-from tests.unit.explorer.trees import button, link, make, page, unique
+from tests.unit.explorer.trees import button, link, make, page, text_field, unique
 
 
 def card(name: str, price: str) -> Element:
@@ -72,6 +72,14 @@ def test_a_form_that_is_sent_nowhere_else_is_told_by_its_button() -> None:
     found = unique(view, line)
     assert found
     assert found.within == Locator(by="css", value="form", has=Locator(by="role", value="button", name="Update"))
+
+
+def test_a_field_is_found_by_the_button_of_its_form_before_the_markup() -> None:
+    mail, other = (text_field("Mail", name_=f"{form}-mail") for form in ("login", "join"))
+    view = page(make("form", mail, button("Log in")), make("form", other, button("Join"), action="/join"))
+    for field, name in ((mail, "Log in"), (other, "Join")):
+        form = Locator(by="css", value="form", has=Locator(by="role", value="button", name=name))
+        assert unique(view, field) == Locator(by="role", value="textbox", name="Mail", within=form)
 
 
 def test_a_button_is_found_by_its_form_before_its_looks() -> None:
