@@ -55,7 +55,7 @@ PRODUCT = """<h1>Blue mug</h1><p data-testid=price>£1,200.50</p>
 <label for=size>Size</label><select id=size><option>Small<option>Large</select>
 <label><input type=checkbox id=gift> Gift</label><button>Add to cart</button><button type=button disabled>Buy</button>
 </form><p role=status></p>
-<table><tr><th>Name<th>Price<th>Quantity</tr></table><p>Total: <output>£0</output></p>
+<table style="border-spacing: 0"><tr><th>Name<th>Price<th>Quantity</tr></table><p>Total: <output>£0</output></p>
 <script>
   const add = () => setTimeout(() => {
     document.querySelector("table").insertAdjacentHTML("beforeend",

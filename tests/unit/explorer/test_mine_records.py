@@ -36,14 +36,18 @@ class Boxes:
 
     def listed(self, _: Mapping[str, str]) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(size)}</td><td><a href='/edit?id={key}'>edit</a>"
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(size)}</td><td>wood</td>"
+            f"<td><a href='/edit?id={key}'>edit</a>"
             f"<form method=post action='/delete?id={key}'><input type=hidden name=id value={key}>"
             "<button>delete</button></form></td></tr>"
             for key, (name, size) in self.boxes.items()
         )
         return (
-            "<style>tr a { visibility: hidden } tr:hover a { visibility: visible }</style>"
-            f"<main><h1>Boxes</h1><a href='/new'>Add a box</a><table><tr><th>Name<th>Size<th></tr>{rows}</table></main>"
+            "<style>tr a { visibility: hidden } tr:hover a { visibility: visible }"
+            # Of four columns of the same width the middle of a row is between two.
+            "main table { table-layout: fixed; width: 800px; border-spacing: 60px 0 }</style>"
+            "<main><h1>Boxes</h1><a href='/new'>Add a box</a>"
+            f"<table><tr><th>Name<th>Size<th>Made of<th></tr>{rows}</table></main>"
             "<aside><table><tr><td>Latest<td>None</tr></table></aside>"
         )
 

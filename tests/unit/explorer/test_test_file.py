@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
-from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Goto, HasOutline, Locator, Model, Step
+from agent_runtime_server.adapters.explorer.flow import Expectation, Fill, Flow, Goto, HasOutline, Locator, Model, Step
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
 from tests.unit.explorer.samples import CART, MODEL, PAGES, RECIPE, REFUSED
@@ -41,6 +41,17 @@ def test_a_flow_that_may_have_to_wait_until_it_is_let_in_is_acted_out_again_as_a
 
 def test_a_flow_in_a_stored_session() -> None:
     assert test_file.print_test(REFUSED) == (GOLDEN / "mail-refused.spec.ts").read_text()
+
+
+def test_a_form_that_fields_are_looked_for_in_has_a_name() -> None:
+    form = Locator(by="css", value="form", has=Locator(by="role", value="button", name="Log in"))
+    fields = [Locator(by="label", value=name, within=form) for name in ("Name", "Password")]
+    flow = Flow("log-in", "Sign-in", "Logs in", (Step("Fill in", tuple(Fill(each, "x") for each in fields)),))
+    lines = [line.strip() for line in test_file.print_test(flow).splitlines()]
+    button = "page.getByRole('button', { name: 'Log in', exact: true })"
+    assert f"const logInForm = page.locator('form').filter({{ has: {button} }});" in lines
+    assert "await logInForm.getByLabel('Name', { exact: true }).fill('x');" in lines
+    assert "await logInForm.getByLabel('Password', { exact: true }).fill('x');" in lines
 
 
 def test_an_outline_that_comes_again_is_written_once() -> None:

@@ -201,11 +201,17 @@ async def reach(hand: Hand, record: Record, what: str) -> Element:
     if found := _control(hand.view, record, what):
         return found
     if record.row is not None:
-        await hand.step("Move the mouse over it", Hover(record.shown))
+        await hand.step("Move the mouse over it", Hover(await _bearing(hand, record)))
         below = await see_again(hand, record, record.text)
         if found := _control(hand.view, below, what):
             return found
     raise LostError(f"nothing to {what} it with was seen")
+
+
+async def _bearing(hand: Hand, record: Record) -> Locator:
+    """What bears the text in its row: the middle of a row of a table may be between two cells, where nothing is."""
+    inner = Locator(by="text", value=record.text, exact=False, within=record.shown)
+    return inner if record.shown.has_text and await hand.count(inner) == 1 else record.shown
 
 
 def _control(view: View, record: Record, what: str) -> Element | None:

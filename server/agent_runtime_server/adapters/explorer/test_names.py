@@ -1,0 +1,138 @@
+"""Names for what a test says more than once: locators, outlines, and what it remembers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from agent_runtime_server.adapters.explorer import typescript
+from agent_runtime_server.adapters.explorer.flow import (
+    CountOf,
+    Data,
+    Flow,
+    HasOutline,
+    InOrder,
+    IsInvalid,
+    Locator,
+    NumberIn,
+    RememberText,
+    SumOf,
+)
+from agent_runtime_server.adapters.explorer.text import names_in
+
+HELPERS = ("amount", "amounts", "order", "refused", "sum", "textOf")
+"""What ``tests/support.ts`` offers to tests."""
+
+GIVEN: Mapping[str, str] = {"uid": "uid", "username": "credentials.username", "password": "credentials.password"}
+"""Expressions of what a test knows from its beginning."""
+_TAKEN = frozenset({"page", "uid", "credentials", "test", "expect", "signedInState", *HELPERS})
+_WORTH_A_NAME = 40
+"""Length, in characters, from which a locator that is used twice gets a name."""
+_TOO_LONG_INSIDE = 70
+"""Length, in characters, from which a locator gets a name rather than stand inside of a call."""
+_USES_HELPER = (NumberIn, SumOf, CountOf, RememberText, IsInvalid, InOrder)
+_NAME_WORDS = 4
+_SUFFIXES = {
+    "button": "Button",
+    "checkbox": "Checkbox",
+    "combobox": "Select",
+    "heading": "Heading",
+    "link": "Link",
+    "listitem": "Item",
+    "row": "Row",
+    "searchbox": "Field",
+    "spinbutton": "Field",
+    "textbox": "Field",
+}
+
+
+class Names:
+    """The names of one test's constants, no two alike."""
+
+    def __init__(self, flow: Flow, *, constants: bool) -> None:
+        """``constants``: what is said more than once gets a name at all."""
+        self._flow = flow
+        self._taken = set(_TAKEN)
+        self.locators: dict[tuple[str, ...], str] = self._repeated_locators() if constants else {}
+        """By the calls that they stand for."""
+        self.outlines: dict[str, str] = self._repeated_outlines() if constants else {}
+
+    def free(self, wanted: str) -> str:
+        """This name, or with a number if it is taken already."""
+        name, number = wanted, 2
+        while name in self._taken:
+            name, number = f"{wanted}{number}", number + 1
+        self._taken.add(name)
+        return name
+
+    def shortened(self, calls: Sequence[str]) -> list[str]:
+        """The same calls, beginning with a constant where there is one for as many of them as can be."""
+        for end in range(len(calls), 0, -1):
+            if name := self.locators.get(tuple(calls[:end])):
+                return [name, *calls[end:]]
+        return list(calls)
+
+    def _repeated_locators(self) -> dict[tuple[str, ...], str]:
+        """Long locators used more than once, or inside of other calls, that need nothing which a step finds out."""
+        counts: Counter[tuple[str, ...]] = Counter()
+        found: dict[tuple[str, ...], Locator] = {}
+        for locator, inside in _targets(self._flow.steps):
+            if (form := _form_around(locator)) and names_in(form) <= GIVEN.keys():
+                calls = tuple(typescript.chain(form, GIVEN))
+                counts[calls] += 1
+                found = {calls: form} | found  # before what is in it
+            if names_in(locator) <= GIVEN.keys():
+                calls = tuple(typescript.chain(locator, GIVEN))
+                counts[calls] += 2 if inside and len("".join(calls)) >= _TOO_LONG_INSIDE else 1
+                found.setdefault(calls, locator)
+        names = {}
+        for calls, locator in found.items():
+            words = _name_of(locator)
+            if words and counts[calls] > 1 and len("".join(calls)) >= _WORTH_A_NAME:
+                names[calls] = self.free(words)
+        return names
+
+    def _repeated_outlines(self) -> dict[str, str]:
+        checks = [each.check for step in self._flow.steps for each in step.expectations]
+        outlines = [check for check in checks if isinstance(check, HasOutline)]
+        counts = Counter(check.outline for check in outlines)
+        names: dict[str, str] = {}
+        for check in outlines:
+            if counts[check.outline] > 1 and check.outline not in names:
+                words = _name_of(check.target)
+                names[check.outline] = self.free(f"{words}Outline" if words else "outline")
+        return names
+
+
+def _targets(data: object, inside: bool = False) -> Iterator[tuple[Locator, bool]]:
+    """Each locator that actions and checks use, as often as they do; ``inside`` if it is an argument of a helper."""
+    if isinstance(data, Locator):
+        yield data, inside
+    elif isinstance(data, Data):
+        for field in data.__struct_fields__:
+            yield from _targets(getattr(data, field), isinstance(data, _USES_HELPER))
+    elif isinstance(data, tuple):
+        for value in data:
+            yield from _targets(value)
+
+
+def _form_around(locator: Locator) -> Locator | None:
+    """The form that something is looked for in, where it is told by a button in it."""
+    scope = locator.within
+    return scope if scope is not None and (scope.by, scope.value) == ("css", "form") and scope.has else None
+
+
+def _name_of(locator: Locator) -> str:
+    """A name for a locator's constant, such as ``addToCartButton``; empty if it has no words."""
+    if locator.has is not None and (locator.by, locator.value) == ("css", "form"):
+        button = (locator.has.name or locator.has.value).lower().split()[:_NAME_WORDS]
+        return typescript.identifier(" ".join([*button, "form"]))
+    kind = locator.value if locator.by == "role" else "textbox" if locator.by in ("label", "placeholder") else "text"
+    words = (locator.name if locator.by == "role" else locator.value) or locator.has_text or ""
+    if not words and locator.has is not None:
+        words = locator.has.name or locator.has.value
+    words = " ".join(re.sub(r"\$\{\w+\}", " ", words).split()[:_NAME_WORDS])
+    if locator.by in ("css", "test_id") or not typescript.identifier(words):
+        return typescript.identifier(kind) if locator.by == "role" else ""
+    return typescript.identifier(words.lower()) + _SUFFIXES.get(kind, kind.capitalize())
