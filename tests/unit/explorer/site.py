@@ -10,6 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.apps.patient_server import PatientServer
 
+
+class Redirect(str):
+    """A page that is elsewhere for now: its path."""
+
+
 Page = str | Callable[[Mapping[str, str]], str | int]
 
 
@@ -34,7 +39,11 @@ def serve(pages: Mapping[str, Page]) -> Iterator[str]:
             page = (
                 found(said | {"accept-language": self.headers.get("Accept-Language", "")}) if callable(found) else found
             )
-            self.send_response(404 if page is None else page if isinstance(page, int) else 200)
+            if isinstance(page, Redirect):
+                self.send_response(302)
+                self.send_header("Location", page)
+            else:
+                self.send_response(404 if page is None else page if isinstance(page, int) else 200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
             self.wfile.write(f"<!doctype html><html lang=en><title>Site</title>{page or 'Not found'}".encode())

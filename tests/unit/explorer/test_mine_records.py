@@ -11,11 +11,12 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.flow import Flow, HasOutline, HasText, IsHidden, IsVisible, Locator, Skipped
 from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for
-from tests.unit.explorer.site import Page, serve
+from tests.unit.explorer.site import Page, Redirect, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -168,3 +169,18 @@ async def test_a_page_that_needs_a_session_is_reached_by_the_page_that_begins_on
                 kit.site.add(await hand.visit(path), signed_in=False, source=source)
         ways = {path: await kit.way_to(visit) for path, visit in kit.site.visits.items()}
     assert ways == {"/": ("/",), "/trial": ("/trial",), "/inside": ("/trial", "/inside")}
+
+
+async def test_where_the_start_page_has_another_address_the_others_need_not_begin_there(browser: Browser) -> None:
+    pages: dict[str, Page] = {
+        "/": Redirect("/welcome"),
+        "/welcome": "<main><h1>Welcome</h1><a href=/terms>Terms</a></main>",
+        "/terms": "<main><h1>Terms</h1></main>",
+    }
+    with serve(pages) as url:
+        kit = kit_for(browser, url, [])
+        async with kit.hand() as hand:
+            budget = Budget(9, time.monotonic() + 100)
+            await Crawl(hand, kit.site, kit.wish, budget, kit.emit, signed_in=False).run("/")
+        assert kit.site.start is kit.site.visits["/welcome"]
+        assert await kit.way_to(kit.site.visits["/terms"]) == ("/terms",)

@@ -66,7 +66,7 @@ def one_of_each(kit: Kit) -> list[Visit]:
 
     def rank(visit: Visit) -> int:
         heading = visit.view.heading.name if visit.view.heading else ""
-        return 0 if visit.path == kit.site.home else 2 - kit.wish.weight(f"{visit.path} {heading}")
+        return 0 if visit is kit.site.start else 2 - kit.wish.weight(f"{visit.path} {heading}")
 
     wanted = [visit for visit in first.values() if kit.wants("navigation", *concepts_in(visit.path), text=visit.path)]
     beside: Counter[tuple[str, ...]] = Counter()
@@ -128,7 +128,7 @@ def _content(view: View) -> list[Element]:
 
 async def mine_navigation(kit: Kit) -> None:
     """By the links that surround the pages from one to the next; and from a list to one of its things."""
-    home = kit.site.visits.get(kit.site.home)
+    home = kit.site.start
     if home is None or not kit.wants("navigation"):
         return
     await _walk(kit, home, _ways_around(kit, home))

@@ -5,7 +5,9 @@ On the start page all of it is looked at, and on one page of each kind what the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from msgspec.structs import replace
@@ -23,6 +25,8 @@ MOST_REGIONS = 6
 MOST_PAGES = 12
 LEAST_LEFT = 0.5
 """Share of what surrounds the pages so far that another one has to have to be looked at with them."""
+Key = tuple[str, str, int]
+"""What tells a landmark from one page to the next: its role, its name, and which one of these it is, from 1."""
 _WORDS = {"banner": "banner", "navigation": "navigation", "complementary": "column beside", "contentinfo": "footer"}
 
 
@@ -30,7 +34,7 @@ async def mine_surroundings(kit: Kit) -> None:
     """They have their headings, links, fields and buttons: on the start page, and where one is after signing in."""
     if not kit.wants("navigation"):
         return
-    if home := kit.site.visits.get(kit.site.home):
+    if home := kit.site.start:
         await _look_around(kit, home, "surroundings", "Has what surrounds its pages")
     known = kit.site.sign_in
     landing = kit.site.visits.get(known.landing) if known else None
@@ -71,8 +75,8 @@ async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
     async with kit.attempt(f"looking at what surrounds all pages{words}", signed_in=signed_in, only_reads=True) as hand:
         for visit in around.visits:
             view = await kit.open(hand, visit)
-            for region in _regions(view):
-                if outline := around.outline(region):
+            for key, region in _by_key(view):
+                if outline := around.outline(visit, key):
                     target = await hand.try_find(region)
                     if target is not None:
                         await hand.expect(f"the {_WORDS[region.role]} is there", HasOutline(target, outline))
@@ -83,37 +87,54 @@ async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
         kit.keep(replace(flow, bare=True), "navigation")
 
 
+@dataclass
+class _Common:
+    """What a landmark has on some pages."""
+
+    parts: Sequence[Part]
+    paths: list[str]
+
+    def take(self, path: str, parts: Sequence[Part]) -> None:
+        """Count a page in, if it has enough of what the others have."""
+        both = shared(self.parts, parts)
+        if _size(both) >= LEAST_LEFT * _size(self.parts) > 0:
+            self.parts = both
+            self.paths.append(path)
+
+
 class _Around:
-    """One page of each kind, and what surrounds all of them, by landmark."""
+    """One page of each kind, and what surrounds several of them, by landmark."""
 
     def __init__(self, kit: Kit, *, signed_in: bool) -> None:
-        self.visits: list[Visit] = []
-        self._common: dict[tuple[str, str], list[Part]] = {}
-        for visit in mine_pages.one_of_each(kit):
-            if visit.signed_in == signed_in and len(self.visits) < MOST_PAGES:
-                self._add(visit, kit)
+        pages = [visit for visit in mine_pages.one_of_each(kit) if visit.signed_in == signed_in][:MOST_PAGES]
+        self._common: dict[Key, _Common] = {}
+        for visit in pages:
+            for key, region in _by_key(visit.view):
+                parts = parts_of(visit.view, kit.site.own, region)
+                if common := self._common.get(key):
+                    common.take(visit.path, parts)
+                else:
+                    self._common[key] = _Common(parts, [visit.path])
+        told = {path for each in self._common.values() if len(each.paths) > 1 for path in each.paths}
+        self.visits = [visit for visit in pages if visit.path in told]
 
-    def outline(self, region: Element) -> str:
-        """What a landmark has on all pages; empty where there is nothing to be told."""
-        return template(self._common.get(_key(region), ()), MOST_LINES)
-
-    def _add(self, visit: Visit, kit: Kit) -> None:
-        found = {_key(region): parts_of(visit.view, kit.site.own, region) for region in _regions(visit.view)}
-        if not self.visits:
-            self.visits, self._common = [visit], found
-            return
-        common = {key: shared(parts, found.get(key, ())) for key, parts in self._common.items()}
-        if _size(common) >= LEAST_LEFT * _size(self._common) > 0:
-            self.visits.append(visit)
-            self._common = common
-
-
-def _key(region: Element) -> tuple[str, str]:
-    return region.role, region.name
+    def outline(self, visit: Visit, key: Key) -> str:
+        """What a landmark has on all pages that have it; empty where there is nothing to be told."""
+        common = self._common.get(key)
+        if common is None or len(common.paths) < 2 or visit.path not in common.paths:
+            return ""
+        return template(common.parts, MOST_LINES)
 
 
-def _size(regions: Mapping[tuple[str, str], Sequence[Part]]) -> int:
-    return sum(part.size for parts in regions.values() for part in parts)
+def _by_key(view: View) -> Iterator[tuple[Key, Element]]:
+    turns: Counter[tuple[str, str]] = Counter()
+    for region in _regions(view):
+        turns[region.role, region.name] += 1
+        yield (region.role, region.name, turns[region.role, region.name]), region
+
+
+def _size(parts: Sequence[Part]) -> int:
+    return sum(part.size for part in parts)
 
 
 def _regions(view: View) -> Iterator[Element]:

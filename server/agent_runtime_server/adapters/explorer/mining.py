@@ -156,7 +156,8 @@ class Kit:
                 before = await self.way_to(source)
                 # What opened that page may have made what this one shows: whoever comes first finds neither.
                 by_source = {(*before, visit.path): None}
-                ways = ways | by_source if before == (source.path,) else by_source | ways
+                by_itself = before == (source.path,) or source is self.site.start
+                ways = ways | by_source if by_itself else by_source | ways
         ways[(visit.path,)] = None
         for way in ways:
             async with self.hand() as hand:

@@ -220,7 +220,7 @@ async def _in_time(mine: Miner, kit: Kit) -> bool:
 
 
 def _title(site: Site) -> str:
-    home = site.visits.get(site.home)
+    home = site.start
     return (home.view.title if home else "") or site.app_url
 
 

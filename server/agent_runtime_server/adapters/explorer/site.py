@@ -120,6 +120,8 @@ class Site:
     """Links that may be followed and were not, by path."""
     sign_in: SignIn | None = None
     truncated: bool = False
+    arrival: str = ""
+    """Path of the page that the app's address leads to; empty until it was opened."""
     _causes: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
@@ -171,6 +173,11 @@ class Site:
             Page(visit.path, visit.skeleton, apart=visit.path in in_menus and is_bare(visit.view))
             for visit in self.good
         )
+
+    @property
+    def start(self) -> Visit | None:
+        """The start page, which may have another address than the app."""
+        return self.visits.get(self.arrival or self.home)
 
     @property
     def good(self) -> list[Visit]:
