@@ -35,15 +35,15 @@ from tests.line.support import Followed, Server, artifacts, carry_out, results, 
 from tests.quality.changes import Change, PageChange, WireChange
 from tests.quality.proxy import before
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
-SECONDS = 240
+SECONDS = 600
 GENERATED = "tests/search/finds.spec.ts"
 CONFIG = """import { defineConfig } from '@playwright/test';
 export default defineConfig({
-  expect: { timeout: 1500 },
+  expect: { timeout: 4000 },
   use: {
-    actionTimeout: 1500,
+    actionTimeout: 4000,
     launchOptions: { chromiumSandbox: process.getuid?.() !== 0 && process.env.CHROMIUM_SANDBOX !== 'off' },
   },
 });

@@ -24,9 +24,9 @@ from tests.apps.shop.launch import Shop
 from tests.line.support import server
 from tests.rest.legacy_shapes import CONFIG, FILE, FRAMES, HEALTH, LIST, LOGS, ROOT, TASK, Shape, check
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
-SECONDS = 400
+SECONDS = 900
 FINAL = ("completed", "failed", "cancelled")
 SIGN_IN = {"method": "username-password", "username": CUSTOMER_EMAIL, "password": CUSTOMER_PASSWORD}
 
@@ -46,7 +46,7 @@ class Listener(threading.Thread):
         assert self._connected.wait(60)
 
     def run(self) -> None:
-        with connect(self._url, max_size=None) as client:
+        with connect(self._url, max_size=None, open_timeout=60, ping_timeout=None) as client:
             self._connected.set()
             for text in self._says:
                 client.send(text)

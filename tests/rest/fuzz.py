@@ -13,7 +13,7 @@ from typing import Any
 
 from agent_runtime_server.domain.inputs import InputKind, Question
 from tests.rest.story import Storyteller, Suite
-from tests.rest.support import Door, door
+from tests.rest.support import PATIENCE, Door, answer, door
 
 SEED = 20261128
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,10 @@ async def _something_to_find(at: Door, teller: Storyteller) -> dict[str, str]:
     artifacts = (await at.http.get(f"/v1/tasks/{task['id']}/artifacts")).json()["artifacts"]
     teller.question = Question(InputKind.QUESTION, "Which of them?")
     asking = (await at.create("plan"))["id"]
-    (await at.http.get(f"/v1/tasks/{asking}:wait", params={"until": "done_or_input"})).raise_for_status()
+    async with asyncio.timeout(PATIENCE):
+        # A wait ends soon on this server, met or not.
+        while not answer(await at.http.get(f"/v1/tasks/{asking}:wait", params={"until": "done_or_input"}))["met"]:
+            pass
     inputs = (await at.http.get(f"/v1/tasks/{asking}/inputs")).json()["inputs"]
     teller.question = None
     return {

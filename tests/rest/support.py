@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 
 from tests.rpc.support import APP, Line, line
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds; for what must happen, on a machine that is busy."""
 
 

@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent_runtime.cli.probes import all_methods
 from agent_runtime.v1 import service_pb2
 from tests.rest.support import PATIENCE, door
 from tests.rpc.support import line
+
+pytestmark = pytest.mark.timeout(300)
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,6 +13,8 @@ from playwright.async_api import Page, expect
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from tests.rest.support import door
 
+pytestmark = pytest.mark.timeout(400)
+
 PATIENCE_MS = 60_000
 """How long a page of this size may take, on a machine that does other things too."""
 

@@ -111,6 +111,7 @@ async def test_a_server_ends_though_readers_are_there(tmp_path: Path) -> None:
                 assert [message async for message in other][-1].startswith('{"closed"')  # type: ignore[arg-type]
 
 
+@pytest.mark.timeout(300)
 async def test_a_reader_that_takes_nothing_keeps_nobody_waiting(tmp_path: Path) -> None:
     script = Script([entry for entry in TALK for _ in range(400)], blocks=True)
     async with door(tmp_path, driver_of(plan=script)) as at:
@@ -124,7 +125,7 @@ async def test_a_reader_that_takes_nothing_keeps_nobody_waiting(tmp_path: Path) 
             writer.write(request.encode())
             await reader.readline()  # it has begun, and is left there
             stalled.append(writer)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(2 * PATIENCE):
             assert (await at.http.get(f"/v1/tasks/{task['id']}")).status_code == 200
             await at.line.cancel(task["id"])
             address = f"/v1/tasks/{task['id']}:watch"
@@ -143,11 +144,12 @@ STALLING = [
 """Calls, and how often each is made: more is to come than the system's buffers hold."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="there is nothing like it elsewhere")
 async def test_the_connection_of_a_reader_that_takes_nothing_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loopback, "GIVE_UP_MS", 1000)
+    monkeypatch.setattr(loopback, "GIVE_UP_MS", 5000)  # it holds for the test's own connection, too
     script = Script([entry for entry in TALK for _ in range(400)], blocks=True)
     async with door(tmp_path, driver_of(plan=script)) as at:
         task = await at.create()
@@ -173,11 +175,12 @@ async def test_the_connection_of_a_reader_that_takes_nothing_is_broken(
                 await loop.sock_sendall(reader, request.encode() * times)
                 assert await loop.sock_recv(reader, 1) == b"H"  # it has begun, and is left there
                 readers.append(reader)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(2 * PATIENCE):
                 while at_the_server(readers):
                     assert (await at.http.get("/v1/info")).status_code == 200
 
 
+@pytest.mark.timeout(300)
 async def test_clients_that_drop_leave_nothing(tmp_path: Path) -> None:
     async with door(tmp_path, driver_of(plan=BLOCKING), default_heartbeat_seconds=NO_BEAT) as at:
         task = await at.create()

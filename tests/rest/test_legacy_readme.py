@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.rest.support import PATIENCE, answer, door
 
 EXAMPLE = """
@@ -39,6 +41,7 @@ while True:
 """What it does is the old README's, to the letter: its calls, its fields, its five seconds, its words for an end."""
 
 
+@pytest.mark.timeout(300)
 async def test_it_runs_unchanged(tmp_path: Path) -> None:
     async with door(tmp_path) as at:
         # Tests run side by side, so the port is another one; this is its only place in the example.

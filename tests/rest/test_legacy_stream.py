@@ -28,7 +28,7 @@ from tests.rpc.support import driver_of
 
 def opened(at: Door, task_id: str, **options: Any) -> connect:
     """A client of a task's stream."""
-    return connect(f"{at.ws_url}/tasks/{task_id}/stream", **options)
+    return connect(f"{at.ws_url}/tasks/{task_id}/stream", open_timeout=PATIENCE, **options)
 
 
 async def next_frame(client: ClientConnection) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from tests.rest.relay import Relay
 from tests.rest.story import FAILING, TITLES, Storyteller, Suite, log
 from tests.rest.support import PATIENCE, Door, door
 
+pytestmark = pytest.mark.timeout(400)
+
 NO_SHIFT = 0.001
 """What right-aligned numbers that get longer may make; a hundred times as much is still called good."""
 WHY = Question(InputKind.QUESTION, "Why is the total different?")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, Request, expect
 
 from tests.rest.browser import looking
 from tests.rest.story import Storyteller, Suite
 from tests.rest.support import door
+
+pytestmark = pytest.mark.timeout(400)
 
 ALWAYS = {"app_url", "task_type", "instructions", "max_tokens", "units", "nanos", "team"}
 RUNS = {"retries", "workers", "grep"}

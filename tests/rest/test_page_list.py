@@ -6,12 +6,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
+from tests.ports import port_to_come_back_to
 from tests.rest.browser import looking
 from tests.rest.relay import Relay
 from tests.rest.story import Storyteller, Suite
 from tests.rest.support import door
+
+pytestmark = pytest.mark.timeout(400)
 
 
 def waiting() -> Storyteller:
@@ -27,9 +31,9 @@ def row(page: Page, task: dict[str, Any]) -> Locator:
 
 
 async def test_after_a_restart_the_list_says_what_ended_and_what_was_deleted(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{port_to_come_back_to()}"
     async with AsyncExitStack() as life:
-        before = await life.enter_async_context(door(tmp_path, waiting(), Suite(), slots=3))
-        address = before.base_url.removeprefix("http://")
+        before = await life.enter_async_context(door(tmp_path, waiting(), Suite(), slots=3, http_address=address))
         async with Relay(before.base_url) as relay, looking(relay.base_url, refusals=True) as page:
             deleted, older, newer = tasks = [await before.create() for _ in range(3)]
             await page.goto("/")
@@ -95,6 +99,6 @@ async def test_older_tasks_that_ended_untold_are_read_one_by_one(tmp_path: Path)
 
         await page.route("**/v1/tasks?*", end_them, times=1)
         await page.goto("/")
-        await expect(page.locator(".list .connection")).to_have_text("Live")
+        await expect(page.locator(".list .connection")).to_have_text("Live", timeout=100_000)  # 52 tasks end before
         assert "Completed" in await row(page, ended).inner_text()
         assert await row(page, deleted).count() == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from tests.rest.support import PATIENCE, answer, door
 
@@ -31,6 +33,7 @@ const tried = async (what) => { try { return await what(); } catch (error) { ret
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
 
 
+@pytest.mark.timeout(400)
 async def test_a_report_runs_without_being_one_of_us(tmp_path: Path) -> None:
     async with door(tmp_path) as at, open_browser() as browser:
         for session, path, text in (

@@ -88,9 +88,9 @@ async def test_pages_that_are_not_listed_open_no_socket(tmp_path: Path) -> None:
         task = await at.create()
         address = f"{at.ws_url}/v1/tasks/{task['id']}:watch"
         for origin in ("http://good.test", at.base_url):
-            async with connect(address, additional_headers={"origin": origin}) as socket:
+            async with connect(address, additional_headers={"origin": origin}, open_timeout=PATIENCE) as socket:
                 assert "opened" in json.loads(await socket.recv())
         with pytest.raises(InvalidStatus) as refused:
-            async with connect(address, additional_headers={"origin": "http://bad.test"}):
+            async with connect(address, additional_headers={"origin": "http://bad.test"}, open_timeout=PATIENCE):
                 pass
         assert refused.value.response.status_code == 403

@@ -254,13 +254,14 @@ async def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> No
 
 
 async def test_a_flood_of_log_lines_is_counted_and_harms_nobody(tmp_path: Path) -> None:
-    flood = Script(facts=[log(f"{number} {'x' * 400}") for number in range(20_000)])
+    # Few and long: also a slow machine tells more of them within one merge than may wait for it.
+    flood = Script(facts=[log("x" * 50_000)] * 2_000)
     async with line(tmp_path, driver_of(plan=flood)) as server:
         task = await server.done((await server.create()).id)
         events = await server.events(task.id)
         kept = sum(len(event.log.entries) for event in events)
         dropped = sum(event.log.dropped for event in events)
-        assert kept + dropped >= 20_000
+        assert kept + dropped >= 2_000
         assert kept > 0
         assert dropped > 0
 

@@ -17,6 +17,7 @@ from tests.apps.shop.launch import ROOT, Shop, ShopNotStarted
 from tests.apps.shop.looks import Routes
 from tests.apps.shop.store import Order, Store
 from tests.apps.shop.visitor import Page, Visitor
+from tests.ports import port_to_come_back_to
 
 LOOK = LOOKS[0]
 WORDS = LOOK.words
@@ -377,8 +378,8 @@ def test_a_shop_that_cannot_start_says_why(shop: Shop, address: str) -> None:
 
 
 def test_a_stopped_shop_can_start_again_at_the_same_address(shop: Shop) -> None:
-    url = shop.start()
+    port = port_to_come_back_to()
+    url = shop.start(port=port)
     Visitor(url)
-    port = int(url.rstrip("/").rpartition(":")[2])
     assert shop.start(fault=["open-sign-in"], port=port) == url
     assert sign_in(Visitor(url), password="wrong").path == ROUTES.account

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent_runtime import AgentRuntimeClient, Backoff, SequenceAhead, ServerFailed, TaskNotFound, Unreachable
 from agent_runtime.v1 import event_pb2, service_pb2, task_pb2
 from agent_runtime.watch import WatchUpdate
+from tests.ports import port_to_come_back_to
 from tests.unit.client.fake_service import FakeService, Turn, done_task, log_events, reason, serving
 
 AT_ONCE = Backoff(first=0.001, longest=0.002)
@@ -134,7 +135,7 @@ async def test_gives_up_after_its_patience() -> None:
 
 async def test_goes_on_when_the_server_was_restarted() -> None:
     service = fake(9, Turn(4, "stall"))
-    first_life = serving(service)
+    first_life = serving(service, port=port_to_come_back_to())
     address = await first_life.__aenter__()
     async with AgentRuntimeClient(address, backoff=Backoff(0.02, 0.1)) as client:
         updates = client.watch("task-1")

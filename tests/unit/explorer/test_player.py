@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from agent_runtime_server.adapters.explorer import player as players
+from agent_runtime_server.adapters.explorer import looking
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import (
     Action,
@@ -88,7 +88,7 @@ BLUE_ROW = Locator(by="role", value="row", has_text="Blue mug")
 
 @pytest.fixture(autouse=True)
 def looks_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(players, "_LOOK_SECONDS", 20.0)
+    monkeypatch.setattr(looking, "_LOOK_SECONDS", 20.0)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent_runtime_server.adapters.sqlite import SqliteStore, tail
-from agent_runtime_server.adapters.sqlite.ledger import Publication
+from agent_runtime_server.adapters.sqlite.ledger import Ledger, Publication
 from agent_runtime_server.adapters.sqlite.schema import open_writer
 from agent_runtime_server.adapters.sqlite.segments import SEGMENT_BYTES, Segment, merge, pack, take
 from agent_runtime_server.adapters.sqlite.tail import Tail
@@ -257,8 +258,20 @@ async def test_trimming_drops_whole_segments(store: SqliteStore, path: Path) -> 
 
 async def test_many_callers_share_a_commit(store: SqliteStore) -> None:
     before = store.commits
-    await asyncio.gather(*(create(store, f"t{number}") for number in range(200)))
-    assert store.commits - before <= 20
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Ledger) -> None:
+        held.set()
+        go_on.wait(60)
+
+    first = asyncio.ensure_future(store._writer.run(hold))
+    while not held.is_set():
+        await asyncio.sleep(0.01)
+    calls = [asyncio.ensure_future(create(store, f"t{number}")) for number in range(200)]
+    await asyncio.sleep(0)  # each gets as far as the queue
+    go_on.set()
+    await asyncio.gather(first, *calls)
+    assert store.commits - before == 2, "the one that was held, and one for all that had gathered behind it"
     took = (await store.statistics()).commit_seconds
     assert sum(took.counts) == store.commits
     assert took.total > 0
