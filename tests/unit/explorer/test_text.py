@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from agent_runtime_server.adapters.explorer.text import (
     Reference,
     UnknownReferenceError,
     escape,
+    new_uid,
     parse,
     references,
     substitute,
@@ -51,3 +54,9 @@ def test_references() -> None:
 @given(st.text(alphabet="$${}ab", max_size=12))
 def test_escape_is_undone_by_substitute(literal: str) -> None:
     assert substitute(escape(literal), {}) == literal
+
+
+def test_no_two_runs_have_the_same_uid() -> None:
+    found = [new_uid() for _ in range(30)]
+    assert len(set(found)) == len(found)
+    assert all(re.fullmatch("[a-z][a-z0-9]{8}", each) for each in found)

@@ -36,7 +36,7 @@ async def mine_choices(kit: Kit) -> None:
 async def _choose(kit: Kit, place: Place) -> None:
     name = place.form.fields[0].name or place.name
     async with kit.attempt(f"choosing another “{name}”") as hand:
-        form = await place.open(hand)
+        form = await (await place.reached(kit)).open(hand)
         (choice, *_), (check, *_), back = await other_choices(hand, form.fields)
         assert isinstance(choice, Choose)
         keeps = form.method == "post"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Goto, IsHidden, IsVisible, Locator
+from agent_runtime_server.adapters.explorer.flow import IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
@@ -24,7 +24,7 @@ async def mine_filters(kit: Kit) -> None:
     """The filters of lists whatever these hold."""
     for place in _places(kit):
         async with place.attempt(kit, f"filtering by “{place.name}”") as hand:
-            await place.open(hand)
+            await (await place.reached(kit)).open(hand)
             effect = await _filter(hand, place)
             await _expect_others_gone(hand, effect.before)
             _keep(kit, hand, place)
@@ -37,7 +37,7 @@ async def mine_listed(kit: Kit, maker: Place) -> None:
             continue
         async with maker.attempt(kit, f"filtering what “{maker.name}” made by “{place.name}”") as hand:
             record = await make_one(hand, kit.site, maker)
-            await hand.step(f"Open {place.visit.path}", Goto(place.visit.path))
+            await place.open(hand)
             listed = await bearer_of(hand, record.text)
             if listed is None:
                 raise LostError("the list does not show it")

@@ -33,7 +33,7 @@ async def mine_forms(kit: Kit) -> None:
     places = sorted(_places(kit), key=lambda place: text_in(place.form) is None)
     for found in places[:MOST_FORMS]:
         try:
-            place = replace(found, way=await kit.way_to(found.visit))
+            place = await found.reached(kit)
         except LostError as error:
             kit.log(f"left out the form “{found.name}”: {error}")
             continue

@@ -50,7 +50,7 @@ def _is_of_choices(form: Form) -> bool:
 
 async def _choose(kit: Kit, place: Place) -> None:
     async with place.attempt(kit, f"choosing something else in “{place.name}”") as hand:
-        form = await place.open(hand)
+        form = await (await place.reached(kit)).open(hand)
         fields = fields_to_choose_in(form)
         actions, told, back = await other_choices(hand, fields)
         checks = [check for check in told if check is not None]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,6 +23,7 @@ from agent_runtime_server.adapters.explorer.instructions import Wish
 from agent_runtime_server.adapters.explorer.protocol import Activity, Line, Log
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse
 from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
+from agent_runtime_server.adapters.explorer.text import new_uid
 from agent_runtime_server.adapters.explorer.turns import Turns
 from agent_runtime_server.adapters.explorer.view import View
 
@@ -76,7 +76,6 @@ class Kit:
     """How many attempts were lost while the app answered with errors."""
     joining: tuple[Action, ...] | None = None
     """How a flow registers a user of its own; empty where that cannot be done, None until it is tried."""
-    _number: Iterable[int] = field(default_factory=count)
     _ways: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -91,7 +90,7 @@ class Kit:
                 state = self.site.sign_in.state
             else:
                 prelude = self.site.sign_in.recipe.actions
-        values = {"uid": self._uid(), "username": self.username, "password": self.password}
+        values = {"uid": new_uid(), "username": self.username, "password": self.password}
         context = await new_context(self.browser, state)
         try:
             page = await context.new_page()
@@ -220,9 +219,6 @@ class Kit:
             if "?" not in visit.path and not visit.signed_in and size[1] >= 2 and (best is None or size > best[0]):
                 best = size, visit
         return best[1] if best else None
-
-    def _uid(self) -> str:
-        return f"{time.time_ns() // 1_000_000 % 36**7:08x}{next(iter(self._number)) % 1296:02d}"
 
 
 def slug(text: str) -> str:

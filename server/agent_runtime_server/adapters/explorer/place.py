@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent_runtime_server.adapters.explorer.checkout_walk import fill_entries
@@ -80,6 +80,10 @@ class Place:
         """A hand for a flow about it, alone with the data of the signed-in user where there is one."""
         signed_in = self.visit.signed_in
         return kit.attempt(what, signed_in=signed_in, changes_account=signed_in)
+
+    async def reached(self, kit: Kit) -> Place:
+        """The same place with the way there from the beginning. Raises ``LostError``."""
+        return replace(self, way=await kit.way_to(self.visit))
 
     async def open(self, hand: Hand) -> Form:
         """The steps to the form. Raises ``LostError``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from agent_runtime_server.adapters.explorer.flow import Flow, Goto, SignInRecipe
 from agent_runtime_server.adapters.explorer.hand import SIGN_IN_MS
 from agent_runtime_server.adapters.explorer.player import NAVIGATION_MS, ActionError, Player
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, origin_of
+from agent_runtime_server.adapters.explorer.text import new_uid
 from agent_runtime_server.adapters.explorer.turns import Turns
 
 _FIRST_OTHER_PAGE = """() => {
@@ -96,7 +96,7 @@ class Stage:
 
     def _player(self, page: Page) -> Player:
         username, password = self._credentials
-        values = {"uid": uuid.uuid4().hex[:12], "username": username, "password": password}
+        values = {"uid": new_uid(), "username": username, "password": password}
         return Player(page, self._base_url, values, self._doorkeeper, self._turns)
 
     async def _sign_in_with(self, player: Player, page: Page) -> None:

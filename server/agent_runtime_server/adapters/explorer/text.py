@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import string
+import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count
 from typing import NamedTuple, TypeVar, cast
 
 from msgspec.structs import astuple, replace
@@ -11,6 +14,8 @@ from msgspec.structs import astuple, replace
 from agent_runtime_server.adapters.explorer.flow import Data, Expectation, Flow, Locator, Recall, Step
 
 _T = TypeVar("_T")
+_DIGITS = string.digits + string.ascii_lowercase
+_turns = count()
 _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -22,6 +27,15 @@ class Reference(NamedTuple):
 
 class UnknownReferenceError(LookupError):
     """A text refers to a value that nobody gave."""
+
+
+def new_uid() -> str:
+    """What ``${uid}`` stands for: nine letters and digits, as tests have them. No other run has the same."""
+    number, written = (time.time_ns() // 1_000_000) * 36 + next(_turns) % 36, ""
+    while number:
+        number, digit = divmod(number, 36)
+        written = _DIGITS[digit] + written
+    return written
 
 
 def parse(text: str) -> tuple[str | Reference, ...]:
