@@ -78,3 +78,14 @@ def test_unless_the_app_says_that_it_was() -> None:
     said = make("p", "Your settings have been saved.", role="status")
     before = page(form(field("Name")))
     place(before).require_taken(Effect(before, page(said, form(field("Name", "x")))))
+
+
+def test_a_form_that_shows_more_fields_than_before_is_the_same() -> None:
+    def seen(*names: str) -> View:
+        return page(make("form", *(text_field(name, name_=name) for name in names), button("Save"), method="post"))
+
+    [form] = seen("title", "price").forms
+    place = Place(Visit("/", seen("title", "price"), "", signed_in=False), form)
+    assert len(place.again(seen("title", "size", "price")).fields) == 3
+    with pytest.raises(LostError):
+        place.again(seen("title", "size"))

@@ -13,6 +13,7 @@ from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.other_choices import fields_to_choose_in, other_choices
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.records import bearer_of, make_one
+from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.text import escape
 from agent_runtime_server.adapters.explorer.view import View
 
@@ -32,9 +33,7 @@ async def mine_filters(kit: Kit) -> None:
 
 async def mine_listed(kit: Kit, maker: Place) -> None:
     """Filters of the lists that show what a form makes: it is listed, and with other choices it is not."""
-    for place in _places(kit):
-        if place.visit.signed_in != maker.visit.signed_in:
-            continue
+    for place in _places(kit, maker.visit):
         async with maker.attempt(kit, f"filtering what “{maker.name}” made by “{place.name}”") as hand:
             record = await make_one(hand, kit.site, maker)
             await place.open(hand)
@@ -48,9 +47,13 @@ async def mine_listed(kit: Kit, maker: Place) -> None:
             _keep(kit, hand, place)
 
 
-def _places(kit: Kit) -> list[Place]:
-    """Forms of several fields with choices, one of each name; a group of boxes first, as lists follow these."""
-    found = sorted(_found(kit), key=lambda place: -len(fields_to_choose_in(place.form)))
+def _places(kit: Kit, beside: Visit | None = None) -> list[Place]:
+    """Forms of several fields with choices, one of each name; a group of boxes first, as lists follow these.
+
+    ``beside`` another page: only those of who sees that one.
+    """
+    found = [place for place in _found(kit) if beside is None or place.visit.signed_in == beside.signed_in]
+    found.sort(key=lambda place: -len(fields_to_choose_in(place.form)))
     named = {_identity(place): place for place in reversed(found)}
     return [place for name, place in reversed(named.items()) if name not in kit.taken][:MOST_FILTERS]
 

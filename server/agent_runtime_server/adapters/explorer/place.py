@@ -69,10 +69,13 @@ class Place:
         return next((text for text in said if text and len(text) <= _LONGEST_CAPTION), "")
 
     def again(self, view: View) -> Form:
-        """The same form in another view. Raises ``LostError``."""
+        """The same form in another view, where it may show more fields than before. Raises ``LostError``."""
         names = _field_names(self.form)  # how many choices there are may change
         for form in view.forms:
             if _field_names(form) == names:
+                return form
+        for form in view.forms:
+            if len(names) > 1 and form.method == self.form.method and set(names) <= set(_field_names(form)):
                 return form
         raise LostError("the form is gone")
 

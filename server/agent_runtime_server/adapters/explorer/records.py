@@ -201,8 +201,11 @@ async def reach(hand: Hand, record: Record, what: str) -> Element:
     if found := _control(hand.view, record, what):
         return found
     if record.row is not None:
-        await hand.step("Move the mouse over it", Hover(await _bearing(hand, record)))
-        below = await see_again(hand, record, record.text)
+        # A message that goes away again moves what is below it, and so from under the mouse.
+        await hand.step(f"Open {hand.view.path} again", Goto(hand.view.path))
+        again = await see_again(hand, record, record.text)
+        await hand.step("Move the mouse over it", Hover(await _bearing(hand, again)))
+        below = await see_again(hand, again, record.text)
         if found := _control(hand.view, below, what):
             return found
     raise LostError(f"nothing to {what} it with was seen")
