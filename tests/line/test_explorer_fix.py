@@ -16,17 +16,8 @@ import msgspec
 import pytest
 
 from agent_runtime.v1 import artifact_pb2, task_pb2, test_result_pb2
-from agent_runtime_server.adapters.explorer.flow import (
-    Click,
-    Expectation,
-    Fill,
-    Flow,
-    Goto,
-    HasValue,
-    Locator,
-    Model,
-    Step,
-)
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Model, Step
+from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, HasValue, Locator
 from agent_runtime_server.adapters.explorer.plan_text import print_plan
 from agent_runtime_server.adapters.explorer.scaffold import suite_files
 from agent_runtime_server.adapters.explorer.test_file import print_test

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent_runtime_server.adapters.explorer.flow import (
+    Expectation,
+    Flow,
+    Model,
+    Seen,
+    SignInRecipe,
+    Skipped,
+    Step,
+)
+from agent_runtime_server.adapters.explorer.language import (
     Choose,
     Click,
     CountOf,
     EachHasText,
     Equals,
-    Expectation,
     Fill,
-    Flow,
     Goto,
     HasText,
     HasValue,
@@ -26,7 +33,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Literally,
     Locator,
     Minus,
-    Model,
     NumberIn,
     Plus,
     Press,
@@ -34,11 +40,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     Reload,
     Remember,
     RememberText,
-    Seen,
     SetChecked,
-    SignInRecipe,
-    Skipped,
-    Step,
     SumOf,
     Times,
     UrlIs,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agent_runtime_server.adapters.explorer.doorkeeper import WINDOW_SECONDS, Doorkeeper
-from agent_runtime_server.adapters.explorer.flow import Click, Goto, Locator
+from agent_runtime_server.adapters.explorer.language import Click, Goto, Locator
 
 DOOR = Click(Locator(by="role", value="button", name="Log in"))
 

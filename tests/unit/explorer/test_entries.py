@@ -14,8 +14,9 @@ from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.entry_list import EDITED, ENTRY, SECOND, EntryList, reworded
 from agent_runtime_server.adapters.explorer.entry_start import entry_fields
 from agent_runtime_server.adapters.explorer.entry_survey import survey
-from agent_runtime_server.adapters.explorer.flow import Flow, Locator
+from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.mine_entries import mine_entries
 from agent_runtime_server.adapters.explorer.mining import Mined
 from agent_runtime_server.adapters.explorer.player import ActionError, Player

@@ -12,20 +12,19 @@ from playwright.async_api import Browser
 from agent_runtime_server.adapters.explorer import fix_flow
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.fix_flow import FlowRepair
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Flow, Step
+from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.known_elements import KnownElements, content
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Click,
     Fill,
-    Flow,
     Goto,
     HasText,
     IsVisible,
     Locator,
-    Step,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand
-from agent_runtime_server.adapters.explorer.known_elements import KnownElements, content
 from agent_runtime_server.adapters.explorer.stage import Credentials, Stage
 from agent_runtime_server.adapters.explorer.verdict import Verdict
 from tests.unit.explorer.site import Page, serve

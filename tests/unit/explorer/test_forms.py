@@ -3,7 +3,6 @@
 import pytest
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Choose, Fill, Locator, SetChecked
 from agent_runtime_server.adapters.explorer.forms import (
     action_for,
     good_value,
@@ -15,6 +14,7 @@ from agent_runtime_server.adapters.explorer.forms import (
     wanted_fields,
     wrong_value,
 )
+from agent_runtime_server.adapters.explorer.language import Choose, Fill, Locator, SetChecked
 from agent_runtime_server.adapters.explorer.view import Form
 from tests.unit.explorer.trees import button, make, page, text_field
 

@@ -1,7 +1,7 @@
 """Locators single an element out by what a person sees, and never by where it stands."""
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.locators import group, has_digits, scopes_around
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.scopes import row_named, within

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import Choose, Click, HasValue, UrlIs
+from agent_runtime_server.adapters.explorer.language import Choose, Click, HasValue, UrlIs
 from agent_runtime_server.adapters.explorer.mine_choices import mine_choices
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import Flow, HasValue, IsHidden, Locator
+from agent_runtime_server.adapters.explorer.flow import Flow
+from agent_runtime_server.adapters.explorer.language import HasValue, IsHidden, Locator
 from agent_runtime_server.adapters.explorer.mine_filters import mine_filters
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Flow
+from agent_runtime_server.adapters.explorer.language import (
     Click,
-    Flow,
     HasOutline,
     IsChecked,
     IsHidden,

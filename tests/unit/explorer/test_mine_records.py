@@ -12,7 +12,8 @@ from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
-from agent_runtime_server.adapters.explorer.flow import Flow, HasOutline, HasText, IsHidden, IsVisible, Locator, Skipped
+from agent_runtime_server.adapters.explorer.flow import Flow, Skipped
+from agent_runtime_server.adapters.explorer.language import HasOutline, HasText, IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for

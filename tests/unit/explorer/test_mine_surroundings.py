@@ -9,15 +9,8 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import (
-    Expectation,
-    Flow,
-    Goto,
-    HasOutline,
-    IsVisible,
-    Locator,
-    SignInRecipe,
-)
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, SignInRecipe
+from agent_runtime_server.adapters.explorer.language import Goto, HasOutline, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.mine_surroundings import mine_surroundings
 from agent_runtime_server.adapters.explorer.mining import Mined
 from agent_runtime_server.adapters.explorer.proving import Credentials, prove

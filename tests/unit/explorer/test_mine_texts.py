@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import Fill, Flow, HasValue, IsVisible
+from agent_runtime_server.adapters.explorer.flow import Flow
+from agent_runtime_server.adapters.explorer.language import Fill, HasValue, IsVisible
 from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened

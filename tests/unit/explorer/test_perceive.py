@@ -1,8 +1,8 @@
 """A small page as a real browser shows it: roles and names joined with the facts of the DOM."""
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import Click, Fill, HasValue, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.language import Click, Fill, HasValue, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.perceive import perceive
 from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import unique

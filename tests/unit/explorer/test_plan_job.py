@@ -13,8 +13,9 @@ from playwright.async_api import Browser
 from agent_runtime_server.adapters.explorer import desk as desk_module
 from agent_runtime_server.adapters.explorer import mining, own_account, plan_job
 from agent_runtime_server.adapters.explorer.desk import Desk
-from agent_runtime_server.adapters.explorer.flow import Action, Flow, Goto
+from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.instructions import read_instructions
+from agent_runtime_server.adapters.explorer.language import Action, Goto
 from agent_runtime_server.adapters.explorer.mining import Kit, Mined, OutOfTimeError
 from agent_runtime_server.adapters.explorer.own_account import may_join
 from agent_runtime_server.adapters.explorer.protocol import Job

@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer import looking
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Choose,

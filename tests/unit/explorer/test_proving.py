@@ -9,14 +9,13 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, SignInRecipe, Step
+from agent_runtime_server.adapters.explorer.language import (
     Check,
     Click,
     CountOf,
     Equals,
-    Expectation,
     Fill,
-    Flow,
     Goto,
     HasText,
     IsVisible,
@@ -26,8 +25,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Recall,
     Reload,
     Remember,
-    SignInRecipe,
-    Step,
     UrlIs,
 )
 from agent_runtime_server.adapters.explorer.protocol import Line, Log

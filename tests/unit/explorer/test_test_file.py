@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
-from agent_runtime_server.adapters.explorer.flow import Expectation, Fill, Flow, Goto, HasOutline, Locator, Model, Step
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Model, Step
+from agent_runtime_server.adapters.explorer.language import Fill, Goto, HasOutline, Locator
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
 from tests.unit.explorer.samples import CART, MODEL, PAGES, RECIPE, REFUSED

@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import Click, Goto, Locator
+from agent_runtime_server.adapters.explorer.language import Click, Goto, Locator
 from agent_runtime_server.adapters.explorer.player import Player
 from agent_runtime_server.adapters.explorer.protocol import Line, Log
 from agent_runtime_server.adapters.explorer.turns import Turns

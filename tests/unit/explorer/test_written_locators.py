@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.written_locators import calls_in, chain_in, locator_in, plain
 
 SAVE = Locator(by="role", value="button", name="Save", exact=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import HasOutline, IsVisible, Locator
+from agent_runtime_server.adapters.explorer.language import HasOutline, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.mining import Mined
 from agent_runtime_server.adapters.explorer.outline import parts_of, template
 from tests.unit.explorer.kits import kit_for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.locators import candidates
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.view import View

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Click, Fill, Goto, IsInvalid, Press
 from agent_runtime_server.adapters.explorer.forms import words_of, wrong_value
 from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto, IsInvalid, Press
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.shopping import (

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Click, Locator
 from agent_runtime_server.adapters.explorer.forms import (
     Entry,
     action_for,
@@ -19,6 +18,7 @@ from agent_runtime_server.adapters.explorer.forms import (
     words_of,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Click, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.shopping import Product, add_to_cart, open_cart, open_product

@@ -12,10 +12,11 @@ from agent_runtime_server.adapters.explorer.accessibility import Judge
 from agent_runtime_server.adapters.explorer.beyond import beyond_reach
 from agent_runtime_server.adapters.explorer.disguised import disguised_links
 from agent_runtime_server.adapters.explorer.findings import check_page, how_to_get_there
-from agent_runtime_server.adapters.explorer.flow import Click, Skipped
+from agent_runtime_server.adapters.explorer.flow import Skipped
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.instructions import Wish
 from agent_runtime_server.adapters.explorer.kinds import Kinds
+from agent_runtime_server.adapters.explorer.language import Click
 from agent_runtime_server.adapters.explorer.protocol import Activity, Line, Log, Progress
 from agent_runtime_server.adapters.explorer.site import Offered, Opener, Site, Visit
 from agent_runtime_server.adapters.explorer.templates import names_a_page, pattern

@@ -10,8 +10,9 @@ from playwright.async_api import Error, Page, Route
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.findings import tell, tell_exceptions
-from agent_runtime_server.adapters.explorer.flow import Click, Locator, Seen
+from agent_runtime_server.adapters.explorer.flow import Seen
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Click, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.protocol import Activity, Log
 from agent_runtime_server.adapters.explorer.site import Visit

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from agent_runtime_server.adapters.explorer.flow import Action
+from agent_runtime_server.adapters.explorer.language import Action
 
 REFUSED = re.compile(
     r"\btoo many\b|\brate limit|\b(temporarily|account (is|has been)) (locked|blocked|disabled)\b"

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from agent_runtime_server.adapters.explorer.flow import Flow, Remember, RememberText, Step
+from agent_runtime_server.adapters.explorer.flow import Flow, Step
+from agent_runtime_server.adapters.explorer.language import Remember, RememberText
 from agent_runtime_server.adapters.explorer.plan_text import PlannedStep, PlannedTest, planned_as, step_title
 from agent_runtime_server.adapters.explorer.test_file import path_of
 from agent_runtime_server.adapters.explorer.text import names_in

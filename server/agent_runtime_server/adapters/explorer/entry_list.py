@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Click,
     CountOf,

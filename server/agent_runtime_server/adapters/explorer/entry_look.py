@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.entry_list import EntryList, reworded
-from agent_runtime_server.adapters.explorer.flow import Locator
 from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.scopes import row_of

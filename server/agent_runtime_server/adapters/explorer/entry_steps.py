@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.entry_list import EntryList
-from agent_runtime_server.adapters.explorer.flow import Goto, Text
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Goto, Text
 
 _NAMES = ("first", "second", "third")
 

@@ -7,8 +7,8 @@ from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, TEX
 from agent_runtime_server.adapters.explorer.entry_look import Look, steady
 from agent_runtime_server.adapters.explorer.entry_start import entry_in, make_first, uid_in
 from agent_runtime_server.adapters.explorer.entry_whole import box_of_all, ticked
-from agent_runtime_server.adapters.explorer.flow import Click, Hover, Locator, Press, Reload
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Click, Hover, Locator, Press, Reload
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.money import number_in
 from agent_runtime_server.adapters.explorer.scopes import row_of

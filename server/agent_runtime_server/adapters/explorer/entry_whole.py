@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, ListView
 from agent_runtime_server.adapters.explorer.entry_look import Look
-from agent_runtime_server.adapters.explorer.flow import Click, IsChecked, Locator, SetChecked
+from agent_runtime_server.adapters.explorer.language import Click, IsChecked, Locator, SetChecked
 from agent_runtime_server.adapters.explorer.vocabulary import REMOVE
 
 _TRIED = 3

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerprint, same_family
-from agent_runtime_server.adapters.explorer.flow import Fingerprint, Locator
+from agent_runtime_server.adapters.explorer.flow import Fingerprint
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.similarity import Ranked, clear_winner, rank
 from agent_runtime_server.adapters.explorer.view import View
 

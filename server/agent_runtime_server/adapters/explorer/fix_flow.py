@@ -12,19 +12,19 @@ from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerprint
 from agent_runtime_server.adapters.explorer.fix_choice import Choice, choose, told
 from agent_runtime_server.adapters.explorer.fix_places import Place, is_used, with_click, with_locator
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow, Located
+from agent_runtime_server.adapters.explorer.hand import locators_of
+from agent_runtime_server.adapters.explorer.known_elements import KnownElements
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Click,
     CountOf,
     EachHasText,
     Equals,
-    Fingerprint,
-    Flow,
     Goto,
     IsHidden,
     IsVisible,
-    Located,
     Locator,
     Plus,
     Press,
@@ -33,8 +33,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     SumOf,
     Times,
 )
-from agent_runtime_server.adapters.explorer.hand import locators_of
-from agent_runtime_server.adapters.explorer.known_elements import KnownElements
 from agent_runtime_server.adapters.explorer.locators import has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.perceive import perceive

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from agent_runtime_server.adapters.explorer.flow import Click, Flow, Locator
+from agent_runtime_server.adapters.explorer.flow import Flow
+from agent_runtime_server.adapters.explorer.language import Click, Locator
 from agent_runtime_server.adapters.explorer.text import locators_in, relocated
 
 

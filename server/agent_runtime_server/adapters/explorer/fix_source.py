@@ -17,8 +17,8 @@ from agent_runtime_server.adapters.explorer import words
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.fingerprints import Hidden
 from agent_runtime_server.adapters.explorer.fix_choice import choose, told
-from agent_runtime_server.adapters.explorer.flow import Locator
 from agent_runtime_server.adapters.explorer.known_elements import KnownElements, printed
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.protocol import Failing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Choose, Fill, Locator, SetChecked
+from agent_runtime_server.adapters.explorer.language import Action, Choose, Fill, Locator, SetChecked
 from agent_runtime_server.adapters.explorer.view import Form
 
 UNIQUE_EMAIL = "tg+${uid}@example.com"

@@ -12,18 +12,8 @@ from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerprint
-from agent_runtime_server.adapters.explorer.flow import (
-    Action,
-    Check,
-    Expectation,
-    Fingerprint,
-    Flow,
-    Goto,
-    IsVisible,
-    Located,
-    Locator,
-    Step,
-)
+from agent_runtime_server.adapters.explorer.flow import Expectation, Fingerprint, Flow, Located, Step
+from agent_runtime_server.adapters.explorer.language import Action, Check, Goto, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.locators import candidates
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.perceive import perceive

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from agent_runtime_server.adapters.explorer import typescript
-from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow, Locator
+from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.text import names_in
 
 PATH = "tests/.agent-runtime/fingerprints.json"

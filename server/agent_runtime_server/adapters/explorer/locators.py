@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from agent_runtime_server.adapters.explorer.currency import currency
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.naming import ROWS, attributes, css_class, loose, plain
 from agent_runtime_server.adapters.explorer.scopes import (

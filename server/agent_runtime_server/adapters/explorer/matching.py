@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent_runtime_server.adapters.explorer.element import Element, tidy
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.view import View
 
 TEST_ID = "data-testid"

@@ -6,8 +6,8 @@ import re
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element, tidy
-from agent_runtime_server.adapters.explorer.flow import IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.language import IsVisible, Locator
 from agent_runtime_server.adapters.explorer.locators import scopes_around
 from agent_runtime_server.adapters.explorer.scopes import within
 

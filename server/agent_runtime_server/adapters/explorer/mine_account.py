@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from agent_runtime_server.adapters.explorer.checkout_walk import fill_entries
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Click, Fill, Goto, IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto, IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug

@@ -6,18 +6,10 @@ from collections.abc import Sequence
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
-    Click,
-    Expectation,
-    Fill,
-    Goto,
-    IsHidden,
-    IsVisible,
-    SignInRecipe,
-    UrlIs,
-)
+from agent_runtime_server.adapters.explorer.flow import Expectation, SignInRecipe
 from agent_runtime_server.adapters.explorer.forms import is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, IsHidden, IsVisible, UrlIs
 from agent_runtime_server.adapters.explorer.messages import expect_message, message_texts
 from agent_runtime_server.adapters.explorer.mine_sign_out import mine_sign_out
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug

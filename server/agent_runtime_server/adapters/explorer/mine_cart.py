@@ -6,7 +6,8 @@ from agent_runtime_server.adapters.explorer.cart_limits import open_empty, refus
 from agent_runtime_server.adapters.explorer.currency import amounts, currency, same
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Choose,
     Click,
@@ -23,7 +24,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     SumOf,
     Times,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main

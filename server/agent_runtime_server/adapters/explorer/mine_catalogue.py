@@ -6,7 +6,8 @@ import re
 
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Choose,
     Click,
@@ -16,7 +17,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     IsVisible,
     Locator,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import group
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, slug

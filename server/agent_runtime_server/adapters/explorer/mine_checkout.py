@@ -10,7 +10,9 @@ from agent_runtime_server.adapters.explorer.checkout_limits import needs_sign_in
 from agent_runtime_server.adapters.explorer.checkout_walk import Passage, Walk, fill_cart, learn_walk
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Skipped
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     CountOf,
     Equals,
     Goto,
@@ -21,9 +23,7 @@ from agent_runtime_server.adapters.explorer.flow import (
     Plus,
     Recall,
     Remember,
-    Skipped,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import group
 from agent_runtime_server.adapters.explorer.messages import expect_message, standing_words
 from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent_runtime_server.adapters.explorer.flow import Action, Choose, UrlIs
 from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.language import Action, Choose, UrlIs
 from agent_runtime_server.adapters.explorer.may_send import may_be_sent
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug

@@ -15,12 +15,8 @@ from agent_runtime_server.adapters.explorer.entry_steps import (
     with_entries,
 )
 from agent_runtime_server.adapters.explorer.entry_survey import survey
-from agent_runtime_server.adapters.explorer.flow import (
-    HasValue,
-    IsChecked,
-    Reload,
-)
 from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.language import HasValue, IsChecked, Reload
 from agent_runtime_server.adapters.explorer.mining import Kit
 
 _PAGES_TRIED = 3

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.entry_list import EDITED, ENTRY, SECOND, TEXT, THIRD, EntryList
 from agent_runtime_server.adapters.explorer.entry_steps import expect_count_grown, expect_grown, with_entries
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Fill,
     HasValue,
@@ -14,7 +15,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Press,
     Reload,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.mining import Kit
 
 

@@ -6,7 +6,8 @@ import re
 
 from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, EntryList, ListView
 from agent_runtime_server.adapters.explorer.entry_steps import expect_count, expect_grown, with_entries
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Click,
     HasText,
     IsChecked,
@@ -16,7 +17,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Reload,
     SetChecked,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.other_choices import fields_to_choose_in, other_choices

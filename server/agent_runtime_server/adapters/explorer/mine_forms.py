@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
-from agent_runtime_server.adapters.explorer.flow import Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent, typed
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_records import mine_record

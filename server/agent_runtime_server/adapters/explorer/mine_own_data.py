@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Click, Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.forms import (
     good_value,
     is_registration,
@@ -17,6 +16,7 @@ from agent_runtime_server.adapters.explorer.forms import (
     kind_of,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.own_account import join, may_join

@@ -7,7 +7,10 @@ import re
 from agent_runtime_server.adapters.explorer import menus
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.forms import words_of
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.instructions import stems_of
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Choose,
@@ -18,9 +21,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Reload,
     SetChecked,
 )
-from agent_runtime_server.adapters.explorer.forms import words_of
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.instructions import stems_of
 from agent_runtime_server.adapters.explorer.messages import expect_message, other_than
 from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main
 from agent_runtime_server.adapters.explorer.mining import Kit, slug

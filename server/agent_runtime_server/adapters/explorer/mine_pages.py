@@ -10,8 +10,8 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Click, HasOutline, IsVisible, Locator, UrlIs
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Click, HasOutline, IsVisible, Locator, UrlIs
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.outline import MOST_LINES, Part, everywhere, parts_of, template

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Click, Fill, Goto
 from agent_runtime_server.adapters.explorer.forms import NEW_PASSWORD
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_sign_out import leave
 from agent_runtime_server.adapters.explorer.mining import Kit

@@ -7,8 +7,8 @@ from typing import Literal
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Click, Fill, IsHidden, Locator, Reload
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, IsHidden, Locator, Reload
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_filters import mine_listed
 from agent_runtime_server.adapters.explorer.mine_own_page import mine_own_page

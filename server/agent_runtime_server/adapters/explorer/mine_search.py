@@ -7,7 +7,9 @@ from collections import Counter
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.forms import is_search
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Click,
     CountOf,
     EachHasText,
@@ -21,8 +23,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     NumberIn,
     Press,
 )
-from agent_runtime_server.adapters.explorer.forms import is_search
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import group
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agent_runtime_server.adapters.explorer.flow import Goto
 from agent_runtime_server.adapters.explorer.hand import LostError
+from agent_runtime_server.adapters.explorer.language import Goto
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Click, Goto, IsHidden, IsVisible
 from agent_runtime_server.adapters.explorer.forms import is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Click, Goto, IsHidden, IsVisible
 from agent_runtime_server.adapters.explorer.menus import again, openers
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted

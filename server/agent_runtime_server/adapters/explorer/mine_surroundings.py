@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import mine_pages
 from agent_runtime_server.adapters.explorer.element import CHROME, Element
-from agent_runtime_server.adapters.explorer.flow import HasOutline, Locator
+from agent_runtime_server.adapters.explorer.language import HasOutline, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.outline import Part, everywhere, parts_of, shared, template
 from agent_runtime_server.adapters.explorer.site import Visit

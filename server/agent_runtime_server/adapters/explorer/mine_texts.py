@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Click,
     Fill,
     Goto,
@@ -16,7 +17,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Locator,
     RememberText,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.messages import expect_message, other_than
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.place import Place

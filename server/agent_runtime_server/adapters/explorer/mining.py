@@ -17,9 +17,10 @@ from agent_runtime_server.adapters.explorer.browser import new_context
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.findings import check_flow, tell
-from agent_runtime_server.adapters.explorer.flow import Action, Flow, Goto, Seen
+from agent_runtime_server.adapters.explorer.flow import Flow, Seen
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError, SilentError
 from agent_runtime_server.adapters.explorer.instructions import Wish
+from agent_runtime_server.adapters.explorer.language import Action, Goto
 from agent_runtime_server.adapters.explorer.protocol import Activity, Line, Log
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse
 from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of

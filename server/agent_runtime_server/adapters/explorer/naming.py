@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.currency import currency
 from agent_runtime_server.adapters.explorer.element import CHROME, Element, tidy
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.matching import TEST_ID
 
 NAMED_ROLES = frozenset(

@@ -12,7 +12,7 @@ from playwright.async_api import Locator as PageLocator
 from playwright.async_api import Page, expect
 
 from agent_runtime_server.adapters.explorer import words
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.language import (
     Check,
     CountOf,
     EachHasText,

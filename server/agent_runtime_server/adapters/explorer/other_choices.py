@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Check, Choose, HasValue, IsChecked, SetChecked
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Check, Choose, HasValue, IsChecked, SetChecked
 from agent_runtime_server.adapters.explorer.view import Form
 
 CHOSEN = frozenset({"checkbox", "select"})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.checkout_walk import fill_entries
-from agent_runtime_server.adapters.explorer.flow import Action, Click, Goto
 from agent_runtime_server.adapters.explorer.forms import is_registration
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Click, Goto
 from agent_runtime_server.adapters.explorer.mining import Kit
 
 TITLE = "Register a new user"

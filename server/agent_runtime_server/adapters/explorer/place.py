@@ -11,9 +11,9 @@ from typing import Literal
 from agent_runtime_server.adapters.explorer.checkout_walk import fill_entries
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Action, Check, Click, Goto
 from agent_runtime_server.adapters.explorer.forms import Entry, action_for, wanted_fields
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import Action, Check, Click, Goto
 from agent_runtime_server.adapters.explorer.messages import message_texts
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.site import Visit

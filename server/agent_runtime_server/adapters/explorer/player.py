@@ -12,7 +12,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from agent_runtime_server.adapters.explorer import words
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Choose,
     Click,

@@ -17,17 +17,8 @@ from playwright.async_api import Browser, StorageState
 
 from agent_runtime_server.adapters.explorer import words
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
-from agent_runtime_server.adapters.explorer.flow import (
-    Action,
-    Expectation,
-    Flow,
-    Goto,
-    Proof,
-    Reload,
-    Remember,
-    RememberText,
-    SignInRecipe,
-)
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Proof, SignInRecipe
+from agent_runtime_server.adapters.explorer.language import Action, Goto, Reload, Remember, RememberText
 from agent_runtime_server.adapters.explorer.player import ActionError
 from agent_runtime_server.adapters.explorer.protocol import Line, Log
 from agent_runtime_server.adapters.explorer.stage import Credentials, Scene, Stage

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.forms import Entry
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Check,
     Choose,
     Fill,
@@ -19,8 +21,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Locator,
     Text,
 )
-from agent_runtime_server.adapters.explorer.forms import Entry
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import candidates
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.naming import NAMED_ROLES

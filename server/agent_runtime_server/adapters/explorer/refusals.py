@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.effects import Effect
-from agent_runtime_server.adapters.explorer.flow import IsInvalid, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError, SilentError
+from agent_runtime_server.adapters.explorer.language import IsInvalid, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.messages import expect_message, message_texts
 from agent_runtime_server.adapters.explorer.vocabulary import SUCCEEDED
 

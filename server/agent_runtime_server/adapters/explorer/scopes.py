@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.naming import (
     LONELY_ROLES,

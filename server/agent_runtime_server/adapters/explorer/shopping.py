@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.hand import Hand, LostError
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Click,
     Equals,
@@ -21,7 +22,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Remember,
     Times,
 )
-from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit

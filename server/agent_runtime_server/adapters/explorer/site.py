@@ -10,7 +10,8 @@ from playwright.async_api import StorageState
 
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Expectation, Locator, Seen, SignInRecipe, Skipped
+from agent_runtime_server.adapters.explorer.flow import Expectation, Seen, SignInRecipe, Skipped
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.settle import origin_of
 from agent_runtime_server.adapters.explorer.templates import Page, is_bare, learn, pattern, segments, skeleton

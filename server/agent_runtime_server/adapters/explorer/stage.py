@@ -12,8 +12,9 @@ from playwright.async_api import Error as PlaywrightError
 
 from agent_runtime_server.adapters.explorer.browser import new_context
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
-from agent_runtime_server.adapters.explorer.flow import Flow, Goto, SignInRecipe
+from agent_runtime_server.adapters.explorer.flow import Flow, SignInRecipe
 from agent_runtime_server.adapters.explorer.hand import SIGN_IN_MS
+from agent_runtime_server.adapters.explorer.language import Goto
 from agent_runtime_server.adapters.explorer.player import NAVIGATION_MS, ActionError, Player
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, origin_of
 from agent_runtime_server.adapters.explorer.text import new_uid

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from agent_runtime_server.adapters.explorer import typescript
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Flow, Step
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Choose,
@@ -16,7 +17,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     EachHasText,
     Equals,
     Fill,
-    Flow,
     Goto,
     HasOutline,
     HasText,
@@ -40,7 +40,6 @@ from agent_runtime_server.adapters.explorer.flow import (
     Remember,
     RememberText,
     SetChecked,
-    Step,
     SumOf,
     Times,
     UrlIs,

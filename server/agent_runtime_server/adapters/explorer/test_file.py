@@ -8,13 +8,8 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import typescript
-from agent_runtime_server.adapters.explorer.flow import (
-    Action,
-    Flow,
-    Remember,
-    RememberText,
-    Step,
-)
+from agent_runtime_server.adapters.explorer.flow import Flow, Step
+from agent_runtime_server.adapters.explorer.language import Action, Remember, RememberText
 from agent_runtime_server.adapters.explorer.test_body import Body
 from agent_runtime_server.adapters.explorer.test_names import HELPERS
 from agent_runtime_server.adapters.explorer.text import names_in

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from agent_runtime_server.adapters.explorer import typescript
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.flow import Flow
+from agent_runtime_server.adapters.explorer.language import (
     CountOf,
     Data,
-    Flow,
     HasOutline,
     InOrder,
     IsInvalid,

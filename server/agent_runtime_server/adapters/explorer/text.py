@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeVar, cast
 
 from msgspec.structs import astuple, replace
 
-from agent_runtime_server.adapters.explorer.flow import Data, Expectation, Flow, Locator, Recall, Step
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Step
+from agent_runtime_server.adapters.explorer.language import Data, Locator, Recall
 
 _T = TypeVar("_T")
 _DIGITS = string.digits + string.ascii_lowercase

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.currency import amounts, same
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.flow import Equals, Locator, Number, NumberIn
 from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.language import Equals, Locator, Number, NumberIn
 from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.money import number_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agent_runtime_server.adapters.explorer.flow import Locator
+from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.money import javascript_pattern
 from agent_runtime_server.adapters.explorer.text import parse
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from agent_runtime_server.adapters.explorer.flow import (
+from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Choose,
