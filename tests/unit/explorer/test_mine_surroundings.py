@@ -74,30 +74,39 @@ async def test_who_has_signed_in_sees_more(browser: Browser, pages: Mapping[str,
 
 
 async def test_each_kind_of_page_has_what_all_have(browser: Browser) -> None:
-    """But for those that have little of it; on a page without it, the test fails."""
+    """Each that is like others; on a page without it, the test fails."""
     around = "<header><a href=/>Home</a> <a href=/help>Help</a> {more}</header><main><h1>{name}</h1></main>"
     pages: dict[str, Page] = {
         "/": around.format(name="Start", more="<button>Open</button>"),
         "/help": around.format(name="Help", more=""),
         "/terms": around.format(name="Terms", more="<a href=/old>Old terms</a>"),
         "/bare": "<header><a href=/back>Back</a></header><main><h1>Bare</h1></main>",
+        "/trial": "<main><h1>Trial</h1></main><script>document.cookie = 'trial=1'</script>",
     }
+    for name in ("Inside", "Further"):
+        begun = f"<nav><a href=/leave>Leave</a> <a href=/more>More</a></nav><main><h1>{name}</h1></main>"
+        pages[f"/{name.lower()}"] = f"{begun}<script>if (!document.cookie) location.replace('/bare')</script>"
     mined: list[Mined] = []
     with serve(pages) as url:
         kit = kit_for(browser, url, mined)
-        await opened(kit, *pages)
+        async with kit.hand() as hand:
+            for path in pages:
+                source = "/trial" if path in ("/inside", "/further") else ""
+                kit.site.add(await hand.visit(path), signed_in=False, source=source)
         await mine_surroundings(kit)
         [flow] = [each.flow for each in mined if each.flow.id == "surroundings-everywhere"]
         kept = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)
         pages["/terms"] = "<header><a href=/>Home</a></header><main><h1>Terms</h1></main>"
         after = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)
-    assert [step.actions for step in flow.steps] == [(Goto("/"),), (Goto("/help"),), (Goto("/terms"),)]
-    shared = '- link "Home":\n  - /url: /\n- link "Help":\n  - /url: /help'
-    assert [check.outline for check in looks(flow)] == [shared] * 3
+    told = ["/", "/help", "/terms", "/trial", "/inside", "/further"]
+    assert [step.actions for step in flow.steps] == [(Goto(path),) for path in told], "a trial is begun but once"
+    banner = '- link "Home":\n  - /url: /\n- link "Help":\n  - /url: /help'
+    menu = '- link "Leave":\n  - /url: /leave\n- link "More":\n  - /url: /more'
+    assert [check.outline for check in looks(flow)] == [banner] * 3 + [menu] * 2
     assert isinstance(kept, Flow)
     assert looks(kept) == looks(flow), "a blank page stands in for each one"
     assert isinstance(after, Flow)
-    assert [len(step.expectations) for step in after.steps] == [1, 1, 0]
+    assert [len(step.expectations) for step in after.steps] == [1, 1, 0, 0, 1, 1]
 
 
 def looks(flow: Flow) -> list[HasOutline]:

@@ -5,7 +5,7 @@ On the start page all of it is looked at, and on one page of each kind what the 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,8 +23,8 @@ from agent_runtime_server.adapters.explorer.view import View
 MOST_LINES = 36
 MOST_REGIONS = 6
 MOST_PAGES = 12
-LEAST_LEFT = 0.5
-"""Share of what surrounds the pages so far that another one has to have to be looked at with them."""
+LEAST_SHARED = 0.5
+"""Share of what surrounds a page, or those that it is looked at with, that all of them have to have."""
 Key = tuple[str, str, int]
 """What tells a landmark from one page to the next: its role, its name, and which one of these it is, from 1."""
 _WORDS = {"banner": "banner", "navigation": "navigation", "complementary": "column beside", "contentinfo": "footer"}
@@ -70,7 +70,7 @@ async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> Non
 
 async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
     around = _Around(kit, signed_in=signed_in)
-    if len(around.visits) < 2:
+    if not around.visits:
         return
     async with kit.attempt(f"looking at what surrounds all pages{words}", signed_in=signed_in, only_reads=True) as hand:
         for visit in around.visits:
@@ -89,17 +89,19 @@ async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
 
 @dataclass
 class _Common:
-    """What a landmark has on some pages."""
+    """What a landmark has on each of some pages."""
 
     parts: Sequence[Part]
     paths: list[str]
 
-    def take(self, path: str, parts: Sequence[Part]) -> None:
-        """Count a page in, if it has enough of what the others have."""
+    def takes(self, path: str, parts: Sequence[Part]) -> bool:
+        """Count a page in, if it and the others have enough in common; whether it has."""
         both = shared(self.parts, parts)
-        if _size(both) >= LEAST_LEFT * _size(self.parts) > 0:
-            self.parts = both
-            self.paths.append(path)
+        if _size(both) < LEAST_SHARED * max(_size(self.parts), _size(parts)):
+            return False
+        self.parts = both
+        self.paths.append(path)
+        return True
 
 
 class _Around:
@@ -107,23 +109,25 @@ class _Around:
 
     def __init__(self, kit: Kit, *, signed_in: bool) -> None:
         pages = [visit for visit in mine_pages.one_of_each(kit) if visit.signed_in == signed_in][:MOST_PAGES]
-        self._common: dict[Key, _Common] = {}
+        common: dict[Key, list[_Common]] = defaultdict(list)
         for visit in pages:
             for key, region in _by_key(visit.view):
                 parts = parts_of(visit.view, kit.site.own, region)
-                if common := self._common.get(key):
-                    common.take(visit.path, parts)
-                else:
-                    self._common[key] = _Common(parts, [visit.path])
-        told = {path for each in self._common.values() if len(each.paths) > 1 for path in each.paths}
+                if not any(each.takes(visit.path, parts) for each in common[key]):
+                    common[key].append(_Common(parts, [visit.path]))
+        self._outlines = {
+            (path, key): template(each.parts, MOST_LINES)
+            for key, alike in common.items()
+            for each in alike
+            if len(each.paths) > 1
+            for path in each.paths
+        }
+        told = {path for path, _ in self._outlines}
         self.visits = [visit for visit in pages if visit.path in told]
 
     def outline(self, visit: Visit, key: Key) -> str:
-        """What a landmark has on all pages that have it; empty where there is nothing to be told."""
-        common = self._common.get(key)
-        if common is None or len(common.paths) < 2 or visit.path not in common.paths:
-            return ""
-        return template(common.parts, MOST_LINES)
+        """What a landmark has on all pages like this one; empty where there are none, or nothing is to be told."""
+        return self._outlines.get((visit.path, key), "")
 
 
 def _by_key(view: View) -> Iterator[tuple[Key, Element]]:

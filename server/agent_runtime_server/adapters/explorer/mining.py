@@ -169,8 +169,10 @@ class Kit:
         return ()
 
     async def open(self, hand: Hand, visit: Visit) -> View:
-        """The steps that open a page. Raises ``LostError``."""
-        for path in await self.way_to(visit):
+        """The steps that open a page, but for those that the hand has taken already. Raises ``LostError``."""
+        taken = {action for step in hand.steps for action in step.actions}
+        *before, last = await self.way_to(visit)
+        for path in [each for each in before if Goto(each) not in taken] + [last]:
             await hand.step(f"Open {path}", Goto(path))
         if hand.view.path != visit.path:
             raise LostError(f"{visit.path} leads to {hand.view.path}")
