@@ -2,9 +2,9 @@
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.language import Locator
-from agent_runtime_server.adapters.explorer.locators import group, has_digits, scopes_around
+from agent_runtime_server.adapters.explorer.locators import group, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
-from agent_runtime_server.adapters.explorer.scopes import row_named, within
+from agent_runtime_server.adapters.explorer.scopes import row_named, scopes_around, within
 from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import button, link, make, page, text_field, unique
 
@@ -125,6 +125,14 @@ def test_digits_count_wherever_a_locator_has_them() -> None:
 
 def test_a_text_that_is_there_twice_is_found_in_what_is_around_it() -> None:
     first, second = make("p", "Wrong"), make("p", "Wrong")
-    view = page(make("div", first, class_="above"), make("div", second, class_="box"))
+    view = page(make("div", first, class_="above"), make("form", second, button("Send"), class_="box"))
     found = [within(Locator(by="text", value="Wrong"), scope) for scope in scopes_around(view, second)]
-    assert [matches(view, each) for each in found] == [[second]]
+    assert [matches(view, each) for each in found] == [[second]], "by its form, and not by how it looks"
+
+
+def test_a_form_is_told_by_its_fields_where_its_button_has_a_twin() -> None:
+    box, go = text_field("Title", name_="t"), button("Search")
+    view = page(make("form", button("Search")), make("form", box, go))
+    found = unique(view, go)
+    assert found is not None
+    assert found.within == Locator(by="css", value="form", has=Locator(by="role", value="textbox", name="Title"))

@@ -16,7 +16,7 @@ from agent_runtime_server.adapters.explorer.naming import ROWS, attributes, css_
 from agent_runtime_server.adapters.explorer.scopes import (
     SCOPES,
     classes_around,
-    form_with_its_button,
+    form_with_its_controls,
     forms_around,
     scope_of,
     scopes,
@@ -34,7 +34,7 @@ def candidates(view: View, element: Element) -> Iterator[Locator]:
     for scope in around:
         yield from (within(each, scope) for each in known)
     yield from known[len(named) :]
-    for form in form_with_its_button(view, element):
+    for form in form_with_its_controls(view, element):
         yield from (within(each, form) for each in named)
     marked = list(attributes(element))
     yield from marked
@@ -48,13 +48,6 @@ def candidates(view: View, element: Element) -> Iterator[Locator]:
         yield from (within(each, scope) for each in looks)
     for mark in classes_around(view, element):
         yield from (within(each, mark) for each in (*known, *marked, *looks))
-
-
-def scopes_around(view: View, element: Element) -> Iterator[Locator]:
-    """Locators of what is around an element and stands alone, best first; the last ones hang on markup."""
-    yield from scopes(view, element)
-    yield from forms_around(view, element)
-    yield from classes_around(view, element)
 
 
 def group(view: View, elements: Sequence[Element]) -> Locator | None:

@@ -8,8 +8,7 @@ from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element, tidy
 from agent_runtime_server.adapters.explorer.hand import Hand
 from agent_runtime_server.adapters.explorer.language import IsVisible, Locator
-from agent_runtime_server.adapters.explorer.locators import scopes_around
-from agent_runtime_server.adapters.explorer.scopes import within
+from agent_runtime_server.adapters.explorer.scopes import scopes_around, within
 
 MOST_MESSAGES = 6
 """Messages of one effect that are tried."""

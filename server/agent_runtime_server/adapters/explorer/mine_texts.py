@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from contextlib import AbstractAsyncContextManager
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
+    Action,
     Click,
     Fill,
     Goto,
@@ -37,38 +37,35 @@ def text_in(form: Form) -> Element | None:
 
 
 async def mine_text(kit: Kit, place: Place) -> None:
-    """A line that is added is shown and kept; a preview shows it and keeps nothing."""
+    """A preview shows a line that is added, and keeps nothing of it; saved, it is shown and kept.
+
+    That is one flow: two that change the same text would be in each other's way.
+    """
     if not kit.wants("edit", text=f"edit {place.visit.name} {place.visit.path}"):
         return
-    await _add(kit, place)
-    await _preview(kit, place)
+    preview = next((each.name for each in place.form.buttons if _PREVIEW.search(each.name)), "")
+    if not (preview and await _change(kit, place, preview)):
+        await _change(kit, place)
 
 
-def _attempt(kit: Kit, place: Place, what: str) -> AbstractAsyncContextManager[Hand]:
-    """One at a time: two people who change a text together get in each other's way."""
-    return kit.attempt(what, signed_in=place.visit.signed_in, changes_account=True)
-
-
-async def _write(hand: Hand, place: Place, button: Element) -> tuple[Effect, Locator]:
-    field = text_in(place.again(hand.view))
-    if field is None:
-        raise LostError("the text is gone")
-    target = await hand.find(field)
-    click = Click(await hand.find(button))
-    title = f"Add a line to the text and click “{button.name}”"
-    return await hand.step(title, RememberText("text_before", target), Fill(target, _LONGER), click), target
-
-
-def _sender(form: Form) -> Element:
-    if form.submit is None:
-        raise LostError("the text has no button to save it")
-    return form.submit
-
-
-async def _add(kit: Kit, place: Place) -> None:
-    async with _attempt(kit, place, f"adding to the text on {place.visit.path}") as hand:
+async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
+    """Add a line, after looking at it with the button for a ``preview``; whether that went well."""
+    what = f"adding to the text on {place.visit.path}"
+    async with kit.attempt(what, signed_in=place.visit.signed_in, changes_account=True) as hand:
         form = await place.open(hand)
-        effect, target = await _write(hand, place, _sender(form))
+        target = await _text_field(hand, form)
+        before = RememberText("text_before", target)
+        if preview:
+            button = next((each for each in form.buttons if each.name == preview), None)
+            if button is None:
+                raise LostError("the button for a preview is gone")
+            await _add(hand, before, Fill(target, _LONGER), by=button)
+            await _expect_shown(hand, "the line is shown")
+            await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
+            if not await hand.expect("nothing was kept of it", HasValue(target, BEFORE)):
+                raise LostError("what should only be shown is kept")
+        known: tuple[Action, ...] = () if preview else (before,)
+        effect = await _add(hand, *known, Fill(target, _LONGER), by=_sender(place.again(hand.view)))
         await expect_message(hand, effect, "the app answers", pattern=other_than(hand.values["uid"]))
         await _expect_shown(hand, "the line is shown")
         if effect.navigated:
@@ -80,23 +77,29 @@ async def _add(kit: Kit, place: Place) -> None:
         await hand.step(
             "Put the text back", Fill(target, BEFORE), Click(await hand.find(_sender(place.again(hand.view))))
         )
-        _keep(kit, hand, place, "is-added-to", f"“{place.visit.name}” keeps what is added")
+        title = f"“{place.visit.name}” keeps what is added{', and nothing of a preview' if preview else ''}"
+        identity = f"{slug(place.visit.name)}-is-added-to"
+        flow = hand.flow(identity, SUITE, title, "@crud", "@form", session=place.session)
+        kit.keep(flow, "form", "edit", changes_account=True)
+        return True
+    return False
 
 
-async def _preview(kit: Kit, place: Place) -> None:
-    buttons = [each for each in place.form.buttons if _PREVIEW.search(each.name)]
-    if not buttons:
-        return
-    async with _attempt(kit, place, f"previewing the text on {place.visit.path}") as hand:
-        form = await place.open(hand)
-        button = next((each for each in form.buttons if each.name == buttons[0].name), None)
-        if button is None:
-            raise LostError("the button for a preview is gone")
-        _, target = await _write(hand, place, button)
-        await _expect_shown(hand, "the line is shown")
-        await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
-        await hand.expect("nothing was kept of it", HasValue(target, BEFORE))
-        _keep(kit, hand, place, "is-previewed", f"“{place.visit.name}” shows a preview and keeps nothing of it")
+async def _text_field(hand: Hand, form: Form) -> Locator:
+    field = text_in(form)
+    if field is None:
+        raise LostError("the text is gone")
+    return await hand.find(field)
+
+
+async def _add(hand: Hand, *actions: Action, by: Element) -> Effect:
+    return await hand.step(f"Add a line to the text and click “{by.name}”", *actions, Click(await hand.find(by)))
+
+
+def _sender(form: Form) -> Element:
+    if form.submit is None:
+        raise LostError("the text has no button to save it")
+    return form.submit
 
 
 async def _expect_shown(hand: Hand, text: str) -> None:
@@ -105,9 +108,3 @@ async def _expect_shown(hand: Hand, text: str) -> None:
     if found is None:
         raise LostError("the line is shown nowhere")
     await hand.expect(text, IsVisible(found.locator))
-
-
-def _keep(kit: Kit, hand: Hand, place: Place, what: str, title: str) -> None:
-    identity = f"{slug(place.visit.name)}-{what}"
-    flow = hand.flow(identity, SUITE, title, "@crud", "@form", session=place.session)
-    kit.keep(flow, "form", "edit", changes_account=True)

@@ -32,6 +32,12 @@ def scopes(view: View, element: Element) -> list[Locator]:
     return [scope for above in around[:6] if (scope := scope_of(view, above))]
 
 
+def scopes_around(view: View, element: Element) -> Iterator[Locator]:
+    """The same, and then the form that it is in; never by how something looks."""
+    yield from scopes(view, element)
+    yield from forms_around(view, element)
+
+
 def scope_of(view: View, element: Element) -> Locator | None:
     """A locator that finds just this element, as a place to look for others in; none where nothing tells it."""
     if element.role in ROWS:
@@ -57,20 +63,21 @@ def scope_of(view: View, element: Element) -> Locator | None:
 
 
 def forms_around(view: View, element: Element) -> Iterator[Locator]:
-    """The form that an element is in, by where it is sent or by a button in it: these change less than looks do."""
+    """The form that an element is in, by where it is sent or by what is in it: these change less than looks do."""
     form = _form_of(element)
     if form is not None and form.attrs.get("action") and matches(view, sent := css_attribute(form, "action")) == [form]:
         yield sent
-    yield from form_with_its_button(view, element)
+    yield from form_with_its_controls(view, element)
 
 
-def form_with_its_button(view: View, element: Element) -> Iterator[Locator]:
-    """The form that an element is in, by a button in it: where it has no name, that is how people tell it."""
+def form_with_its_controls(view: View, element: Element) -> Iterator[Locator]:
+    """The form that an element is in, by a button or a field of it: people tell one without a name by these."""
     form = _form_of(element)
     if form is None:
         return
     buttons = [each for each in form.controls if each.is_button][:TOLD]
-    told = [Locator(by="css", value="form", has=each) for button in buttons for each in plain(button)]
+    fields = [each for each in form.controls if each.is_field and each is not element][:TOLD]
+    told = [Locator(by="css", value="form", has=each) for control in (*buttons, *fields) for each in plain(control)]
     yield from (each for each in told if matches(view, each) == [form])
 
 
