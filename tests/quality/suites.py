@@ -97,6 +97,8 @@ class Outcome:
     """When each test ran, in seconds since the epoch; ``SET_UP`` is whatever came before them."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each one stands: file and line."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """What those that failed said first."""
 
 
 async def run(
@@ -161,6 +163,7 @@ def outcome_of(report: Mapping[str, Any]) -> Outcome:
     passed, failed = set[str](), set[str]()
     spans: dict[str, tuple[float, float]] = {}
     places: dict[str, str] = {}
+    errors: dict[str, str] = {}
     set_up_failed = False
     for name, spec in _specs(report.get("suites", ())):
         results = [result for test in spec["tests"] for result in test["results"]]
@@ -174,10 +177,13 @@ def outcome_of(report: Mapping[str, Any]) -> Outcome:
         elif SEED not in spec["file"]:
             (passed if spec["ok"] else failed).add(name)
             spans[name], places[name] = span, f"{spec['file']}:{spec['line']}"
+            said = [error.get("message", "") for result in results for error in result.get("errors", ())]
+            if said and not spec["ok"]:
+                errors[name] = said[0]
     broken = [error.get("message", "") for error in report.get("errors", ())]
     if broken and not passed and not failed and not set_up_failed:
         raise SuiteBroken("\n".join(broken)[-2000:])
-    return Outcome(frozenset(passed), frozenset(failed), set_up_failed, spans, places)
+    return Outcome(frozenset(passed), frozenset(failed), set_up_failed, spans, places, errors)
 
 
 def _specs(suites: Any, above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -75,3 +75,10 @@ def test_a_run_that_ends_with_its_set_up_is_no_broken_suite() -> None:
     assert (outcome.set_up_failed, outcome.failed) == (True, frozenset())
     with pytest.raises(SuiteBroken):
         outcome_of(stopped)
+
+
+def test_what_a_test_said_is_kept() -> None:
+    spec: dict[str, object] = {"file": "a.spec.ts", "title": "works", "line": 3, "ok": False}
+    result = {"status": "failed", "startTime": "2026-01-01T00:00:00Z", "duration": 1, "errors": [{"message": "no"}]}
+    outcome = outcome_of({"suites": [{"title": "a.spec.ts", "specs": [spec | {"tests": [{"results": [result]}]}]}]})
+    assert outcome.errors == {"a.spec.ts > works": "no"}
