@@ -73,7 +73,6 @@ HANGING = {
 import {{ spawn }} from 'node:child_process';
 import fs from 'node:fs';
 
-from tests.apps.patient_server import PatientServer
 test('hangs', async ({{ page }}) => {{
   test.setTimeout(600_000);
   await page.goto('/');

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +22,8 @@ from agent_runtime.v1 import task_pb2
 from tests.line.support import carry_out, server
 from tests.quality.cache import Cache
 from tests.quality.changes import BREAKING, Change, PageChange, PageKind
-from tests.quality.making import Made
-from tests.quality.proxy import Proxy
+from tests.quality.making import Made, NotMade
+from tests.quality.proxy import IN_PAGE, Proxy
 from tests.quality.rates import Rate
 from tests.quality.scoring import Examiner, OutOfTime, Reset, Survey, meeting
 from tests.quality.suites import Suite
@@ -128,13 +129,18 @@ class Repairer:
                 failed = sorted((outcome.failed & survey.sound) - outlined)
                 if failed:
                     random.Random(seed).shuffle(failed)
-                    for repair in await self._repair(change, sorted(failed[:TESTS]), survey):
+                    try:
+                        repairs = await self._repair(change, sorted(failed[:TESTS]), survey)
+                    except NotMade as trouble:
+                        print(f"  {change.id}: not counted, {trouble}", file=sys.stderr, flush=True)
+                        continue
+                    for repair in repairs:
                         yield repair
                     break
 
     async def _repair(self, change: PageChange, failed: Sequence[str], survey: Survey) -> list[Repair]:
         files = {test: survey.places[test].rpartition(":")[0] for test in failed}
-        asked = ("repair", self._made.place.name, self._made.suite.digest, change, tuple(failed))
+        asked = ("repair", IN_PAGE, self._made.place.name, self._made.suite.digest, change, tuple(failed))
         if asked not in self._cache:
             after = await self._fixed(change, files.values())
             verdicts = {}
@@ -161,7 +167,7 @@ class Repairer:
             copy.write_text(old.read_text())
 
     async def _fixed(self, change: PageChange, files: Collection[str]) -> Suite:
-        """These files of the suite after the service has been asked to repair them. Raises OutOfTime."""
+        """These files of the suite after the service has been asked to repair them. Raises OutOfTime and NotMade."""
         if time.monotonic() > self._deadline:
             raise OutOfTime
         self._reset()
@@ -171,7 +177,7 @@ class Repairer:
             self._proxy.changes = (change,)
             try:
                 async with running.client() as client:
-                    await carry_out(
+                    done = await carry_out(
                         client,
                         task_pb2.TASK_TYPE_FIX,
                         self._app_url,
@@ -182,6 +188,8 @@ class Repairer:
                     )
             finally:
                 self._proxy.changes = ()
+            if done.task.status != task_pb2.TASK_STATUS_COMPLETED:
+                raise NotMade(done.trouble())
             return Suite(workspace).copied(self._made.place / "fixed")
 
 

@@ -225,4 +225,4 @@ def test_a_long_text_takes_no_time() -> None:
     text = "an ordinary line of a log that goes on and on\n" * 20_000
     began = time.thread_time()
     assert redactor.redact(text) == text
-    assert time.thread_time() - began < 20
+    assert time.thread_time() - began < 5

@@ -16,7 +16,7 @@ from agent_runtime_server.adapters.explorer.mining import Mined
 from agent_runtime_server.adapters.explorer.proving import Credentials, prove
 from agent_runtime_server.adapters.explorer.site import SignIn
 from tests.unit.explorer.kits import kit_for, opened
-from tests.unit.explorer.site import Page, serve
+from tests.unit.explorer.site import Page, Redirect, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -81,6 +81,7 @@ async def test_each_kind_of_page_has_what_all_have(browser: Browser) -> None:
         "/help": around.format(name="Help", more=""),
         "/terms": around.format(name="Terms", more="<a href=/old>Old terms</a>"),
         "/bare": "<header><a href=/back>Back</a></header><main><h1>Bare</h1></main>",
+        "/gone": around.format(name="Gone", more=""),
         "/trial": "<main><h1>Trial</h1></main><script>document.cookie = 'trial=1'</script>",
     }
     for name in ("Inside", "Further"):
@@ -93,6 +94,7 @@ async def test_each_kind_of_page_has_what_all_have(browser: Browser) -> None:
             for path in pages:
                 source = "/trial" if path in ("/inside", "/further") else ""
                 kit.site.add(await hand.visit(path), signed_in=False, source=source)
+        pages["/gone"] = Redirect("/")
         await mine_surroundings(kit)
         [flow] = [each.flow for each in mined if each.flow.id == "surroundings-everywhere"]
         kept = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)

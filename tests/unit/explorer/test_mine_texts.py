@@ -82,7 +82,9 @@ async def test_a_text_that_is_not_kept_becomes_no_test() -> None:
 
 
 async def test_a_preview_that_saves_is_not_called_one() -> None:
-    flows = await mined(Wiki(previews=False))
+    wiki = Wiki(previews=False)
+    flows = await mined(wiki)
+    assert wiki.text == ARTICLE
     assert [flow.title for flow in flows.values()] == ["“Change “Ducks”” keeps what is added"]
 
 

@@ -80,12 +80,19 @@ def test_unless_the_app_says_that_it_was() -> None:
     place(before).require_taken(Effect(before, page(said, form(field("Name", "x")))))
 
 
-def test_a_form_that_shows_more_fields_than_before_is_the_same() -> None:
-    def seen(*names: str) -> View:
-        return page(make("form", *(text_field(name, name_=name) for name in names), button("Save"), method="post"))
+def seen(*names: str, action: str = "/new", send: str = "Save") -> View:
+    fields = [text_field(name, name_=name) for name in names]
+    return page(make("form", *fields, button(send), method="post", action=action))
 
-    [form] = seen("title", "price").forms
-    place = Place(Visit("/", seen("title", "price"), "", signed_in=False), form)
-    assert len(place.again(seen("title", "size", "price")).fields) == 3
-    with pytest.raises(LostError):
-        place.again(seen("title", "size"))
+
+def test_a_form_that_shows_more_fields_than_before_is_the_same() -> None:
+    known = place(seen("title", "price"))
+    assert len(known.again(seen("title", "size", "price")).fields) == 3
+    for other in (
+        seen("title", "size"),
+        seen("title", "size", "price", action="/edit/7"),
+        seen("title", "size", "price", send="Delete"),
+        seen("title", "captcha", "price"),
+    ):
+        with pytest.raises(LostError):
+            known.again(other)

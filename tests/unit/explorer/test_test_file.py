@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
 from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Model, Step
-from agent_runtime_server.adapters.explorer.language import Fill, Goto, HasOutline, Locator
+from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, HasOutline, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
 from tests.unit.explorer.samples import CART, MODEL, PAGES, RECIPE, REFUSED
@@ -53,6 +53,17 @@ def test_a_form_that_fields_are_looked_for_in_has_a_name() -> None:
     assert f"const logInForm = page.locator('form').filter({{ has: {button} }});" in lines
     assert "await logInForm.getByLabel('Name', { exact: true }).fill('x');" in lines
     assert "await logInForm.getByLabel('Password', { exact: true }).fill('x');" in lines
+
+
+def test_what_a_constant_begins_with_is_declared_before_it() -> None:
+    row = Locator(by="role", value="row", has_text="Blue shirt, very large and very blue")
+    button = Locator(by="role", value="button", name="Remove from the basket", within=row)
+    seen = [Expectation(IsVisible(each), "") for each in (button, row)]
+    steps = (Step("Look", (Goto("/"),), tuple(seen)), Step("Remove", (Click(button), Click(row))))
+    lines = [line.strip() for line in test_file.print_test(Flow("a", "A", "A", steps)).splitlines()]
+    declared = [line.split()[1] for line in lines if line.startswith("const ")]
+    assert declared == ["blueShirtVeryLargeRow", "removeFromTheBasketButton"]
+    assert any(line.startswith("const removeFromTheBasketButton = blueShirtVeryLargeRow") for line in lines)
 
 
 def test_an_outline_that_comes_again_is_written_once() -> None:

@@ -125,8 +125,6 @@ class Crawl:
             self._emit(Log("info", f"{candidate.path} leads away from the app"))
             return
         self._seen.update({candidate.path, landed})
-        if candidate.path == self._site.home and not self._signed_in:
-            self._site.arrival = landed
         bad = [
             each for each in self._hand.traffic.bad[bad_before:] if each.is_page and self._site.own(each.url) == landed
         ]
@@ -141,6 +139,8 @@ class Crawl:
         ):
             self._site.private[candidate.path] = landed
             self._emit(Log("info", f"{candidate.path} asks for a sign-in"))
+        if candidate.path == self._site.home and not self._signed_in and candidate.path not in self._site.private:
+            self._site.arrival = landed
         visit = self._site.add(
             view,
             signed_in=self._signed_in,

@@ -190,12 +190,14 @@ def _repaired(flow: Flow, path: str, repaired: Flow) -> Flow:
     """A flow of the model with what the repair has changed; of a plan that was edited the test may have less."""
     if path_of(flow) != path:
         return flow
-    steps = {step.title: step for step in repaired.steps}
-    return replace(
-        flow,
-        steps=tuple(_with_changes(step, steps.get(step.title, step)) for step in flow.steps),
-        elements=repaired.elements,
-    )
+    left = list(repaired.steps)
+    steps = []
+    for step in flow.steps:
+        found = next((each for each in left if each.title == step.title), None)
+        if found is not None:
+            left.remove(found)
+        steps.append(_with_changes(step, found or step))
+    return replace(flow, steps=tuple(steps), elements=repaired.elements)
 
 
 def _with_changes(step: Step, repaired: Step) -> Step:

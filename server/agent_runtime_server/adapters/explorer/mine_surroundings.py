@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import mine_pages
 from agent_runtime_server.adapters.explorer.element import CHROME, Element
+from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import HasOutline, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.outline import Part, everywhere, parts_of, shared, template
@@ -22,7 +24,7 @@ from agent_runtime_server.adapters.explorer.view import View
 
 MOST_LINES = 36
 MOST_REGIONS = 6
-MOST_PAGES = 12
+MOST_PAGES = 8
 LEAST_SHARED = 0.5
 """Share of what surrounds a page, or those that it is looked at with, that all of them have to have."""
 Key = tuple[str, str, int]
@@ -51,7 +53,7 @@ async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> Non
     ) as hand:
         view = await kit.open(hand, visit)
         found = 0
-        for region in list(_regions(view))[:MOST_REGIONS]:
+        for region in islice(_regions(view), MOST_REGIONS):
             if target := await hand.try_find(region):
                 words = f"the {_WORDS[region.role]} has its parts"
                 found += await mine_pages.expect_outline(
@@ -74,12 +76,16 @@ async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
         return
     async with kit.attempt(f"looking at what surrounds all pages{words}", signed_in=signed_in, only_reads=True) as hand:
         for visit in around.visits:
-            view = await kit.open(hand, visit)
+            try:
+                view = await kit.open(hand, visit)
+            except LostError as error:
+                kit.log(f"left out what surrounds {visit.path}: {error}")
+                continue
             for key, region in _by_key(view):
                 if outline := around.outline(visit, key):
                     target = await hand.try_find(region)
                     if target is not None:
-                        await hand.expect(f"the {_WORDS[region.role]} is there", HasOutline(target, outline))
+                        await hand.expect(f"{_called(key)} is there", HasOutline(target, outline))
         identity = f"surroundings-everywhere{'-signed-in' if signed_in else ''}"
         session: Literal["stored", "anonymous"] = "stored" if signed_in else "anonymous"
         title = f"Has the same around each kind of page{words}"
@@ -93,13 +99,16 @@ class _Common:
 
     parts: Sequence[Part]
     paths: list[str]
+    largest: int
+    """Lines of the page that has most."""
 
     def takes(self, path: str, parts: Sequence[Part]) -> bool:
         """Count a page in, if it and the others have enough in common; whether it has."""
         both = shared(self.parts, parts)
-        if _size(both) < LEAST_SHARED * max(_size(self.parts), _size(parts)):
+        largest = max(self.largest, _size(parts))
+        if _size(both) < LEAST_SHARED * largest:
             return False
-        self.parts = both
+        self.parts, self.largest = both, largest
         self.paths.append(path)
         return True
 
@@ -114,7 +123,7 @@ class _Around:
             for key, region in _by_key(visit.view):
                 parts = parts_of(visit.view, kit.site.own, region)
                 if not any(each.takes(visit.path, parts) for each in common[key]):
-                    common[key].append(_Common(parts, [visit.path]))
+                    common[key].append(_Common(parts, [visit.path], _size(parts)))
         self._outlines = {
             (path, key): template(each.parts, MOST_LINES)
             for key, alike in common.items()
@@ -122,7 +131,7 @@ class _Around:
             if len(each.paths) > 1
             for path in each.paths
         }
-        told = {path for path, _ in self._outlines}
+        told = {path for (path, _), outline in self._outlines.items() if outline}
         self.visits = [visit for visit in pages if visit.path in told]
 
     def outline(self, visit: Visit, key: Key) -> str:
@@ -130,9 +139,15 @@ class _Around:
         return self._outlines.get((visit.path, key), "")
 
 
+def _called(key: Key) -> str:
+    role, name, turn = key
+    named = f" “{name}”" if name else ""
+    return f"the {_WORDS[role]}{named}{f' ({turn})' if turn > 1 else ''}"
+
+
 def _by_key(view: View) -> Iterator[tuple[Key, Element]]:
     turns: Counter[tuple[str, str]] = Counter()
-    for region in _regions(view):
+    for region in islice(_regions(view), MOST_REGIONS):
         turns[region.role, region.name] += 1
         yield (region.role, region.name, turns[region.role, region.name]), region
 

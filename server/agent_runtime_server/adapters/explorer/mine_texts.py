@@ -44,7 +44,10 @@ async def mine_text(kit: Kit, place: Place) -> None:
     if not kit.wants("edit", text=f"edit {place.visit.name} {place.visit.path}"):
         return
     preview = next((each.name for each in place.form.buttons if _PREVIEW.search(each.name)), "")
-    if not (preview and await _change(kit, place, preview)):
+    text = text_in(place.form)
+    # What stands around a text is not remembered: whether it is as before could not be told.
+    bare = text is not None and text.value == text.value.strip()
+    if not (bare and preview and await _change(kit, place, preview)):
         await _change(kit, place)
 
 
@@ -63,6 +66,7 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
             await _expect_shown(hand, "the line is shown")
             await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
             if not await hand.expect("nothing was kept of it", HasValue(target, BEFORE)):
+                await hand.act(Fill(target, BEFORE), Click(await hand.find(_sender(place.again(hand.view)))))
                 raise LostError("what should only be shown is kept")
         known: tuple[Action, ...] = () if preview else (before,)
         effect = await _add(hand, *known, Fill(target, _LONGER), by=_sender(place.again(hand.view)))

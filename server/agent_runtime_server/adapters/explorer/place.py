@@ -75,9 +75,21 @@ class Place:
             if _field_names(form) == names:
                 return form
         for form in view.forms:
-            if len(names) > 1 and form.method == self.form.method and set(names) <= set(_field_names(form)):
+            if len(names) > 1 and self._has_grown_to(form):
                 return form
         raise LostError("the form is gone")
+
+    def _has_grown_to(self, form: Form) -> bool:
+        """It shows more of the same form: what is sent where, and by which button, is as it was."""
+        known = set(_field_names(self.form))
+        more = [each for each in form.fields if each.attrs.get("name", each.name) not in known]
+        return (
+            (form.method, form.action) == (self.form.method, self.form.action)
+            and (form.submit.name if form.submit else "") == self.sends
+            and known <= set(_field_names(form))
+            and not form.guarded
+            and not any(each.kind in ("password", "file") for each in more)
+        )
 
     def attempt(self, kit: Kit, what: str) -> AbstractAsyncContextManager[Hand]:
         """A hand for a flow about it, alone with the data of the signed-in user where there is one."""

@@ -202,7 +202,8 @@ async def reach(hand: Hand, record: Record, what: str) -> Element:
         return found
     if record.row is not None:
         # A message that goes away again moves what is below it, and so from under the mouse.
-        await hand.step(f"Open {hand.view.path} again", Goto(hand.view.path))
+        if record.listed_on:
+            await hand.step(f"Open {record.listed_on} again", Goto(record.listed_on))
         again = await see_again(hand, record, record.text)
         await hand.step("Move the mouse over it", Hover(await _bearing(hand, again)))
         below = await see_again(hand, again, record.text)

@@ -81,14 +81,16 @@ class Names:
             if (form := _form_around(locator)) and names_in(form) <= GIVEN.keys():
                 calls = tuple(typescript.chain(form, GIVEN))
                 counts[calls] += 1
-                found = {calls: form} | found  # before what is in it
+                found.setdefault(calls, form)
             if names_in(locator) <= GIVEN.keys():
                 calls = tuple(typescript.chain(locator, GIVEN))
                 counts[calls] += 2 if inside and len("".join(calls)) >= _TOO_LONG_INSIDE else 1
                 found.setdefault(calls, locator)
         names = {}
-        for calls, locator in found.items():
-            words = _name_of(locator)
+        beginnings = (calls[:end] for calls in found for end in range(1, len(calls) + 1))
+        # What others begin with comes before them.
+        for calls in dict.fromkeys(each for each in beginnings if each in found):
+            words = _name_of(found[calls])
             if words and counts[calls] > 1 and len("".join(calls)) >= _WORTH_A_NAME:
                 names[calls] = self.free(words)
         return names
@@ -118,7 +120,7 @@ def _targets(data: object, inside: bool = False) -> Iterator[tuple[Locator, bool
 
 
 def _form_around(locator: Locator) -> Locator | None:
-    """The form that something is looked for in, where it is told by a button in it."""
+    """The form that something is looked for in, where it is told by a button or a field in it."""
     scope = locator.within
     return scope if scope is not None and (scope.by, scope.value) == ("css", "form") and scope.has else None
 
@@ -126,8 +128,8 @@ def _form_around(locator: Locator) -> Locator | None:
 def _name_of(locator: Locator) -> str:
     """A name for a locator's constant, such as ``addToCartButton``; empty if it has no words."""
     if locator.has is not None and (locator.by, locator.value) == ("css", "form"):
-        button = (locator.has.name or locator.has.value).lower().split()[:_NAME_WORDS]
-        return typescript.identifier(" ".join([*button, "form"]))
+        control = (locator.has.name or locator.has.value).lower().split()[:_NAME_WORDS]
+        return typescript.identifier(" ".join([*control, "form"]))
     kind = locator.value if locator.by == "role" else "textbox" if locator.by in ("label", "placeholder") else "text"
     words = (locator.name if locator.by == "role" else locator.value) or locator.has_text or ""
     if not words and locator.has is not None:

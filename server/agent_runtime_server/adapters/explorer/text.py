@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import string
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from agent_runtime_server.adapters.explorer.language import Data, Locator, Recal
 
 _T = TypeVar("_T")
 _DIGITS = string.digits + string.ascii_lowercase
-_turns = count()
+_turns = count(secrets.randbelow(36))
 _TOKEN = re.compile(r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -31,7 +32,7 @@ class UnknownReferenceError(LookupError):
 
 
 def new_uid() -> str:
-    """What ``${uid}`` stands for: nine letters and digits, as tests have them. No other run has the same."""
+    """What ``${uid}`` stands for: nine letters and digits, as tests have them; another one each time."""
     number, written = (time.time_ns() // 1_000_000) * 36 + next(_turns) % 36, ""
     while number:
         number, digit = divmod(number, 36)
