@@ -111,6 +111,24 @@ async def test_each_kind_of_page_has_what_all_have(browser: Browser) -> None:
     assert [len(step.expectations) for step in after.steps] == [1, 1, 0, 0, 1, 1]
 
 
+async def test_without_landmarks_what_pages_repeat_surrounds_them(browser: Browser) -> None:
+    pages: dict[str, Page] = {
+        f"/{name}": f"<div><a href=/one>One</a> <a href=/two>Two</a></div><h1>{name}</h1><a href=/{name}/more>More</a>"
+        for name in ("one", "two", "three", "four")
+    }
+    mined: list[Mined] = []
+    with serve(pages) as url:
+        kit = kit_for(browser, url, mined)
+        await opened(kit, *pages)
+        await mine_surroundings(kit)
+        [flow] = [each.flow for each in mined if each.flow.id == "surroundings-everywhere"]
+        kept = await prove(browser, f"{url}/", flow, None, Credentials("", ""), lambda _: None)
+    repeated = '- link "One":\n  - /url: /one\n- link "Two":\n  - /url: /two'
+    assert {(check.target.value, check.outline) for check in looks(flow)} == {("document", repeated)}
+    assert isinstance(kept, Flow)
+    assert len(looks(kept)) == len(pages)
+
+
 def looks(flow: Flow) -> list[HasOutline]:
     checks = [each.check for step in flow.steps for each in step.expectations]
     return [check for check in checks if isinstance(check, HasOutline)]

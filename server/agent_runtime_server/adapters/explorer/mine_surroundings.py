@@ -29,6 +29,8 @@ LEAST_SHARED = 0.5
 """Share of what surrounds a page, or those that it is looked at with, that all of them have to have."""
 Key = tuple[str, str, int]
 """What tells a landmark from one page to the next: its role, its name, and which one of these it is, from 1."""
+MAIN: Key = ("main", "", 1)
+"""Where there are no landmarks, what is on other pages, too, stands among what a page is there for."""
 _WORDS = {"banner": "banner", "navigation": "navigation", "complementary": "column beside", "contentinfo": "footer"}
 
 
@@ -62,8 +64,8 @@ async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> Non
         alike = [each.view for each in kit.site.good if each.signed_in == visit.signed_in]
         common = everywhere(alike, kit.site.own)
         parts = [part for part in parts_of(view, kit.site.own) if part in common]
-        main = Locator(by="role", value=view.main.role)
-        found += await mine_pages.expect_outline(hand, main, parts, "what other pages have too is there", MOST_LINES)
+        words = f"{_called(MAIN)} is there"
+        found += await mine_pages.expect_outline(hand, _main_of(view), parts, words, MOST_LINES)
         if found:
             session: Literal["stored", "anonymous"] = "stored" if visit.signed_in else "anonymous"
             flow = hand.flow(identity, "Pages", title, "@smoke", session=session)
@@ -81,9 +83,9 @@ async def _look_at_all(kit: Kit, *, signed_in: bool, words: str) -> None:
             except LostError as error:
                 kit.log(f"left out what surrounds {visit.path}: {error}")
                 continue
-            for key, region in _by_key(view):
+            for key, region in (*_by_key(view), (MAIN, view.main)):
                 if outline := around.outline(visit, key):
-                    target = await hand.try_find(region)
+                    target = _main_of(view) if key == MAIN else await hand.try_find(region)
                     if target is not None:
                         await hand.expect(f"{_called(key)} is there", HasOutline(target, outline))
         identity = f"surroundings-everywhere{'-signed-in' if signed_in else ''}"
@@ -118,10 +120,12 @@ class _Around:
 
     def __init__(self, kit: Kit, *, signed_in: bool) -> None:
         pages = [visit for visit in mine_pages.one_of_each(kit) if visit.signed_in == signed_in][:MOST_PAGES]
+        own = kit.site.own
+        repeated = everywhere([visit.view for visit in pages], own)
         common: dict[Key, list[_Common]] = defaultdict(list)
         for visit in pages:
-            for key, region in _by_key(visit.view):
-                parts = parts_of(visit.view, kit.site.own, region)
+            regions = [(key, parts_of(visit.view, own, region)) for key, region in _by_key(visit.view)]
+            for key, parts in (*regions, (MAIN, [part for part in parts_of(visit.view, own) if part in repeated])):
                 if not any(each.takes(visit.path, parts) for each in common[key]):
                     common[key].append(_Common(parts, [visit.path], _size(parts)))
         self._outlines = {
@@ -139,8 +143,14 @@ class _Around:
         return self._outlines.get((visit.path, key), "")
 
 
+def _main_of(view: View) -> Locator:
+    return Locator(by="role", value=view.main.role)
+
+
 def _called(key: Key) -> str:
     role, name, turn = key
+    if key == MAIN:
+        return "what other pages have too"
     named = f" “{name}”" if name else ""
     return f"the {_WORDS[role]}{named}{f' ({turn})' if turn > 1 else ''}"
 
