@@ -37,7 +37,7 @@ def figures(scores: Scores) -> dict[str, Rate | None]:
     """The rates of one suite, by what they are of."""
     parts: dict[str, Rate | None] = {
         "stability": scores.survey.stability if scores.survey else None,
-        "mutants": None if scores.tried is None else score(scores.tried),
+        "mutants": score(scores.tried) if scores.tried else None,
     }
     covered = scores.covered.rates if scores.covered else {}
     return parts | {name: covered.get(name) for name in ("flows", "templates", "forms")}

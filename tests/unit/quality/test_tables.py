@@ -40,6 +40,12 @@ def report() -> Report:
     return made
 
 
+def test_what_there_was_no_time_for_is_no_rate() -> None:
+    begun = report()
+    begun.scores[0].tried = []
+    assert "| mutants | 70 % | not measured | 0.0% of 1 (0.0% to 79.3%) |" in tables_of(begun, "").splitlines()
+
+
 def test_the_page_of_an_app() -> None:
     told = tables_of(report(), "make quality")
     for line in (
