@@ -172,7 +172,9 @@ async def _open_item(kit: Kit) -> None:
     listing = kit.listing()
     if listing is None:
         return
-    for item in items_of(listing.view, kit.site)[:2]:
+    items = items_of(listing.view, kit.site)
+    wanted = [item for item in items if not kit.wish.refuses(f"{item.name} {listing.view.target(item.link)}")]
+    for item in wanted[:2]:
         kept = await _follow(kit, listing, item.link, "opens-a-listed-thing", f"Opens “{item.name}” from the list")
         if kept:
             return

@@ -20,13 +20,14 @@ from agent_runtime_server.adapters.explorer.findings import check_flow, tell
 from agent_runtime_server.adapters.explorer.flow import Flow, Seen
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError, SilentError
 from agent_runtime_server.adapters.explorer.instructions import Wish
-from agent_runtime_server.adapters.explorer.language import Action, Goto
+from agent_runtime_server.adapters.explorer.language import Action, Goto, UrlIs
 from agent_runtime_server.adapters.explorer.protocol import Activity, Line, Log
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse
 from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
 from agent_runtime_server.adapters.explorer.text import new_uid
 from agent_runtime_server.adapters.explorer.turns import Turns
 from agent_runtime_server.adapters.explorer.view import View
+from agent_runtime_server.adapters.explorer.vocabulary import speaks_of
 
 Emit = Callable[[Line], None]
 
@@ -195,6 +196,9 @@ class Kit:
         if self.wish.only and not self.wants(*concepts, text=told):
             self.emit(Log("debug", f"{flow.id} was not asked for"))
             return
+        if refused := [path for path in _pages_of(flow) if self._is_left_out(path)]:
+            self.emit(Log("info", f"left out “{flow.title}”: the instructions leave out {refused[0]}"))
+            return
         self.taken.add(flow.id)
         if flow.session == "fresh" and self.doorkeeper.limited:
             flow = replace(flow, session="stored")
@@ -202,6 +206,9 @@ class Kit:
             flow = replace(flow, patient=True)
         self.emit(Log("info", f"learnt “{flow.title}” ({len(flow.steps)} steps)"))
         self.deliver(Mined(flow, frozenset(concepts), changes_account))
+
+    def _is_left_out(self, path: str) -> bool:
+        return self.wish.refuses(path) and not speaks_of("sign_in", path)
 
     def wants(self, *concepts: str, text: str = "") -> bool:
         """The instructions allow flows about this; where nothing is said about it yet, what is kept of it decides."""
@@ -222,6 +229,13 @@ class Kit:
             if "?" not in visit.path and not visit.signed_in and size[1] >= 2 and (best is None or size > best[0]):
                 best = size, visit
         return best[1] if best else None
+
+
+def _pages_of(flow: Flow) -> list[str]:
+    """The addresses that a flow opens, or comes to."""
+    opened = [action.path for step in flow.steps for action in step.actions if isinstance(action, Goto)]
+    checks = [each.check for step in flow.steps for each in step.expectations]
+    return [*opened, *(check.pattern for check in checks if isinstance(check, UrlIs))]
 
 
 def slug(text: str) -> str:
