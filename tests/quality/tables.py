@@ -45,7 +45,7 @@ def figures(scores: Scores) -> dict[str, Rate | None]:
 
 def more_figures(report: Report) -> dict[str, Rate | None]:
     """The rates of what was made beside the suite: for instructions, of a defective app, and after changes."""
-    repaired = repairing.rates(report.repairs) if report.repairs is not None else {}
+    repaired = repairing.rates(report.repairs) if report.repairs else {}
     return {
         "asked flows": asked_flows(report.adherence) if report.adherence else None,
         "mutants of asked flows": asked_for(report),

@@ -24,17 +24,37 @@ test.describe('Records', () => {
 
     await test.step('Click the link “edit”', async () => {
       await page
+        .getByRole('main')
         .getByRole('row')
         .filter({ hasText: `Test ${uid}` })
         .getByRole('link', { name: 'edit', exact: true })
         .click();
+      await expect(page.getByRole('main')).toMatchAriaSnapshot(`
+        - group:
+          - textbox "When?"
+          - textbox "What?"
+          - combobox "Who paid?"
+          - textbox "How much?"
+          - paragraph:
+            - link "Everyone"
+            - link "No one"
+          - paragraph:
+            - checkbox "Alice"
+          - paragraph:
+            - checkbox "Bob"
+          - paragraph:
+            - checkbox "Carol"
+        - button "Submit"
+        - link "Cancel":
+          - /url: /rome/
+      `);
     });
 
     await test.step('Change “What?” and click “Submit”', async () => {
       await whatField.fill(`Changed ${uid}`);
       await submitButton.click();
       await expect(page.getByText('The bill has been modified')).toBeVisible();
-      await expect(page.getByRole('row').filter({ hasText: `Changed ${uid}` })).toBeVisible();
+      await expect(page.getByRole('main').getByRole('row').filter({ hasText: `Changed ${uid}` })).toBeVisible();
       await expect(page.getByText(`Test ${uid}`)).toBeHidden();
     });
   });

@@ -7,7 +7,7 @@ test.describe('Records', () => {
   test.use({ storageState: signedInState });
 
   test('What “Add a bill” made can be deleted', { tag: ['@crud', '@form'] }, async ({ page, uid }) => {
-    const testRow = page.getByRole('row').filter({ hasText: `Test ${uid}` });
+    const testRow = page.getByRole('main').getByRole('row').filter({ hasText: `Test ${uid}` });
 
     await test.step('Open /rome/add', async () => {
       await page.goto('/rome/add');
@@ -23,11 +23,7 @@ test.describe('Records', () => {
     });
 
     await test.step('Click the button “delete”', async () => {
-      await page
-        .getByRole('row')
-        .filter({ hasText: `Test ${uid}` })
-        .getByRole('button', { name: 'delete', exact: true })
-        .click();
+      await testRow.getByRole('button', { name: 'delete', exact: true }).click();
     });
 
     await test.step('Click the button “Are you sure?”', async () => {

@@ -43,7 +43,10 @@ def report() -> Report:
 def test_what_there_was_no_time_for_is_no_rate() -> None:
     begun = report()
     begun.scores[0].tried = []
-    assert "| mutants | 70 % | not measured | 0.0% of 1 (0.0% to 79.3%) |" in tables_of(begun, "").splitlines()
+    begun.repairs = []
+    lines = tables_of(begun, "").splitlines()
+    assert "| mutants | 70 % | not measured | 0.0% of 1 (0.0% to 79.3%) |" in lines
+    assert "| repairs right | 85 % | not measured |" in lines
 
 
 def test_the_page_of_an_app() -> None:

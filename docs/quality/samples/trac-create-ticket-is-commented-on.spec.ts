@@ -4,8 +4,8 @@
 import { expect, test } from '../fixtures';
 
 test.describe('Records', () => {
-  test('“Create ticket” makes what it says', { tag: ['@crud', '@form'] }, async ({ page, uid }) => {
-    const testRow = page.getByRole('row').filter({ hasText: `Test ${uid}` });
+  test('What “Create ticket” made can be commented on', { tag: ['@crud', '@form'] }, async ({ page, uid }) => {
+    const aTestHasThisText = page.getByText(`A test has this to say, ${uid}.`, { exact: true });
 
     await test.step('Open /newticket', async () => {
       await page.goto('/newticket');
@@ -24,13 +24,19 @@ test.describe('Records', () => {
       await page.getByRole('combobox', { name: 'Version:', exact: true }).selectOption({ label: '2.0' });
       await page.getByRole('textbox', { name: 'Keywords:', exact: true }).fill(`Test ${uid}`);
       await page.getByRole('button', { name: 'Create ticket', exact: true }).click();
-      await expect(page.getByText('Modify ↓')).toBeVisible();
-      await expect(testRow).toBeVisible();
+    });
+
+    await test.step('Write a comment and click “Submit changes”', async () => {
+      await page
+        .getByRole('textbox', { name: 'You may use WikiFormatting here.', exact: true })
+        .fill(`A test has this to say, ${uid}.`);
+      await page.getByRole('button', { name: 'Submit changes', exact: true }).click();
+      await expect(aTestHasThisText).toBeVisible();
     });
 
     await test.step('Load the page again', async () => {
       await page.reload();
-      await expect(testRow).toBeVisible();
+      await expect(aTestHasThisText).toBeVisible();
     });
   });
 });
