@@ -185,3 +185,15 @@ async def test_where_the_start_page_has_another_address_the_others_need_not_begi
             await Crawl(hand, kit.site, kit.wish, budget, kit.emit, signed_in=False).run("/")
         assert kit.site.start is kit.site.visits["/welcome"]
         assert await kit.way_to(kit.site.visits["/terms"]) == ("/terms",)
+
+
+async def test_where_strangers_are_sent_to_sign_in_is_no_start_page(browser: Browser) -> None:
+    sign_in = "<form method=post><label>Name <input name=n></label><label>Secret <input type=password name=s></label>"
+    pages: dict[str, Page] = {"/": Redirect("/login"), "/login": f"<main><h1>Log in</h1>{sign_in}<button>Go</button>"}
+    with serve(pages) as url:
+        kit = kit_for(browser, url, [])
+        async with kit.hand() as hand:
+            budget = Budget(9, time.monotonic() + 100)
+            await Crawl(hand, kit.site, kit.wish, budget, kit.emit, signed_in=False).run("/")
+    assert "/login" in kit.site.visits
+    assert kit.site.start is None

@@ -129,6 +129,24 @@ async def test_without_landmarks_what_pages_repeat_surrounds_them(browser: Brows
     assert len(looks(kept)) == len(pages)
 
 
+async def test_a_page_that_has_little_does_not_shrink_what_others_have(browser: Browser) -> None:
+    def linked(count: int) -> str:
+        links = "".join(f"<a href=/{letter}>To {letter}</a> " for letter in "abcdefghijkl"[:count])
+        return f"<nav>{links}</nav><main><h1>{'I' * count}</h1></main>"
+
+    pages: dict[str, Page] = {f"/{name}": linked(count) for name, count in (("a", 12), ("b", 8), ("c", 4), ("d", 2))}
+    mined: list[Mined] = []
+    with serve(pages) as url:
+        kit = kit_for(browser, url, mined)
+        await opened(kit, *pages)
+        await mine_surroundings(kit)
+    [flow] = [each.flow for each in mined if each.flow.id == "surroundings-everywhere"]
+    told = {step.title: [each.check for each in step.expectations] for step in flow.steps}
+    whole = [check.outline for check in told["Open /a"] if isinstance(check, HasOutline)]
+    assert [outline.count("link") for outline in whole] == [8]
+    assert told["Open /a"] == told["Open /b"]
+
+
 def looks(flow: Flow) -> list[HasOutline]:
     checks = [each.check for step in flow.steps for each in step.expectations]
     return [check for check in checks if isinstance(check, HasOutline)]
