@@ -30,7 +30,7 @@ async def main(options: argparse.Namespace, command: str) -> None:
         raise SystemExit(f"there is no app {', '.join(unknown)}; there are {', '.join(known)}")
     for name in options.only or known:
         folder = options.build / name
-        wanted = Wanted(options.mutants, options.runs, options.minutes, folder, options.suite.get(name))
+        wanted = Wanted(options.mutants, options.runs, options.minutes, folder, options.suite.get(name), options.parts)
         with app(known[name], options.installs / name) as running:
             keep = partial(_write, options.out, command)
             keep(await examined(name, running, truth.of(name), wanted, keep))
@@ -58,6 +58,7 @@ def _command(options: argparse.Namespace) -> str:
     said += ["--only", *options.only] if options.only else []
     for name in ("mutants", "runs", "minutes"):
         said += [f"--{name}", f"{getattr(options, name):g}"]
+    said += ["--parts", *options.parts] if options.parts else []
     for name in options.suite:
         said += ["--suite", f"{name}=FOLDER"]
     return shlex.join(said)
@@ -73,6 +74,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--suite", type=_suite, action="append", default=[], metavar="NAME=FOLDER", help="take this one"
     )
+    parser.add_argument("--parts", nargs="+", default=[], metavar="STEP", help="steps with these in their names only")
     parser.add_argument("--installs", type=Path, default=Path("build/apps"), help="where apps are installed")
     parser.add_argument("--build", type=Path, default=Path("build/quality"), help="where work is kept")
     parser.add_argument("--out", type=Path, default=Path("docs/quality"), help="where tables are written")

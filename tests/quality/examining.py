@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,7 +21,7 @@ from tests.quality.apps import App
 from tests.quality.cache import Cache
 from tests.quality.changes import Change, Script, read
 from tests.quality.coverage import covered
-from tests.quality.making import Made, NotMade, environment, made
+from tests.quality.making import Made, NotMade, environment, is_made, made
 from tests.quality.mutants import reached, sample
 from tests.quality.proxy import IN_PAGE, Exchange, Proxy, before
 from tests.quality.repairing import NotOffered, Repairer
@@ -93,16 +94,16 @@ class _Bench:
             suite = Suite(self._wanted.suite, environment(self._truth))
         baseline.write(self._folder / "titles", self._url, titles)
         main = await self._looked_at("suite", suite, self._wanted.runs)
-        await self._step("code", self._code(main, suite))
-        await self._step("false alarms", self._alarms(main, suite))
-        if self._report.made is not None:
-            await self._step("repair", self._repairs(self._report.made, main))
+        await self._step("code", lambda: self._code(main, suite))
+        await self._step("false alarms", lambda: self._alarms(main, suite))
+        if plain := self._report.made:
+            await self._step("repair", lambda: self._repairs(plain, main))
             for number, instruction in enumerate(self._truth.instructions, 1):
-                await self._step(f"instruction {number}", self._adherence(number, instruction))
+                await self._step(f"instruction {number}", partial(self._adherence, number, instruction))
         await self._mutated(main, suite)
-        if self._report.made is not None:
-            await self._step("findings", self._findings(self._report.made))
-            await self._step("determinism", self._again(self._report.made))
+        if plain:
+            await self._step("findings", lambda: self._findings(plain))
+            await self._step("determinism", lambda: self._again(plain))
         replay = without_expectations(suite, self._folder / "replay")
         for called, baseline_suite in (
             ("replay without expectations", replay),
@@ -121,10 +122,13 @@ class _Bench:
             deadline=self._deadline,
         )
 
-    async def _step(self, called: str, work: Awaitable[None]) -> bool:
+    async def _step(self, called: str, work: Callable[[], Awaitable[None]]) -> bool:
+        if self._wanted.parts and not any(part in called for part in self._wanted.parts):
+            self._report.left_out.append(called)
+            return False
         print(f"{self._report.app}: {called}", file=sys.stderr, flush=True)
         try:
-            await work
+            await work()
         except OutOfTime:
             self._report.left_out.append(called)
             return False
@@ -139,13 +143,13 @@ class _Bench:
         scores = Scores(called)
         self._report.scores.append(scores)
         examiner = self._examiner(suite)
-        if await self._step(f"{called}: stability", self._surveyed(scores, examiner, runs)):
-            await self._step(f"{called}: coverage", self._covered(scores, examiner))
+        if await self._step(f"{called}: stability", lambda: self._surveyed(scores, examiner, runs)):
+            await self._step(f"{called}: coverage", lambda: self._covered(scores, examiner))
         return scores
 
     async def _mutated(self, scores: Scores, suite: Suite) -> None:
         if scores.survey is not None:
-            await self._step(f"{scores.name}: mutation", self._tried(scores, self._examiner(suite)))
+            await self._step(f"{scores.name}: mutation", lambda: self._tried(scores, self._examiner(suite)))
 
     async def _surveyed(self, scores: Scores, examiner: Examiner, runs: int) -> None:
         scores.survey = await examiner.survey(runs, self._folder / "shuffled")
@@ -170,7 +174,7 @@ class _Bench:
         scores.alarms = await self._examiner(suite).false_alarms(scores.survey)
 
     async def _made(self, url: str, name: str, instructions: str = "") -> Made:
-        if time.monotonic() > self._deadline:
+        if time.monotonic() > self._deadline and not is_made(self._folder, name):
             raise OutOfTime
         self._app.start()
         return await made(url, self._truth, self._folder, name, instructions)

@@ -15,6 +15,7 @@ from tests.quality.suites import Suite
 from tests.quality.truth import Truth
 
 SECONDS = 1200.0
+NOTE = "made.json"
 
 
 class NotMade(Exception):
@@ -51,8 +52,8 @@ async def made(url: str, truth: Truth, folder: Path, name: str, instructions: st
 
     Raises NotMade.
     """
-    place = folder / f"{name}-{_code()}"
-    note = place / "made.json"
+    place = _place(folder, name)
+    note = place / NOTE
     if not note.exists():
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(json.dumps(await _make(url, truth, place, instructions)))
@@ -68,6 +69,15 @@ async def made(url: str, truth: Truth, folder: Path, name: str, instructions: st
         [Finding(**each) for each in known["findings"]],
         plan.read_text() if plan.exists() else "",
     )
+
+
+def is_made(folder: Path, name: str) -> bool:
+    """Whether that suite is there already."""
+    return (_place(folder, name) / NOTE).exists()
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / f"{name}-{_code()}"
 
 
 async def _make(url: str, truth: Truth, place: Path, instructions: str) -> dict[str, object]:

@@ -46,7 +46,7 @@ class Report:
     repairs: list[Repair] | None = None
     adherence: list[Adherence] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    """What there was no time for."""
+    """What there was no time for, or nobody asked for."""
     seconds: float = 0.0
 
 
@@ -60,6 +60,8 @@ class Wanted:
     folder: Path
     suite: Path | None = None
     """A suite that is there; by default one is made."""
+    parts: Sequence[str] = ()
+    """Steps of the work with one of these in their names, and no others; none for all."""
 
 
 def asked_for(report: Report) -> Rate | None:

@@ -163,6 +163,32 @@ async def test_what_is_in_a_menu_now_is_shown_first(app: App, browser: Browser, 
     assert more in verdict.flow.steps[1].actions
 
 
+@pytest.mark.parametrize(
+    ("there_now", "opener"),
+    [
+        ("<details><summary>More</summary><button id=save>Save</button></details>", "More"),
+        (
+            "<button type=button onclick='this.nextElementSibling.showModal()'>Go on</button>"
+            "<dialog><button id=save>Save</button></dialog><button type=button>Save as a draft</button>",
+            "Go on",
+        ),
+    ],
+)
+async def test_what_is_there_but_not_shown_is_opened_by_what_is_next_to_it_before_anything_else_is_taken_for_it(
+    app: App, browser: Browser, flow: Flow, there_now: str, opener: str
+) -> None:
+    others = "".join(f"<button type=button aria-expanded=false>Menu {number}</button>" for number in range(5))
+    app.change("<button id=save>Save</button>", there_now)
+    app.pages["/"] = others + str(app.pages["/"]).replace("<button type=button>Cancel</button>", "")
+    flow = replace(flow, steps=(Step("Open the notes", (Goto("/"),)), *flow.steps[1:]))
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    fill, click, save = verdict.flow.steps[1].actions
+    assert (fill, save) == flow.steps[1].actions
+    assert isinstance(click, Click)
+    assert opener in (click.target.name, click.target.value)
+
+
 async def test_what_is_only_looked_at_is_not_opened_first(app: App, browser: Browser, flow: Flow) -> None:
     show = "onclick='this.nextElementSibling.hidden = false'"
     app.change("<p role=status>", f"<button type=button aria-expanded=false {show}>More</button><p hidden role=status>")

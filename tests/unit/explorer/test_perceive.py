@@ -101,3 +101,17 @@ async def test_fields_that_must_be_filled_in_and_nobody_sees() -> None:
         await page.set_content(UNSEEN)
         view = await perceive(await page.context.new_cdp_session(page), "http://app.test/")
     assert [each.attrs["name"] for each in view.forms[0].unseen] == ["stars", "text"]
+
+
+async def test_what_is_in_closed_details_is_not_shown_though_it_may_have_a_place_in_the_layout() -> None:
+    folded = "<details {}><summary>More <b>of it</b></summary><p>Words <button>Save</button></p></details>"
+    async with open_browser() as browser:
+        page = await (await browser.new_context()).new_page()
+        session = await page.context.new_cdp_session(page)
+        shown = []
+        for state in ("", "open"):
+            await page.set_content(folded.format(state))
+            await page.evaluate("document.querySelector('button').getBoundingClientRect()")
+            view = await perceive(session, "http://app.test/")
+            shown.append([each.tag for each in view.elements if each.tag in ("summary", "b", "p", "button")])
+    assert shown == [["summary", "b"], ["summary", "b", "p", "button"]]

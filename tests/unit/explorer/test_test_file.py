@@ -13,7 +13,19 @@ from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer import generate_job, plan_text, test_file, typescript
 from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Model, Step
-from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, HasOutline, IsVisible, Locator
+from agent_runtime_server.adapters.explorer.language import (
+    Click,
+    Equals,
+    Fill,
+    Goto,
+    HasOutline,
+    IsVisible,
+    Locator,
+    NumberIn,
+    Recall,
+    Reload,
+    Remember,
+)
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
 from tests.unit.explorer.samples import CART, MODEL, PAGES, RECIPE, REFUSED
@@ -29,15 +41,28 @@ def test_a_flow_with_every_word_of_the_language() -> None:
     assert test_file.print_test(CART) == (GOLDEN / "add-to-cart.spec.ts").read_text()
 
 
-def test_a_flow_that_may_have_to_wait_until_it_is_let_in_is_acted_out_again_as_a_whole() -> None:
-    lines = test_file.print_test(replace(REFUSED, patient=True)).splitlines()
+def test_what_the_app_may_refuse_for_now_is_tried_again_with_what_comes_before_it_and_nothing_else() -> None:
+    [step] = REFUSED.steps
+    limited = replace(REFUSED, steps=(replace(step, limited=True), replace(step, title="Go on")))
+    lines = test_file.print_test(limited).splitlines()
     steps = [number for number, line in enumerate(lines) if "test.step(" in line]
-    begin = next(number for number, line in enumerate(lines) if line.strip() == "await expect(async () => {")
-    end = next(
-        number for number, line in enumerate(lines) if ".toPass({ intervals: [20_000], timeout: 90_000 })" in line
+    begin = lines.index("    await expect(async () => {")
+    end = lines.index("    }).toPass({ intervals: [20_000], timeout: 90_000 });")
+    assert begin < steps[0] < end < steps[1]
+
+
+def test_what_is_tried_again_goes_on_to_where_nothing_is_needed_of_what_it_remembers() -> None:
+    price = Locator(by="role", value="paragraph", name="Price")
+    steps = (
+        Step("Look", (Remember("price", NumberIn(price)),), limited=True),
+        Step("Wait", (Reload(),)),
+        Step("Compare", (), (Expectation(Equals(NumberIn(price), Recall("price")), "as before"),)),
+        Step("Leave", (Goto("/"),)),
     )
-    assert begin < steps[0]
-    assert steps[-1] < end
+    lines = test_file.print_test(Flow("look", "Prices", "Stay as they are", steps)).splitlines()
+    closed = lines.index("    }).toPass({ intervals: [20_000], timeout: 90_000 });")
+    assert ["Compare" in line for line in lines[:closed]].count(True) == 1
+    assert "    await test.step('Leave', async () => {" in lines[closed:]
 
 
 def test_a_flow_in_a_stored_session() -> None:
@@ -116,7 +141,7 @@ def test_identifiers(words: str, name: str) -> None:
 
 PATIENT = replace(
     MODEL,
-    flows=tuple(replace(flow, patient=True) for flow in MODEL.flows),
+    flows=tuple(replace(flow, steps=tuple(replace(step, limited=True) for step in flow.steps)) for flow in MODEL.flows),
     sign_in=replace(RECIPE, limited=True),
 )
 """Of an app that limits how often one may sign in."""

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from agent_runtime_server.adapters.explorer import words
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerprint
-from agent_runtime_server.adapters.explorer.fix_choice import Choice, choose, told
+from agent_runtime_server.adapters.explorer.fix_choice import CONTROLS, Choice, choose, told
+from agent_runtime_server.adapters.explorer.fix_openers import openers, put_away
 from agent_runtime_server.adapters.explorer.fix_places import Place, is_used, with_click, with_locator
 from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow, Located
 from agent_runtime_server.adapters.explorer.hand import locators_of
@@ -42,7 +43,6 @@ from agent_runtime_server.adapters.explorer.stage import Scene, Stage
 from agent_runtime_server.adapters.explorer.text import escape, locators_in, rewritten
 from agent_runtime_server.adapters.explorer.verdict import Verdict
 from agent_runtime_server.adapters.explorer.view import View
-from agent_runtime_server.adapters.explorer.vocabulary import RISKY
 
 PASSES = 2
 """How often a repaired flow must hold, in fresh contexts and with other data."""
@@ -56,7 +56,6 @@ MOST_OPENERS = 4
 GIVEN = ("uid", "username", "password")
 """What is known before a flow begins."""
 _MOVING = Goto | Reload | Click | Press
-_OPENING_MARKS = ("aria-haspopup", "aria-expanded", "aria-controls", "data-toggle", "data-bs-toggle", "popovertarget")
 
 
 @dataclass(frozen=True)
@@ -155,11 +154,16 @@ class FlowRepair:
             used = next(locators_in(trouble.what), None)
             if trouble.place.expecting or used is None or await trouble.scene.player.locate(used).is_disabled():
                 return self._otherwise(trouble)
-            return await self._open_the_way(trouble, used)
+            if await self._open_the_way(trouble, used):
+                return None
+            return Verdict("locator", f"{trouble.error}; nothing that opens the way to it was found")
+        away = put_away(trouble.view, trouble.scene.player.resolved(target))
+        if away is not None and await self._open_the_way(trouble, target, away):
+            return None
         choice = self._choose(trouble, target)
-        if choice.element is None and not choice.ambiguous and is_used(self.flow, trouble.place, target):
-            return await self._open_the_way(trouble, target)
         if choice.element is None:
+            if away is None and not choice.ambiguous and await self._open_the_way(trouble, target):
+                return None
             return _refused(trouble, choice)
         locator = await self._locator(trouble, choice.element, target)
         if locator is None:
@@ -209,18 +213,22 @@ class FlowRepair:
             spare = spare or locator
         return spare
 
-    async def _open_the_way(self, trouble: _Trouble, target: Locator) -> Verdict | None:
-        """Find the menu, tab or dialog that an element is in now, and have it opened first."""
-        for opener in _openers(trouble.view, self._known(target), self._hidden(trouble))[:MOST_OPENERS]:
+    async def _open_the_way(self, trouble: _Trouble, target: Locator, away: Element | None = None) -> bool:
+        """Find the menu, tab or dialog that an element is in now, and have it opened first.
+
+        Only for what is there to be used: that a message is not shown any more is another behaviour."""
+        if target.value not in CONTROLS and not is_used(self.flow, trouble.place, target):
+            return False
+        hidden = self._hidden(trouble)
+        for opener in openers(trouble.view, self._known(target), hidden, away)[:MOST_OPENERS]:
             locator = await self._locator(trouble, opener, target)
             if locator is None or not await self._opens(locator, trouble):
                 continue
             self.flow = with_click(self.flow, trouble.place, Click(locator))
+            self.learnt[locator] = fingerprint(trouble.view, opener, hidden)
             self.changes.append(f"{words.element(target)} shows after a click on {words.element(locator)}")
-            return None
-        if await _not_found_once(trouble) is None:
-            return Verdict("locator", f"{trouble.error}; nothing that opens the way to it was found")
-        return _refused(trouble, self._choose(trouble, target))
+            return True
+        return False
 
     async def _opens(self, locator: Locator, trouble: _Trouble) -> bool:
         """Whether what failed goes well after a click there."""
@@ -266,16 +274,3 @@ def _of_groups(data: object) -> Iterator[Locator]:
 
 def _refused(trouble: _Trouble, choice: Choice) -> Verdict:
     return Verdict("locator", f"{trouble.error}; {choice.account()}")
-
-
-def _openers(view: View, was: Fingerprint | None, hidden: Hidden) -> list[Element]:
-    """What may show more of a page without doing anything else: what says so first, then buttons that are new."""
-    marked, new = [], []
-    for each in view.elements:
-        if each.disabled or RISKY.search(each.name):
-            continue
-        if each.tag == "summary" or each.role == "tab" or any(mark in each.attrs for mark in _OPENING_MARKS):
-            marked.append(each)
-        elif was and each.is_button and each.attrs.get("type") == "button" and hidden(each.name) not in was.others:
-            new.append(each)
-    return [*marked, *new]

@@ -77,6 +77,8 @@ class Step(Data, frozen=True):
     title: str
     actions: tuple[Action, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    limited: bool = False
+    """The app limits how often one may do this, so it is tried again, with what comes before it, until it goes well."""
 
 
 class Flow(Data, frozen=True):
@@ -95,8 +97,6 @@ class Flow(Data, frozen=True):
     itself first, so that what it changes in its session meets no other test."""
     elements: tuple[Located, ...] = ()
     """What its elements were like when they were seen, as far as a locator finds just one."""
-    patient: bool = False
-    """It signs in where the app limits how often one may do that, so it is acted out again until it is let in."""
     bare: bool = False
     """What it expects is on other pages too, so nothing but a blank page can stand in for the one that it opens first,
     and where it only opens pages, for each of them."""

@@ -12,12 +12,15 @@ _TOGGLES = frozenset({"dropdown", "collapse", "modal", "offcanvas"})
 
 def openers(view: View) -> list[Element]:
     """The controls that say that they open something which is closed now, in document order."""
-    return [each for each in view.controls if _opens(each) and not each.disabled and not RISKY.search(each.name)]
+    told = [each for each in view.elements if each.tag == "summary" or each in view.controls]
+    return [each for each in told if _opens(each) and not each.disabled and not RISKY.search(each.name or each.text)]
 
 
 def _opens(element: Element) -> bool:
     if element.is_field or speaks_of("sign_out", element.name):
         return False
+    if element.tag == "summary":
+        return bool(element.text) and element.parent is not None and "open" not in element.parent.attrs
     attrs = element.attrs
     toggles = attrs.get("data-toggle") or attrs.get("data-bs-toggle")
     closed = attrs.get("aria-expanded") in (None, "false")
@@ -34,9 +37,13 @@ def _folds(element: Element) -> bool:
 
 def again(view: View, opener: Element) -> Element | None:
     """The same opener in a later view of its page."""
-    return next((each for each in openers(view) if each.attrs == opener.attrs and each.name == opener.name), None)
+    return next((each for each in openers(view) if _told(each) == _told(opener)), None)
+
+
+def _told(opener: Element) -> tuple[object, ...]:
+    return opener.attrs, opener.name or opener.text
 
 
 def identity(element: Element, where: str) -> tuple[str, ...]:
     """The same for one opener wherever it is met: what surrounds the pages counts once for the whole app."""
-    return (element.role, element.name, "" if element.in_chrome else where)
+    return (element.role, element.name or element.text, "" if element.in_chrome else where)

@@ -202,8 +202,9 @@ class Kit:
         self.taken.add(flow.id)
         if flow.session == "fresh" and self.doorkeeper.limited:
             flow = replace(flow, session="stored")
-        if self.doorkeeper.limited and any(self.doorkeeper.door in step.actions for step in flow.steps):
-            flow = replace(flow, patient=True)
+        if self.doorkeeper.limited:
+            steps = (replace(step, limited=self.doorkeeper.door in step.actions) for step in flow.steps)
+            flow = replace(flow, steps=tuple(steps))
         self.emit(Log("info", f"learnt “{flow.title}” ({len(flow.steps)} steps)"))
         self.deliver(Mined(flow, frozenset(concepts), changes_account))
 

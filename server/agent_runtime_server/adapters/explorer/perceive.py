@@ -87,6 +87,7 @@ def build_view(url: str, snapshot: Mapping[str, Any], tree: Mapping[str, Any]) -
         elif parent >= 0:
             built[index] = above
     _add_labels(built.values())
+    _fold(built.values())
     return View(url=url, title=tidy(strings[document["title"]]), root=root, sealed=tuple(sealed.values()))
 
 
@@ -98,6 +99,17 @@ def _add_labels(elements: Iterable[Element]) -> None:
         field = identified.get(label.attrs["for"]) if "for" in label.attrs else around
         if field is not None and not field.label:
             field.label = label.text
+
+
+def _fold(elements: Iterable[Element]) -> None:
+    """What is in closed details is not shown, though it may have a place in the layout."""
+    for details in elements:
+        if details.tag == "details" and "open" not in details.attrs:
+            summary = next((each for each in details.children if each.tag == "summary"), None)
+            for child in details.children:
+                if child is not summary:
+                    for each in child.walk():
+                        each.visible = False
 
 
 class _Box(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from agent_runtime_server.adapters.explorer import typescript
@@ -47,6 +47,9 @@ from agent_runtime_server.adapters.explorer.language import (
 from agent_runtime_server.adapters.explorer.test_names import GIVEN, Names
 from agent_runtime_server.adapters.explorer.text import names_in, url_expression
 
+_DEEPER = 2
+"""Columns that a block moves what is in it to the right."""
+
 
 class Body:
     """The lines of one test's body."""
@@ -72,8 +75,23 @@ class Body:
             yield from (f"      {line}" for line in typescript.template(outline).splitlines())
             yield "    `;"
         blank = bool(self._named.locators or self._named.outlines)
-        for number, step in enumerate(self._flow.steps):
-            if lines := self._step(step, self._flow.steps[number + 1 :]):
+        patient = _tried_again(self._flow.steps)
+        if patient:
+            yield from [""] if blank else []
+            yield "    await expect(async () => {"
+            self._width -= _DEEPER
+            yield from (line and f"{' ' * _DEEPER}{line}" for line in self._steps(0, patient))
+            self._width += _DEEPER
+            yield "    }).toPass({ intervals: [20_000], timeout: 90_000 });"
+            blank = True
+        rest = list(self._steps(patient, len(self._flow.steps)))
+        yield from [""] if blank and rest else []
+        yield from rest
+
+    def _steps(self, begin: int, end: int) -> Iterator[str]:
+        blank = False
+        for number in range(begin, end):
+            if lines := self._step(self._flow.steps[number], self._flow.steps[number + 1 :]):
                 yield from [""] if blank else []
                 yield from lines
                 blank = True
@@ -230,6 +248,20 @@ class Body:
             return [line]
         deeper = [f"{' ' * (indent + 2)}{call}" for call in calls[1:]]
         return [f"{' ' * indent}{before}{calls[0]}", *deeper[:-1], f"{deeper[-1]}{after}"]
+
+
+def _tried_again(steps: Sequence[Step]) -> int:
+    """How many of the first steps are tried until they go well: up to the last that the app limits, and on to where
+    nothing is needed any more that they remember."""
+    count = max((number for number, step in enumerate(steps, 1) if step.limited), default=0)
+    while count and _remembered(steps[:count]) & names_in(tuple(steps[count:])):
+        count += 1
+    return count
+
+
+def _remembered(steps: Sequence[Step]) -> set[str]:
+    actions = (action for step in steps for action in step.actions)
+    return {action.name for action in actions if isinstance(action, Remember | RememberText)}
 
 
 def _is_live(number: Number) -> bool:

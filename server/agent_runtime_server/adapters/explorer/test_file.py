@@ -14,7 +14,6 @@ from agent_runtime_server.adapters.explorer.test_body import Body
 from agent_runtime_server.adapters.explorer.test_names import HELPERS
 from agent_runtime_server.adapters.explorer.text import names_in
 
-_PATIENTLY = "await expect(async () => {"
 _IN_STEP = 6
 """Indentation inside of a ``test.step``."""
 
@@ -39,11 +38,8 @@ def print_test(flow: Flow) -> str:
     if len(opening[0]) > typescript.WIDTH:
         opening, closing = ["  test(", *(f"    {part}," for part in head), f"    {function}"], ["    },", "  );"]
         indent = 2
-    if flow.patient:
-        outer = " " * (indent + 4)
-        opening = ["  test.describe.configure({ timeout: 120_000 });", "", *opening, f"{outer}{_PATIENTLY}"]
-        closing = [f"{outer}}}).toPass({{ intervals: [20_000], timeout: 90_000 }});", *closing]
-        indent += 2
+    if any(step.limited for step in flow.steps):
+        opening = ["  test.describe.configure({ timeout: 120_000 });", "", *opening]
     body = Body(flow, width=typescript.WIDTH - indent)
     lines = [line and f"{' ' * indent}{line}" for line in body.lines()]
     return "\n".join(

@@ -1,0 +1,65 @@
+"""What is on a page without being shown, and what may open the way to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.fingerprints import Hidden
+from agent_runtime_server.adapters.explorer.fix_openers import openers, put_away
+from agent_runtime_server.adapters.explorer.flow import Fingerprint
+from agent_runtime_server.adapters.explorer.language import Locator
+from tests.unit.explorer.trees import button, make, page
+
+SAVE = Locator(by="role", value="button", name="Save it")
+
+
+def unseen(tag: str, *parts: str, **attrs: str) -> Element:
+    element = make(tag, *parts, **attrs)
+    element.visible = False
+    return element
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        unseen("button", "Save\n it"),
+        unseen("input", type="submit", value="Save it"),
+        unseen("a", "Save it", href="/save"),
+        unseen("button", "x", aria_label="Save it"),
+        unseen("div", "Save it", role_="button"),
+    ],
+)
+def test_what_is_not_shown_is_known_by_its_markup(element: Element) -> None:
+    assert put_away(page(element), SAVE) is element
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        button("Save it"),
+        unseen("button", "Save"),
+        unseen("p", "Save it"),
+        unseen("input", type="hidden", value="Save it"),
+        unseen("input", type="text", value="Save it"),
+    ],
+)
+def test_what_is_shown_or_something_else_is_not_put_away(element: Element) -> None:
+    assert put_away(page(element), SAVE) is None
+
+
+def test_what_stands_closest_opens_it_first() -> None:
+    away = unseen("button", "Save it")
+    near, marked, far = button("Go on", "button"), button("Menu", "button"), button("Other", "button")
+    marked.attrs = {**marked.attrs, "aria-expanded": "false"}
+    view = page(marked, far, make("div", make("p", away), near, button("Delete", "button"), button("Send")))
+    assert openers(view, None, Hidden({}), away) == [near, marked, far]
+
+
+def test_of_what_nothing_is_left_only_what_says_so_or_is_new_opens_the_way() -> None:
+    was = Fingerprint(role="button", name="Save it", others=("Cancel",))
+    summary = make("summary", "More")
+    known, new = button("Cancel", "button"), button("Go on", "button")
+    view = page(known, new, summary, make("form", make("button", "Send", role="button", name="Send")))
+    assert openers(view, was, Hidden({}), None) == [summary, new]
+    assert openers(view, None, Hidden({}), None) == [summary]
