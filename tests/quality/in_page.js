@@ -69,6 +69,8 @@
   const labelToPlaceholder = (label) => {
     const field = label.control;
     if (!field || !field.matches('textarea, input:not([type=checkbox], [type=radio])')) return;
+    // What is a heading too is not there for the field alone.
+    if (label.closest(HEADINGS)) return;
     field.placeholder = label.textContent.trim();
     if (label.contains(field)) label.replaceWith(field); else label.remove();
     return field;

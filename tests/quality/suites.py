@@ -48,9 +48,12 @@ class Suite:
         return Suite(folder, self.environment)
 
     def copied_over(self, folder: Path, only: Collection[str]) -> None:
-        """Put some files of its tests, and what all share, into a folder, in the place of those that are there."""
-        shutil.rmtree(folder / "tests", ignore_errors=True)
-        shutil.copytree(self.folder / "tests", folder / "tests", ignore=_left_by_runs)
+        """Put some files of its tests, what all share, and what is known of them, into a folder, in the place of those
+        that are there."""
+        for name in ("specs", "tests"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+            if (self.folder / name).exists():
+                shutil.copytree(self.folder / name, folder / name, ignore=_left_by_runs)
         for file in self.specs():
             path = file.relative_to(self.folder / "tests")
             if str(path) not in only:

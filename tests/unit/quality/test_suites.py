@@ -14,7 +14,14 @@ SHARED = ["tests/fixtures.ts", "tests/seed.spec.ts", "tests/auth.setup.ts"]
 
 
 def suite_in(folder: Path) -> Suite:
-    for name in [*FILES, *SHARED, "tests/.agent-runtime/known.json", ".auth/state.json", "artifacts/trace.zip"]:
+    for name in [
+        *FILES,
+        *SHARED,
+        "specs/model.json",
+        "tests/.agent-runtime/known.json",
+        ".auth/state.json",
+        "artifacts/trace.zip",
+    ]:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"// {name}\n")
@@ -38,10 +45,13 @@ def test_some_tests_are_copied_with_what_all_share(tmp_path: Path) -> None:
     suite, folder = suite_in(tmp_path / "suite"), tmp_path / "other"
     (folder / "tests").mkdir(parents=True)
     (folder / "tests/old.spec.ts").write_text("// old\n")
+    (folder / "specs").mkdir()
+    (folder / "specs/model.json").write_text("// what a repair has changed\n")
     suite.copied_over(folder, ["a/one.spec.ts"])
     copied = {str(file.relative_to(folder)) for file in folder.glob("tests/**/*.spec.ts") if ".setup." not in file.name}
     assert copied == {"tests/a/one.spec.ts"} | {name for name in SHARED if name.endswith(".spec.ts")}
     assert all((folder / name).exists() for name in SHARED if name.startswith("tests/"))
+    assert (folder / "specs/model.json").read_text() == (suite.folder / "specs/model.json").read_text()
 
 
 def test_another_order_has_the_same_tests_at_the_same_depth(tmp_path: Path) -> None:

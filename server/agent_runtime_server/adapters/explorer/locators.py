@@ -84,6 +84,14 @@ def _row_kinds(elements: Sequence[Element]) -> list[Locator]:
     return [Locator(by="role", value=first.role, level=first.level, within=Locator(by="role", value=rows[0].role))]
 
 
+def hangs_on_looks(locator: Locator) -> bool:
+    """It names something by a class, which may change with the looks of the app alone."""
+    inner = (each for each in (locator.has, locator.within) if each is not None)
+    return (locator.by == "css" and "." in locator.value and "[" not in locator.value) or any(
+        map(hangs_on_looks, inner)
+    )
+
+
 def has_digits(locator: Locator) -> bool:
     """It names something by a text with digits, which may change from run to run."""
     texts = (locator.name, locator.has_text, locator.value if locator.by in ("text", "label", "placeholder") else "")

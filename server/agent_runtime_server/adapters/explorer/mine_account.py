@@ -5,6 +5,9 @@ Nothing of the user whose sign-in data were given is touched, and no two flows m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer.checkout_walk import fill_entries
@@ -17,6 +20,7 @@ from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.own_account import join, may_join
+from agent_runtime_server.adapters.explorer.records import facts
 from agent_runtime_server.adapters.explorer.scopes import row_named, row_of
 from agent_runtime_server.adapters.explorer.shopping import Product, find_products, open_product
 from agent_runtime_server.adapters.explorer.site import Visit
@@ -52,7 +56,16 @@ def _name(view: View) -> str:
     return view.heading.name if view.heading else view.path
 
 
-async def _making(hand: Hand, kit: Kit, visit: Visit) -> tuple[Effect, Locator, Element]:
+class _Made(NamedTuple):
+    """What sending a form has made."""
+
+    effect: Effect
+    shown: Locator
+    row: Element
+    typed: Sequence[Action]
+
+
+async def _making(hand: Hand, kit: Kit, visit: Visit) -> _Made:
     """Three steps: an account, the page of the form, and the form; what shows the thing that was made.
 
     Raises:
@@ -72,7 +85,7 @@ async def _making(hand: Hand, kit: Kit, visit: Visit) -> tuple[Effect, Locator, 
         shown = [each for each in named if any(text in each.text for text in told)]
         locator = Locator(by="role", value=role, has_text="${uid}")
         if len(shown) == 1 and hand.view.path != visit.path and await hand.count(locator) == 1:
-            return effect, locator, shown[0]
+            return _Made(effect, locator, shown[0], actions)
     raise LostError("what was typed is not shown anywhere")
 
 
@@ -94,9 +107,11 @@ def _unique(entries: list[Entry]) -> list[Action]:
 async def _make(kit: Kit, visit: Visit) -> None:
     name = _name(visit.view)
     async with kit.attempt(f"making something of one's own: {name}") as hand:
-        effect, made, _ = await _making(hand, kit, visit)
-        await hand.expect("what was typed is shown", IsVisible(made))
-        await expect_message(hand, effect, "a message says that it was made")
+        made = await _making(hand, kit, visit)
+        await hand.expect("what was typed is shown", IsVisible(made.shown))
+        for fact in facts(made.row, made.shown, made.typed):
+            await hand.expect(f"with “{fact.text}”", fact)
+        await expect_message(hand, made.effect, "a message says that it was made")
         flow = hand.flow(f"own-{slug(name)}", "Account", f"“{name}” makes what was typed", "@crud", "@form")
         kit.keep(flow, "create", "account", *concepts_in(name))
         kit.own_things.add(visit.path)
@@ -105,9 +120,9 @@ async def _make(kit: Kit, visit: Visit) -> None:
 async def _take_away(kit: Kit, visit: Visit) -> None:
     name = _name(visit.view)
     async with kit.attempt(f"taking something of one's own away: {name}") as hand:
-        _, made, shown = await _making(hand, kit, visit)
-        await hand.expect("what was made is shown", IsVisible(made))
-        await _remove(hand, made, shown)
+        made = await _making(hand, kit, visit)
+        await hand.expect("what was made is shown", IsVisible(made.shown))
+        await _remove(hand, made.shown, made.row)
         flow = hand.flow(f"removes-own-{slug(name)}", "Account", f"What “{name}” made can be taken away", "@crud")
         kit.keep(flow, "remove", "account", *concepts_in(name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.cart_counter import expect_more_in_cart
 from agent_runtime_server.adapters.explorer.cart_limits import open_empty, refuse_voucher, refuse_wrong_quantity
 from agent_runtime_server.adapters.explorer.currency import amounts, currency, same
 from agent_runtime_server.adapters.explorer.effects import Effect
@@ -33,7 +34,7 @@ from agent_runtime_server.adapters.explorer.shopping import (
     Line,
     Product,
     add_to_cart,
-    expect_more_in_cart,
+    find_in,
     find_products,
     line_locator,
     line_of,
@@ -82,7 +83,8 @@ async def _add(kit: Kit, product: Product) -> None:
             f"the cart has a line for “{product.name}”", IsVisible(await line_locator(hand, line, product, before))
         )
         if line.quantity is not None and line.quantity.value == "1":
-            await hand.expect("its quantity is 1", HasValue(await hand.find(line.quantity), "1"))
+            field = await find_in(hand, line, product, line.quantity)
+            await hand.expect("its quantity is 1", HasValue(field, "1"))
         await expect_main(hand, kit.site, around_pages(kit.site))
         kit.keep(hand.flow("add-to-cart", "Cart", "Puts a product into the cart", "@cart"), "cart")
 
@@ -95,7 +97,8 @@ async def _change_quantity(kit: Kit, product: Product) -> None:
         line = line_of(hand.view, product)
         amount = product.price * MANY
         if line.quantity is not None:
-            await hand.expect(f"the quantity is {MANY}", HasValue(await hand.find(line.quantity), str(MANY)))
+            field = await find_in(hand, line, product, line.quantity)
+            await hand.expect(f"the quantity is {MANY}", HasValue(field, str(MANY)))
         await _expect_line_total(hand, line, product)
         total = f"the total is {MANY} times the price"
         await expect_total(hand, total, twice("price", MANY), amount, [line])
@@ -107,7 +110,7 @@ async def _set_quantity(hand: Hand, line: Line, quantity: int, product: Product)
     """The step that changes the quantity, by what the app has for it: a button, the Enter key, or the field alone."""
     if line.quantity is None:
         raise LostError("the quantity cannot be changed in the cart")
-    field = await hand.find(line.quantity)
+    field = await find_in(hand, line, product, line.quantity)
     fill: Action = Choose(field, str(quantity)) if line.quantity.tag == "select" else Fill(field, str(quantity))
     send: list[Action] = []
     button = update_button(hand.view, line)
@@ -161,7 +164,7 @@ async def _remove(kit: Kit, product: Product) -> None:
         if button is None:
             raise LostError("nothing to take a line out of the cart was seen")
         title = f"Click “{button.name}” in the line of “{product.name}”"
-        effect = await hand.step(title, Click(await hand.find(button)))
+        effect = await hand.step(title, Click(await find_in(hand, line, product, button)))
         await hand.expect(f"the line of “{product.name}” is gone", IsHidden(target))
         if not await expect_message(hand, effect, "the cart says that it is empty", pattern=EMPTY):
             await expect_message(hand, effect, "a message says that it was taken out")

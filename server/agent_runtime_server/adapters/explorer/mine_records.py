@@ -60,7 +60,8 @@ async def _make(kit: Kit, place: Place) -> Literal["thing", "setting"] | None:
         await expect_message(hand, effect, "the app answers")
         record = await find_record(hand, kit.site, place, entries)
         await hand.expect("what was made is shown", record.check)
-        for fact in facts(record, entries):
+        typed = [entry.action for entry in entries]
+        for fact in facts(record.row, record.shown, typed) if record.row is not None else ():
             await hand.expect(f"with “{fact.text}”", fact)
         if effect.navigated or record.listed_on:
             await hand.step("Load the page again", Reload())

@@ -11,6 +11,7 @@ from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.forms import Entry
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
+    Action,
     Check,
     Choose,
     Fill,
@@ -176,19 +177,19 @@ def _part_of_page(view: View, row: Element) -> Locator | None:
     return next((each for each in candidates(view, around) if matches(view, each) == [around]), None)
 
 
-def facts(record: Record, entries: Iterable[Entry]) -> list[HasText]:
-    """Other values of the form that its row shows too."""
+def facts(row: Element, shown: Locator, typed: Iterable[Action]) -> list[HasText]:
+    """Other values of the form that the row of what was made shows too."""
     found: list[HasText] = []
-    for entry in entries:
-        match entry.action:
+    for action in typed:
+        match action:
             case Fill(_, value) if not references(value) and len(value) > 1:
                 said = value
             case Choose(_, option):
                 said = option
             case _:
                 continue
-        if record.row is not None and said in record.row.text:
-            found.append(HasText(record.shown, said))
+        if said in row.text:
+            found.append(HasText(shown, said))
     return found[:MOST_FACTS]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent_runtime_server.adapters.explorer.currency import amounts
@@ -11,7 +12,6 @@ from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
     Action,
     Click,
-    Equals,
     Goto,
     Literally,
     Locator,
@@ -22,11 +22,11 @@ from agent_runtime_server.adapters.explorer.language import (
     Remember,
     Times,
 )
-from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
+from agent_runtime_server.adapters.explorer.locators import candidates, hangs_on_looks, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.money import number_in
-from agent_runtime_server.adapters.explorer.scopes import row_named
+from agent_runtime_server.adapters.explorer.naming import plain
+from agent_runtime_server.adapters.explorer.scopes import row_named, within
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, REMOVE, UPDATE, speaks_of
@@ -88,14 +88,17 @@ async def _product(kit: Kit, hand: Hand, listing: Visit, item: Item) -> Product 
 
 def price_on(view: View) -> Element | None:
     """The element with the price of the product that a page is about: the first small one with one amount."""
+    return next(_prices_on(view), None)
+
+
+def _prices_on(view: View) -> Iterator[Element]:
     for element in view.elements:
         if element.in_chrome or not element.inside(view.main) or element.tag in ("del", "s", "option", "select"):
             continue
         if len(element.text) > LONGEST_PRICE or len(amounts(element.text)) != 1:
             continue
         if not any(amounts(child.text) for child in element.children) and view.form_of(element) is None:
-            return element
-    return None
+            yield element
 
 
 def add_button(view: View) -> Element | None:
@@ -122,10 +125,14 @@ async def open_product(hand: Hand, product: Product) -> None:
 
 async def remember_price(hand: Hand, name: str) -> Action:
     """The action that keeps the price of the product of the present page."""
-    element = price_on(hand.view)
-    if element is None:
+    prices = list(_prices_on(hand.view))
+    if not prices:
         raise LostError("the product's page shows no price")
-    return Remember(name, NumberIn(await hand.find(element)))
+    same = [each for each in prices if amounts(each.text) == amounts(prices[0].text)]
+    found = [locator for each in same if (locator := await hand.try_find(each)) is not None]
+    if not found:
+        raise LostError(f"nothing tells the price {prices[0].text!r} from others")
+    return Remember(name, NumberIn(min(found, key=hangs_on_looks)))
 
 
 async def add_to_cart(hand: Hand, *before: Action) -> Effect:
@@ -134,39 +141,6 @@ async def add_to_cart(hand: Hand, *before: Action) -> Effect:
     if button is None:
         raise LostError("the product cannot be put into a cart")
     return await hand.step(f"Click “{button.name}”", *before, Click(await hand.find(button)))
-
-
-async def expect_more_in_cart(hand: Hand, effect: Effect) -> None:
-    """Expect that the number of things in the cart, where every page shows it, is one more than before."""
-    found = counter(effect)
-    if found is None:
-        return
-    target, count = found
-    await hand.expect(
-        f"the cart holds {count} {'thing' if count == 1 else 'things'}", Equals(NumberIn(target), Literally(count))
-    )
-
-
-def counter(effect: Effect) -> tuple[Locator, int] | None:
-    """The element around the page whose number grew by one, by words that do not change."""
-    for element in sorted(effect.after.elements, key=lambda each: len(each.text)):
-        if not element.in_chrome or len(element.text) > LONGEST_PRICE or amounts(element.text) or not element.role:
-            continue
-        number = number_in(element.text)
-        if number is None or number < 1 or number != int(number):
-            continue
-        for locator in candidates(effect.after, element):
-            then = matches(effect.before, locator)
-            if (
-                locator.by == "css"
-                or has_digits(locator)
-                or matches(effect.after, locator) != [element]
-                or len(then) != 1
-            ):
-                continue
-            if (number_in(then[0].text) or 0.0) == number - 1:
-                return locator, int(number)
-    return None
 
 
 async def open_cart(hand: Hand, kit: Kit) -> Effect:
@@ -224,6 +198,17 @@ def line_of(view: View, product: Product) -> Line:
                 quantity = [each for each in above.walk() if each.is_field and each.kind in _QUANTITY_KINDS]
                 return Line(above, next(iter(quantity), None))
     raise LostError(f"“{product.name}” is not in the cart")
+
+
+async def find_in(hand: Hand, line: Line, product: Product, element: Element) -> Locator:
+    """A locator of a control of a line that does not mean one of another line, should there be one."""
+    row = row_named(hand.view, line.row, product.name) if line.row.role else None
+    if row is not None and element.role:
+        for inner in (*plain(element), Locator(by="role", value=element.role)):
+            locator = within(inner, row)
+            if matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
+                return locator
+    return await hand.find(element)
 
 
 async def put_in(hand: Hand, kit: Kit, product: Product) -> tuple[Line, View]:

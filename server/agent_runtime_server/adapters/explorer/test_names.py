@@ -134,7 +134,23 @@ def _name_of(locator: Locator) -> str:
     words = (locator.name if locator.by == "role" else locator.value) or locator.has_text or ""
     if not words and locator.has is not None:
         words = locator.has.name or locator.has.value
-    words = " ".join(re.sub(r"\$\{\w+\}", " ", words).split()[:_NAME_WORDS])
-    if locator.by in ("css", "test_id") or not typescript.identifier(words):
-        return typescript.identifier(kind) if locator.by == "role" else ""
-    return typescript.identifier(words.lower()) + _SUFFIXES.get(kind, kind.capitalize())
+    named = _identifier(words)
+    if locator.by in ("css", "test_id") or not named:
+        return _by_its_place(locator, kind) if locator.by == "role" else ""
+    return named + _suffix(kind)
+
+
+def _by_its_place(locator: Locator, kind: str) -> str:
+    """A name for what has no words of its own: by those of what it is in, such as ``entryCheckbox``."""
+    place = locator.within
+    named = _identifier(place.has_text or place.name or "") if place is not None else ""
+    return named + _suffix(kind) if named else typescript.identifier(_suffix(kind).lower())
+
+
+def _suffix(kind: str) -> str:
+    return _SUFFIXES.get(kind, kind.capitalize())
+
+
+def _identifier(said: str) -> str:
+    """The first words of a text, without its references."""
+    return typescript.identifier(" ".join(re.sub(r"\$\{\w+\}", " ", said).split()[:_NAME_WORDS]).lower())

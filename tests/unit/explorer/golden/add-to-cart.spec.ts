@@ -10,7 +10,7 @@ test.describe('Cart & more', () => {
     const giftField = page.getByLabel('Gift', { exact: true });
     const addToCartButton = page.getByRole('button', { name: 'Add to cart', exact: true });
     const row = page.getByRole('row').filter({ hasText: uid });
-    const status = page.getByRole('paragraph').filter({ hasText: 'Total' }).getByRole('status');
+    const totalStatus = page.getByRole('paragraph').filter({ hasText: 'Total' }).getByRole('status');
     const cell = page.getByRole('table').getByRole('cell', { name: '£1,200.50', exact: true });
 
     const { price, productName } = await test.step('Open the product', async () => {
@@ -37,7 +37,7 @@ test.describe('Cart & more', () => {
       await expect(page.getByRole('row')).toHaveCount(rows + 1);
       await expect.poll(async () => (await page.getByRole('row').count()) - 1).toBeCloseTo(rows);
       await expect(page.getByRole('status').filter({ hasText: 'added' })).toHaveText('It\'s "added" \\ `1`');
-      await expect.poll(() => amount(status)).toBeCloseTo(price);
+      await expect.poll(() => amount(totalStatus)).toBeCloseTo(price);
       await expect(giftField).toBeChecked();
       await expect(nameField).toHaveValue(`me ${uid}`);
     });
@@ -46,10 +46,10 @@ test.describe('Cart & more', () => {
       await row.hover();
       await addToCartButton.click();
       await expect(async () => {
-        expect(await amount(status)).toBeCloseTo(sum(await amounts(cell)));
+        expect(await amount(totalStatus)).toBeCloseTo(sum(await amounts(cell)));
       }).toPass();
       await expect(async () => {
-        expect(await amount(status)).toBeCloseTo((await amount(page.getByTestId('price'))) * 2);
+        expect(await amount(totalStatus)).toBeCloseTo((await amount(page.getByTestId('price'))) * 2);
       }).toPass();
       await expect.poll(async () => sum(await amounts(cell))).toBeCloseTo(price * 2);
     });

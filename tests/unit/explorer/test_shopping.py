@@ -1,0 +1,27 @@
+"""What a shop says of a product, in a real browser."""
+
+from __future__ import annotations
+
+from agent_runtime_server.adapters.explorer.browser import open_browser
+from agent_runtime_server.adapters.explorer.hand import Hand
+from agent_runtime_server.adapters.explorer.language import Goto, NumberIn, Remember
+from agent_runtime_server.adapters.explorer.locators import hangs_on_looks
+from agent_runtime_server.adapters.explorer.shopping import remember_price
+from tests.unit.explorer.site import serve
+
+OTHERS = "".join(f"<article><h3>{name}</h3><p class=price>£7.00</p></article>" for name in ("Mug", "Cup"))
+PRODUCT = f"""<main><h1>Plate</h1><div class=product><p class=price>£5.00</p></div>
+<table><tr><th>Stock</th><td>9</td></tr><tr><th>Price</th><td>£5.00</td></tr></table>{OTHERS}</main>"""
+
+
+async def test_a_price_is_read_where_no_style_is_needed_to_find_it() -> None:
+    with serve({"/": PRODUCT}) as url:
+        async with open_browser() as browser:
+            page = await (await browser.new_context()).new_page()
+            hand = Hand(page, await page.context.new_cdp_session(page), url, {})
+            await hand.step("Open the plate", Goto("/"))
+            action = await remember_price(hand, "price")
+            assert isinstance(action, Remember)
+            assert isinstance(action.number, NumberIn)
+            assert not hangs_on_looks(action.number.target)
+            assert await hand.in_page(action.number.target).inner_text() == "£5.00"
