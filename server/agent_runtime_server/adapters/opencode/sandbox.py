@@ -91,7 +91,13 @@ class AgentSandbox:
         command = [bwrap, *_walls(), *_system(), *_SEALED, "--", "/bin/true"]
         try:
             tried = subprocess.run(
-                command, capture_output=True, text=True, timeout=_TRIAL_SECONDS, check=False, stdin=subprocess.DEVNULL
+                command,
+                capture_output=True,
+                text=True,
+                timeout=_TRIAL_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                env={"PATH": self._environment.get("PATH", os.defpath)},
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
