@@ -13,7 +13,7 @@ from playwright.async_api import Browser
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.flow import Flow, Skipped
-from agent_runtime_server.adapters.explorer.language import HasOutline, HasText, IsHidden, IsVisible, Locator
+from agent_runtime_server.adapters.explorer.language import HasOutline, HasText, HasValue, IsHidden, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for
@@ -128,12 +128,28 @@ async def test_a_row_is_told_from_those_in_other_parts_of_the_page(
     assert shown.target.within == Locator(by="role", value="main")
 
 
+async def test_a_page_that_is_looked_at_for_itself_is_not_looked_at_on_the_way(browser: Browser) -> None:
+    boxes = Boxes()
+    boxes.boxes["1"] = "First box", "small"
+    flows: list[Mined] = []
+    with serve(boxes.pages()) as url:
+        kit = kit_for(browser, url, flows)
+        async with kit.hand() as hand:
+            for path in ("/", "/new", "/edit?id=1"):
+                kit.site.add(await hand.visit(path), signed_in=False)
+        await mine_forms(kit)
+    changed = next(each.flow for each in flows if each.flow.id == "add-a-box-is-changed")
+    assert checks(changed, HasOutline) == 0
+    assert checks(changed, HasValue) == 1
+
+
 async def test_it_is_changed_and_deleted_by_the_controls_of_its_row(
     mined: tuple[dict[str, Flow], list[Skipped]],
 ) -> None:
     flows, _ = mined
     changed, deleted = flows["add-a-box-is-changed"], flows["add-a-box-is-deleted"]
     assert checks(changed, HasOutline) == 1
+    assert checks(changed, HasValue) == 1
     assert checks(changed, IsVisible) == 1
     assert checks(changed, IsHidden) == 1
     assert checks(deleted, IsHidden) == 2
