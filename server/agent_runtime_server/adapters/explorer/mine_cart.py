@@ -43,6 +43,7 @@ from agent_runtime_server.adapters.explorer.shopping import (
     put_in,
     remember_price,
     together,
+    try_find_in,
     twice,
     update_button,
 )
@@ -114,7 +115,7 @@ async def _set_quantity(hand: Hand, line: Line, quantity: int, product: Product)
     fill: Action = Choose(field, str(quantity)) if line.quantity.tag == "select" else Fill(field, str(quantity))
     send: list[Action] = []
     button = update_button(hand.view, line)
-    if button is not None and (target := await hand.try_find(button)) is not None:
+    if button is not None and (target := await try_find_in(hand, line, product, button)) is not None:
         send = [Click(target)]
     elif line.quantity.tag != "select":
         send = [Press(field, "Enter")]

@@ -201,14 +201,28 @@ def line_of(view: View, product: Product) -> Line:
 
 
 async def find_in(hand: Hand, line: Line, product: Product, element: Element) -> Locator:
-    """A locator of a control of a line that does not mean one of another line, should there be one."""
+    """A locator of a control of a line that does not mean one of another line, should there be one.
+
+    Raises:
+        LostError: Nothing tells it from others.
+    """
+    return await _in_line(hand, line, product, element) or await hand.find(element)
+
+
+async def try_find_in(hand: Hand, line: Line, product: Product, element: Element) -> Locator | None:
+    """Like ``find_in``, or None."""
+    return await _in_line(hand, line, product, element) or await hand.try_find(element)
+
+
+async def _in_line(hand: Hand, line: Line, product: Product, element: Element) -> Locator | None:
     row = row_named(hand.view, line.row, product.name) if line.row.role else None
-    if row is not None and element.role:
-        for inner in (*plain(element), Locator(by="role", value=element.role)):
-            locator = within(inner, row)
-            if matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
-                return locator
-    return await hand.find(element)
+    if row is None or not element.role or not element.inside(line.row):
+        return None
+    for inner in (*plain(element), Locator(by="role", value=element.role)):
+        locator = within(inner, row)
+        if matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
+            return locator
+    return None
 
 
 async def put_in(hand: Hand, kit: Kit, product: Product) -> tuple[Line, View]:
