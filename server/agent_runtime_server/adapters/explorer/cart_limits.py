@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.cart_lines import put_in, update_button
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.forms import words_of, wrong_value
 from agent_runtime_server.adapters.explorer.hand import LostError
@@ -13,8 +14,6 @@ from agent_runtime_server.adapters.explorer.shopping import (
     add_to_cart,
     open_cart,
     open_product,
-    put_in,
-    update_button,
 )
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, VOUCHER

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.cart_counter import expect_more_in_cart
 from agent_runtime_server.adapters.explorer.cart_limits import open_empty, refuse_voucher, refuse_wrong_quantity
+from agent_runtime_server.adapters.explorer.cart_lines import (
+    Line,
+    find_in,
+    line_locator,
+    line_of,
+    put_in,
+    try_find_in,
+    update_button,
+)
 from agent_runtime_server.adapters.explorer.currency import amounts, currency, same
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
@@ -19,6 +28,7 @@ from agent_runtime_server.adapters.explorer.language import (
     IsVisible,
     Literally,
     Locator,
+    Plus,
     Press,
     Recall,
     Reload,
@@ -31,23 +41,14 @@ from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expe
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.scopes import row_named
 from agent_runtime_server.adapters.explorer.shopping import (
-    Line,
     Product,
     add_to_cart,
-    find_in,
     find_products,
-    line_locator,
-    line_of,
     open_cart,
     open_product,
-    put_in,
     remember_price,
-    together,
-    try_find_in,
-    twice,
-    update_button,
 )
-from agent_runtime_server.adapters.explorer.totals import expect_total
+from agent_runtime_server.adapters.explorer.totals import expect_total, twice
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import EMPTY, REMOVE, speaks_of
 
@@ -146,11 +147,11 @@ async def _two_products(kit: Kit, one: Product, other: Product) -> None:
         for line, product in zip(lines, (one, other), strict=True):
             text = f"the cart has a line for “{product.name}”"
             await hand.expect(text, IsVisible(await line_locator(hand, line, product, before)))
-        both = together(Recall("firstPrice"), Recall("secondPrice"))
+        both = Plus(Recall("firstPrice"), Recall("secondPrice"))
         await expect_total(hand, "the total is the sum of both prices", both, one.price + other.price, lines)
         await _set_quantity(hand, lines[1], 2, other)
         lines = [line_of(hand.view, one), line_of(hand.view, other)]
-        both = together(Recall("firstPrice"), Times(Recall("secondPrice"), Literally(2)))
+        both = Plus(Recall("firstPrice"), Times(Recall("secondPrice"), Literally(2)))
         text = "the total is the first price and twice the second"
         await expect_total(hand, text, both, one.price + 2 * other.price, lines)
         kit.keep(hand.flow("cart-total", "Cart", "Total is the sum of all lines", "@cart"), "cart")

@@ -13,26 +13,16 @@ from agent_runtime_server.adapters.explorer.language import (
     Action,
     Click,
     Goto,
-    Literally,
-    Locator,
-    Number,
     NumberIn,
-    Plus,
-    Recall,
     Remember,
-    Times,
 )
 from agent_runtime_server.adapters.explorer.locators import candidates, hangs_on_looks, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.naming import plain
-from agent_runtime_server.adapters.explorer.scopes import row_named, within
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
 from agent_runtime_server.adapters.explorer.view import View
-from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, REMOVE, UPDATE, speaks_of
+from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, speaks_of
 
-_ROWS = ("row", "listitem", "article", "group")
-_QUANTITY_KINDS = ("number", "text", "select", "tel")
 LONGEST_PRICE = 40
 """Characters of what holds a price and little else."""
 MOST_PRODUCTS = 2
@@ -47,15 +37,6 @@ class Product:
     name: str
     path: str
     price: float
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A line of the cart."""
-
-    row: Element
-    quantity: Element | None
-    """The field with how many."""
 
 
 async def find_products(kit: Kit) -> list[Product]:
@@ -159,96 +140,3 @@ async def open_cart(hand: Hand, kit: Kit) -> Effect:
         if button.in_chrome and speaks_of("cart", button.name) and (target := await hand.try_find(button)):
             return await hand.step("Open the cart", Click(target))
     raise LostError("no link leads to the cart")
-
-
-async def line_locator(hand: Hand, line: Line, product: Product, before: View) -> Locator:
-    """What is there as long as the line is, and if possible was not there before: its row, or what is named after the
-    product.
-
-    Raises:
-        LostError: Nothing is.
-    """
-    row = row_named(hand.view, line.row, product.name) if line.row.role else None
-    named = [each for each in line.row.walk() if each.visible and each.name == product.name]
-    found: list[Locator] = [row] if row else []
-    for element in sorted(named, key=lambda each: each.role != "heading"):
-        found += [each for each in candidates(hand.view, element) if matches(hand.view, each) == [element]]
-    for locator in sorted(found, key=lambda each: bool(matches(before, each))):
-        if await hand.count(locator) == 1:
-            return locator
-    raise LostError(f"no locator finds the line of “{product.name}”")
-
-
-def line_of(view: View, product: Product) -> Line:
-    """The line of a product in the cart.
-
-    Raises:
-        LostError: It is not there.
-    """
-    named = [
-        each for each in view.elements if product.name in each.text and each.inside(view.main) and not each.in_chrome
-    ]
-    smallest = [each for each in named if not any(other.inside(each) for other in named)]
-    for element in smallest:
-        for above in (element, *element.ancestors()):
-            if above is view.main:
-                break
-            is_row = above.role in _ROWS or any(part.is_field for part in above.walk())
-            if is_row and amounts(above.text):
-                quantity = [each for each in above.walk() if each.is_field and each.kind in _QUANTITY_KINDS]
-                return Line(above, next(iter(quantity), None))
-    raise LostError(f"“{product.name}” is not in the cart")
-
-
-async def find_in(hand: Hand, line: Line, product: Product, element: Element) -> Locator:
-    """A locator of a control of a line that does not mean one of another line, should there be one.
-
-    Raises:
-        LostError: Nothing tells it from others.
-    """
-    return await _in_line(hand, line, product, element) or await hand.find(element)
-
-
-async def try_find_in(hand: Hand, line: Line, product: Product, element: Element) -> Locator | None:
-    """Like ``find_in``, or None."""
-    return await _in_line(hand, line, product, element) or await hand.try_find(element)
-
-
-async def _in_line(hand: Hand, line: Line, product: Product, element: Element) -> Locator | None:
-    row = row_named(hand.view, line.row, product.name) if line.row.role else None
-    if row is None or not element.role or not element.inside(line.row):
-        return None
-    for inner in (*plain(element), Locator(by="role", value=element.role)):
-        locator = within(inner, row)
-        if matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
-            return locator
-    return None
-
-
-async def put_in(hand: Hand, kit: Kit, product: Product) -> tuple[Line, View]:
-    """Steps from the list to the cart with one product in it; its line, and the page before the cart."""
-    await open_product(hand, product)
-    await add_to_cart(hand, await remember_price(hand, "price"))
-    effect = await open_cart(hand, kit)
-    return line_of(hand.view, product), effect.before
-
-
-def update_button(view: View, line: Line) -> Element | None:
-    """What makes the cart take a changed quantity."""
-    assert line.quantity is not None
-    form = view.form_of(line.quantity)
-    near = [each for each in line.row.walk() if each.is_button]
-    own = [each for each in form.buttons if not REMOVE.search(each.name)] if form else []
-    own.sort(key=lambda each: not UPDATE.search(each.name))
-    inside = [each for each in own if each.inside(line.row)] or [each for each in near if UPDATE.search(each.name)]
-    return next(iter((*inside, *own)), None)
-
-
-def twice(name: str, times: int) -> Number:
-    """A remembered price, some times."""
-    return Recall(name) if times == 1 else Times(Recall(name), Literally(times))
-
-
-def together(left: Number, right: Number) -> Number:
-    """The sum of two numbers."""
-    return Plus(left, right)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from agent_runtime_server.adapters.explorer.cart_lines import Line
 from agent_runtime_server.adapters.explorer.currency import amounts, same
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.hand import Hand
-from agent_runtime_server.adapters.explorer.language import Equals, Locator, Number, NumberIn
+from agent_runtime_server.adapters.explorer.language import Equals, Literally, Locator, Number, NumberIn, Recall, Times
 from agent_runtime_server.adapters.explorer.locators import candidates, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.money import number_in
-from agent_runtime_server.adapters.explorer.shopping import LONGEST_PRICE, Line
+from agent_runtime_server.adapters.explorer.shopping import LONGEST_PRICE
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import SUBTOTAL, TOTAL
 
@@ -74,3 +75,8 @@ async def lasting(hand: Hand, element: Element) -> Locator | None:
         if not has_digits(locator) and matches(hand.view, locator) == [element] and await hand.count(locator) == 1:
             return locator
     return None
+
+
+def twice(name: str, times: int) -> Number:
+    """A remembered price, some times."""
+    return Recall(name) if times == 1 else Times(Recall(name), Literally(times))
