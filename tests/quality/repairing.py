@@ -139,7 +139,8 @@ class Repairer:
                         continue
                     for repair in repairs:
                         yield repair
-                    break
+                    if repairs:
+                        break
 
     def _names(self, test: str, text: str, survey: Survey) -> bool:
         """The element itself is looked for: one that was only a part of another, such as a link in the label of a
@@ -157,11 +158,13 @@ class Repairer:
                 old, new = (suite.folder / "tests" / file for suite in (self._made.suite, after))
                 verdicts[test] = await self._verdict(change, test, file, old, new)
             self._cache.put(asked, verdicts)
-        return [Repair(change, test, verdict) for test, verdict in self._cache.get(asked).items()]
+        return [Repair(change, test, verdict) for test, verdict in self._cache.get(asked).items() if verdict]
 
-    async def _verdict(self, change: PageChange, test: str, file: str, old: Path, new: Path) -> Verdict:
+    async def _verdict(self, change: PageChange, test: str, file: str, old: Path, new: Path) -> Verdict | None:
+        """None for a test that passes as it is: it had failed for another reason."""
         if not new.exists() or new.read_text() == old.read_text():
-            return "refused"
+            untouched, _ = await self._healthy.run((change,), only=[file], remember=False)
+            return None if test in untouched.passed else "refused"
         copy = self._repaired.suite.folder / "tests" / file
         copy.write_text(new.read_text())
         try:

@@ -70,7 +70,7 @@ async def test_who_has_signed_in_sees_more(browser: Browser, pages: Mapping[str,
         await mine_surroundings(kit)
     flows = {each.flow.id: each.flow for each in mined}
     assert flows["surroundings-signed-in"].session == "stored"
-    assert '- button "Leave"' in outlines(flows["surroundings-signed-in"])["navigation"]
+    assert '- button "Leave" [disabled=false]' in outlines(flows["surroundings-signed-in"])["navigation"]
 
 
 async def test_each_kind_of_page_has_what_all_have(browser: Browser) -> None:

@@ -33,7 +33,16 @@ def test_headings_fields_buttons_and_the_targets_of_links_are_told() -> None:
         '  - link "Help":',
         "    - /url: /help",
         '- textbox "Title"',
-        '- button "Save"',
+        '- button "Save" [disabled=false]',
+    ]
+
+
+def test_a_button_that_cannot_be_pressed_now_may_be_so_later() -> None:
+    waiting = button("Send")
+    waiting.disabled = True
+    assert outlined(page(waiting, button("Cancel"))).splitlines() == [
+        '- button "Send"',
+        '- button "Cancel" [disabled=false]',
     ]
 
 
@@ -67,7 +76,7 @@ def test_what_surrounds_the_main_part_is_told_alone() -> None:
     assert template(parts_of(view, own, around)).splitlines() == [
         '- link "Home":',
         "  - /url: /",
-        '- button "Menu"',
+        '- button "Menu" [disabled=false]',
     ]
 
 
@@ -110,7 +119,7 @@ def test_what_two_regions_share_is_told_in_the_order_of_both() -> None:
         return template(shared(one, other)).splitlines()
 
     assert lines(listed("Home", "Cart"), listed("Help", "Cart")) == [
-        '- button "Menu"',
+        '- button "Menu" [disabled=false]',
         "- list:",
         "  - listitem:",
         '    - link "Cart":',

@@ -25,7 +25,7 @@ OUTLINE = """- heading "Join us"
 - combobox /Land/
 - link /Back/:
   - /url: /back
-- button /Join/"""
+- button /Join/ [disabled=false]"""
 
 
 @pytest.mark.timeout(300)

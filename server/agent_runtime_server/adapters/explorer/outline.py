@@ -41,6 +41,8 @@ class Part(NamedTuple):
     parts: tuple[Part, ...]
     marked: bool = False
     """The name is part of what is seen: a style sheet adds a mark to it."""
+    enabled: bool = False
+    """It is a button that can be pressed: a template that does not say so would fit one that cannot."""
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -106,7 +108,8 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
             if _stays(name := child.written):
                 nested = inner if child.role == "heading" else []
                 url = _url(view, child, own)
-                found.append(Part(child.role, name, url, tuple(nested), marked=name != child.name))
+                enabled = child.role == "button" and not child.disabled
+                found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
         elif child.role:
             if inner and (child.role != "row" or any(part.role == "columnheader" for part in inner)):
                 found.append(Part(child.role, "", "", tuple(inner)))
@@ -160,6 +163,7 @@ def _fitting(parts: Sequence[Part], left: int) -> Iterator[Part]:
 
 def _lines(part: Part, depth: int) -> Iterator[str]:
     key = f"{part.role} {_name(part)}" if part.name else part.role
+    key += " [disabled=false]" if part.enabled else ""
     if ": " in key or " #" in key or key.endswith(":"):
         key = "'" + key.replace("'", "''") + "'"
     indent = "  " * depth
