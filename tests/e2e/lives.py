@@ -125,8 +125,12 @@ def stop_in_phase(running: Server, task_id: str, number: int) -> None:
         while True:
             os.kill(running.pid, SIGSTOP)
             # Where it was stopped while it had a lock, nobody can read until it goes on.
-            with contextlib.suppress(sqlite3.OperationalError):
+            try:
                 phase, done = connection.execute("SELECT phase, done FROM task WHERE id = ?", (task_id,)).fetchone()
+            except sqlite3.OperationalError as error:
+                if "lock" not in str(error):
+                    raise
+            else:
                 assert not done, "it was too fast"
                 if phase == number:
                     return

@@ -74,7 +74,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--suite", type=_suite, action="append", default=[], metavar="NAME=FOLDER", help="take this one"
     )
-    parser.add_argument("--parts", nargs="+", default=[], metavar="STEP", help="steps with these in their names only")
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        default=[],
+        metavar="STEP",
+        help="steps with one of these in their names only, such as repair, instruction, suite: mutation; by themselves "
+        "their tables are no whole ones, so give a folder for them with --out",
+    )
     parser.add_argument("--installs", type=Path, default=Path("build/apps"), help="where apps are installed")
     parser.add_argument("--build", type=Path, default=Path("build/quality"), help="where work is kept")
     parser.add_argument("--out", type=Path, default=Path("docs/quality"), help="where tables are written")

@@ -109,7 +109,10 @@ class _Bench:
             ("replay without expectations", replay),
             ("titles only", Suite(self._folder / "titles")),
         ):
-            await self._mutated(await self._looked_at(called, baseline_suite, 1), baseline_suite)
+            if self._is_wanted(called):
+                await self._mutated(await self._looked_at(called, baseline_suite, 1), baseline_suite)
+            else:
+                self._report.left_out.append(called)
 
     def _examiner(self, suite: Suite) -> Examiner:
         return Examiner(
@@ -122,8 +125,12 @@ class _Bench:
             deadline=self._deadline,
         )
 
-    async def _step(self, called: str, work: Callable[[], Awaitable[None]]) -> bool:
-        if self._wanted.parts and not any(part in called for part in self._wanted.parts):
+    def _is_wanted(self, called: str) -> bool:
+        return not self._wanted.parts or any(part in called for part in self._wanted.parts)
+
+    async def _step(self, called: str, work: Callable[[], Awaitable[None]], *, needed: bool = False) -> bool:
+        """Whether it could be done; ``needed``: whatever is wanted, as it is what other steps begin with."""
+        if not needed and not self._is_wanted(called):
             self._report.left_out.append(called)
             return False
         print(f"{self._report.app}: {called}", file=sys.stderr, flush=True)
@@ -143,7 +150,7 @@ class _Bench:
         scores = Scores(called)
         self._report.scores.append(scores)
         examiner = self._examiner(suite)
-        if await self._step(f"{called}: stability", lambda: self._surveyed(scores, examiner, runs)):
+        if await self._step(f"{called}: stability", lambda: self._surveyed(scores, examiner, runs), needed=True):
             await self._step(f"{called}: coverage", lambda: self._covered(scores, examiner))
         return scores
 

@@ -36,7 +36,7 @@ _OUTLINE = "toMatchAriaSnapshot"
 TESTS = 4
 """How many tests that fail for one change are repaired."""
 _EXPECTATION = re.compile(r"\)\s*\.((?:not\.)?to[A-Z]\w*\(.*)")
-_QUOTED = re.compile(r"(['`])((?:(?!\1).)+)\1")
+_QUOTED = re.compile(r"""(['"`])((?:\\.|(?!\1).)+)\1""")
 _ELEMENTS: dict[str, tuple[str, ...]] = {
     "reworded": ("submit_disabled", "link_swapped", "heading_changed"),
     "recased": ("submit_disabled", "link_swapped", "heading_changed"),
@@ -146,7 +146,7 @@ class Repairer:
         """The element itself is looked for: one that was only a part of another, such as a link in the label of a
         field, may be gone while the other one is still there to be found."""
         source = (self._made.suite.folder / "tests" / survey.places[test].rpartition(":")[0]).read_text()
-        return text in (re.sub(r"\d+", "#", quoted) for _, quoted in _QUOTED.findall(source))
+        return text in _quoted(source)
 
     async def _repair(self, change: PageChange, failed: Sequence[str], survey: Survey) -> list[Repair]:
         files = {test: survey.places[test].rpartition(":")[0] for test in failed}
@@ -212,6 +212,12 @@ def _targets(kind: PageKind, flows: Mapping[str, Sequence[Change]], seed: int) -
         same = [PageChange("gone", path=path) for path in sorted({change.path for change in pool})]
     random.Random(seed).shuffle(same)
     return [replace(change, kind=kind) for change in same]
+
+
+def _quoted(source: str) -> set[str]:
+    """All texts that a source has between quotes, with ``#`` for every run of digits."""
+    texts = (re.sub(r"\\(.)", r"\1", quoted) for _, quoted in _QUOTED.findall(source))
+    return {re.sub(r"\d+", "#", text) for text in texts}
 
 
 def _expectations(file: Path) -> list[str]:

@@ -82,7 +82,7 @@ def tables_of(report: Report, command: str) -> str:
         parts = [f"the {name} {'are' if same else 'are **not**'} the same" for name, same in report.same_again.items()]
         lines += ["Made once more: " + ", ".join(parts) + ", byte by byte.", ""]
     if report.left_out:
-        lines += ["There was no time for: " + "; ".join(report.left_out) + ".", ""]
+        lines += ["Not measured: " + "; ".join(report.left_out) + ".", ""]
     if report.made:
         lines += [
             f"The suite was made in {report.made.seconds:.0f} s (goal: 300 s), with {report.made.tokens} tokens.",

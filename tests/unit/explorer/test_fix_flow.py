@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 from agent_runtime_server.adapters.explorer import fix_flow
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.fix_flow import FlowRepair
-from agent_runtime_server.adapters.explorer.flow import Flow, Step
+from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Step
 from agent_runtime_server.adapters.explorer.hand import Hand
 from agent_runtime_server.adapters.explorer.known_elements import KnownElements, content
 from agent_runtime_server.adapters.explorer.language import (
@@ -163,13 +163,16 @@ async def test_what_is_in_a_menu_now_is_shown_first(app: App, browser: Browser, 
     assert more in verdict.flow.steps[1].actions
 
 
+GO_ON = "<button type=button onclick='this.nextElementSibling.showModal()'>Go on</button>"
+
+
 @pytest.mark.parametrize(
     ("there_now", "opener"),
     [
         ("<details><summary>More</summary><button id=save>Save</button></details>", "More"),
+        ("<details><summary><b>More</b></summary><button id=save>Save</button></details>", "More"),
         (
-            "<button type=button onclick='this.nextElementSibling.showModal()'>Go on</button>"
-            "<dialog><button id=save>Save</button></dialog><button type=button>Save as a draft</button>",
+            f"{GO_ON}<dialog><button id=save>Save</button></dialog><button type=button>Save as a draft</button>",
             "Go on",
         ),
     ],
@@ -186,7 +189,57 @@ async def test_what_is_there_but_not_shown_is_opened_by_what_is_next_to_it_befor
     fill, click, save = verdict.flow.steps[1].actions
     assert (fill, save) == flow.steps[1].actions
     assert isinstance(click, Click)
-    assert opener in (click.target.name, click.target.value)
+    assert opener in (click.target.name, click.target.value, click.target.has_text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (  # A button that was there before may do anything.
+            "<button id=save>Save</button> <button type=button>Cancel</button>",
+            "<button id=save hidden>Save</button> <button type=button onclick='save.hidden = false'>Cancel</button>",
+        ),
+        (  # Two are shown, and nobody knows which one was meant.
+            "<button id=save>Save</button>",
+            f"<button id=save>Save</button><button>Save</button>{GO_ON}<dialog><button>Save</button></dialog>",
+        ),
+        (  # What is shown may be another one, and so may what is not.
+            "<button id=save>Save</button>",
+            "<button type=button>Save as a draft</button>"
+            "<details><summary>More</summary><button disabled>Save</button></details>",
+        ),
+    ],
+)
+async def test_where_it_is_not_sure_it_opens_nothing(
+    app: App, browser: Browser, flow: Flow, old: str, new: str
+) -> None:
+    app.change(old, new)
+    flow = replace(flow, steps=(Step("Open the notes", (Goto("/"),)), *flow.steps[1:]))
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is None
+    assert verdict.cause == "locator"
+
+
+async def test_another_one_of_the_name_that_was_never_shown_is_not_taken(
+    app: App, browser: Browser, flow: Flow
+) -> None:
+    known = GO_ON.replace("<button", "<button aria-haspopup=dialog").replace("Go on", "Cancel")
+    app.change(
+        "<button id=save>Save</button> <button type=button>Cancel</button>",
+        f"<button id=save>Store</button> {known}<dialog><button>Save</button></dialog>",
+    )
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    assert [action.target.name for action in verdict.flow.steps[1].actions if isinstance(action, Click)] == ["Store"]
+
+
+async def test_no_click_shows_what_an_action_does_not_show_any_more(app: App, browser: Browser, flow: Flow) -> None:
+    shown = "<button type=button aria-haspopup=dialog onclick='dialog.showModal()'>Basket</button>"
+    app.change("</main>", f"{shown}<dialog id=dialog><button>Pay</button></dialog></main>")
+    pay = Expectation(IsVisible(Locator(by="role", value="button", name="Pay")), "it can be paid")
+    flow = replace(flow, steps=(*flow.steps[:1], replace(flow.steps[1], expectations=(pay,))))
+    verdict = await repaired(app, browser, flow)
+    assert (verdict.cause, verdict.flow) == ("locator", None)
 
 
 async def test_what_is_only_looked_at_is_not_opened_first(app: App, browser: Browser, flow: Flow) -> None:

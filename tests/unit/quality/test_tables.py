@@ -58,7 +58,7 @@ def test_the_page_of_an_app() -> None:
         "| repairs right | 85 % | 100.0% of 1 (20.7% to 100.0%) |",
         "| removed elements refused | 100 % | 0.0% of 1 (0.0% to 79.3%) |",
         "| findings, precision | 80 % | 50.0% of 2 (9.5% to 90.5%) |",
-        "There was no time for: false alarms.",
+        "Not measured: false alarms.",
         "| add | are added | not measured |",
         "| look | acted out, outcome not asserted | not measured |",
         "| swallowed POST /add | are added | **lives**, not met |",

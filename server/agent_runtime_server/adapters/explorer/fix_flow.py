@@ -11,7 +11,7 @@ from agent_runtime_server.adapters.explorer import words
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerprint
 from agent_runtime_server.adapters.explorer.fix_choice import CONTROLS, Choice, choose, told
-from agent_runtime_server.adapters.explorer.fix_openers import openers, put_away
+from agent_runtime_server.adapters.explorer.fix_openers import is_new, openers, put_away
 from agent_runtime_server.adapters.explorer.fix_places import Place, is_used, with_click, with_locator
 from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow, Located
 from agent_runtime_server.adapters.explorer.hand import locators_of
@@ -39,6 +39,7 @@ from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.perceive import perceive
 from agent_runtime_server.adapters.explorer.player import ActionError
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse, Traffic, origin_of
+from agent_runtime_server.adapters.explorer.similarity import texts
 from agent_runtime_server.adapters.explorer.stage import Scene, Stage
 from agent_runtime_server.adapters.explorer.text import escape, locators_in, rewritten
 from agent_runtime_server.adapters.explorer.verdict import Verdict
@@ -154,16 +155,15 @@ class FlowRepair:
             used = next(locators_in(trouble.what), None)
             if trouble.place.expecting or used is None or await trouble.scene.player.locate(used).is_disabled():
                 return self._otherwise(trouble)
-            if await self._open_the_way(trouble, used):
+            if await self._open_the_way(trouble, used, put_away(trouble.view, trouble.scene.player.resolved(used))):
                 return None
             return Verdict("locator", f"{trouble.error}; nothing that opens the way to it was found")
-        away = put_away(trouble.view, trouble.scene.player.resolved(target))
-        if away is not None and await self._open_the_way(trouble, target, away):
-            return None
         choice = self._choose(trouble, target)
-        if choice.element is None:
-            if away is None and not choice.ambiguous and await self._open_the_way(trouble, target):
-                return None
+        away = None if choice.ambiguous else put_away(trouble.view, trouble.scene.player.resolved(target))
+        may_open = not choice.ambiguous and (choice.element is None or away is not None)
+        if may_open and await self._open_the_way(trouble, target, away, only_new=choice.element is not None):
+            return None
+        if choice.element is None or (away is not None and texts(target.name or "", choice.element.name) < 1):
             return _refused(trouble, choice)
         locator = await self._locator(trouble, choice.element, target)
         if locator is None:
@@ -213,14 +213,22 @@ class FlowRepair:
             spare = spare or locator
         return spare
 
-    async def _open_the_way(self, trouble: _Trouble, target: Locator, away: Element | None = None) -> bool:
+    async def _open_the_way(
+        self, trouble: _Trouble, target: Locator, away: Element | None, *, only_new: bool = False
+    ) -> bool:
         """Find the menu, tab or dialog that an element is in now, and have it opened first.
 
-        Only for what is there to be used: that a message is not shown any more is another behaviour."""
-        if target.value not in CONTROLS and not is_used(self.flow, trouble.place, target):
+        Only for what is there to be used: that a message is not shown any more is another behaviour. So is that an
+        action does not show any more what it showed: no click is to do that in its stead. ``only_new``: by what was
+        not there before.
+        """
+        is_control = target.by in ("role", "label") and (target.by == "label" or target.value in CONTROLS)
+        if not (is_control or is_used(self.flow, trouble.place, target)) or self._is_brought_about(trouble.place):
             return False
-        hidden = self._hidden(trouble)
-        for opener in openers(trouble.view, self._known(target), hidden, away)[:MOST_OPENERS]:
+        was, hidden = self._known(target), self._hidden(trouble)
+        found = openers(trouble.view, was, hidden, away)
+        found = [each for each in found if not only_new or is_new(each, was, hidden)]
+        for opener in found[:MOST_OPENERS]:
             locator = await self._locator(trouble, opener, target)
             if locator is None or not await self._opens(locator, trouble):
                 continue
@@ -229,6 +237,11 @@ class FlowRepair:
             self.changes.append(f"{words.element(target)} shows after a click on {words.element(locator)}")
             return True
         return False
+
+    def _is_brought_about(self, place: Place) -> bool:
+        """What is expected there comes of what the step does, other than opening a page."""
+        actions = self.flow.steps[place.step].actions
+        return place.expecting and any(not isinstance(action, Goto | Reload) for action in actions)
 
     async def _opens(self, locator: Locator, trouble: _Trouble) -> bool:
         """Whether what failed goes well after a click there."""

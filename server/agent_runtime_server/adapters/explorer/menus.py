@@ -12,7 +12,7 @@ _TOGGLES = frozenset({"dropdown", "collapse", "modal", "offcanvas"})
 
 def openers(view: View) -> list[Element]:
     """The controls that say that they open something which is closed now, in document order."""
-    told = [each for each in view.elements if each.tag == "summary" or each in view.controls]
+    told = [each for each in view.elements if each.tag == "summary" or each.role == "link" or each.is_button]
     return [each for each in told if _opens(each) and not each.disabled and not RISKY.search(each.name or each.text)]
 
 
@@ -20,7 +20,8 @@ def _opens(element: Element) -> bool:
     if element.is_field or speaks_of("sign_out", element.name):
         return False
     if element.tag == "summary":
-        return bool(element.text) and element.parent is not None and "open" not in element.parent.attrs
+        details = element.parent
+        return bool(element.text) and details is not None and details.tag == "details" and "open" not in details.attrs
     attrs = element.attrs
     toggles = attrs.get("data-toggle") or attrs.get("data-bs-toggle")
     closed = attrs.get("aria-expanded") in (None, "false")

@@ -51,6 +51,7 @@ def plain(element: Element) -> Iterator[Locator]:
         yield Locator(by="placeholder", value=placeholder)
     if element.tag == "summary" and not element.role and 0 < len(element.text) <= LONGEST_TEXT:
         yield Locator(by="text", value=element.text)
+        yield Locator(by="css", value="summary", has_text=element.text)
     if test_id := element.attrs.get(TEST_ID):
         yield Locator(by="test_id", value=test_id)
 

@@ -37,6 +37,8 @@ _NAMES = frozenset({"title", "name", "identifier", "username"})
 _PUT_AWAY = re.compile(r"\b(deactivate|disable|archive)\b", re.IGNORECASE)
 _HOLDERS = ("heading", "link", "paragraph", "article", "definition", "cell")
 MOST_FACTS = 3
+_SHORTEST_FACT = 3
+"""Characters; a shorter one may be a part of anything, such as of the text that each run has for itself."""
 MOST_PAGES = 3
 """Pages that are opened to find what was made."""
 
@@ -182,13 +184,11 @@ def facts(row: Element, shown: Locator, typed: Iterable[Action]) -> list[HasText
     found: list[HasText] = []
     for action in typed:
         match action:
-            case Fill(_, value) if not references(value) and len(value) > 1:
-                said = value
-            case Choose(_, option):
-                said = option
+            case Fill(_, said) | Choose(_, said) if not references(said) and len(said) >= _SHORTEST_FACT:
+                pass
             case _:
                 continue
-        if said in row.text:
+        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", row.text):
             found.append(HasText(shown, said))
     return found[:MOST_FACTS]
 

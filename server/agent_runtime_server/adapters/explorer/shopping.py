@@ -19,9 +19,10 @@ from agent_runtime_server.adapters.explorer.language import (
 from agent_runtime_server.adapters.explorer.locators import candidates, hangs_on_looks, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit
+from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
 from agent_runtime_server.adapters.explorer.view import View
-from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, speaks_of
+from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, PRICE, speaks_of
 
 LONGEST_PRICE = 40
 """Characters of what holds a price and little else."""
@@ -109,11 +110,23 @@ async def remember_price(hand: Hand, name: str) -> Action:
     prices = list(_prices_on(hand.view))
     if not prices:
         raise LostError("the product's page shows no price")
-    same = [each for each in prices if amounts(each.text) == amounts(prices[0].text)]
-    found = [locator for each in same if (locator := await hand.try_find(each)) is not None]
-    if not found:
-        raise LostError(f"nothing tells the price {prices[0].text!r} from others")
-    return Remember(name, NumberIn(min(found, key=hangs_on_looks)))
+    first, *others = prices
+    best = await hand.find(first)
+    for other in others if hangs_on_looks(best) else ():
+        if amounts(other.text) == amounts(first.text) and _is_price_of_page(other):
+            locator = await hand.try_find(other)
+            if locator is not None and not hangs_on_looks(locator):
+                best = locator
+                break
+    return Remember(name, NumberIn(best))
+
+
+def _is_price_of_page(element: Element) -> bool:
+    """A row of a table says that it is the price, and of no other thing."""
+    row = row_of(element) if element.role != "row" else element
+    if row is None or row.role != "row":
+        return False
+    return bool(PRICE.search(row.text)) and not any(each.role in ("link", "heading") for each in row.walk())
 
 
 async def add_to_cart(hand: Hand, *before: Action) -> Effect:

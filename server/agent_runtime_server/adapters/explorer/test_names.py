@@ -143,7 +143,9 @@ def _name_of(locator: Locator) -> str:
 def _by_its_place(locator: Locator, kind: str) -> str:
     """A name for what has no words of its own: by those of what it is in, such as ``entryCheckbox``."""
     place = locator.within
-    named = _identifier(place.has_text or place.name or "") if place is not None else ""
+    inner = place.has if place is not None else None
+    said = (place.has_text or place.name) if place is not None else ""
+    named = _identifier(said or (inner.name if inner is not None else "") or "")
     return named + _suffix(kind) if named else typescript.identifier(_suffix(kind).lower())
 
 

@@ -95,6 +95,7 @@ VOUCHER = re.compile(r"voucher|coupon|promo(tion)?([ -]?code)?|discount code|gif
 TOTAL = re.compile(
     r"\b(grand |order |cart |basket |bag |trolley )?(total|sum|to pay|amount due|in all|altogether)\b", re.IGNORECASE
 )
+PRICE = re.compile(r"\bprice\b", re.IGNORECASE)
 SUBTOTAL = re.compile(r"sub-?\s?total|excl", re.IGNORECASE)
 REMOVE = re.compile(r"\b(remove|delete|discard|take out|take away|drop|clear)\b|^[x\u00d7\u2715\u2716]$", re.IGNORECASE)
 ROW_CONTROL = re.compile(
