@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 PATH = "tests/notes/add-note.spec.ts"
 NOTES = """<nav><a href="/about">About</a></nav><main><h1>Notes</h1>
 <form onsubmit="event.preventDefault(); add()"><label>Note <input id=note name=note></label>
-<button id=save>Save</button> <button type=button>Cancel</button></form><ul></ul><p role=status></p></main>
+<button id=save>Save</button> <button type=button>Hint</button></form><ul></ul><p role=status></p></main>
 <script>
   const add = () => {
     document.querySelector("ul").insertAdjacentHTML("beforeend", `<li>${document.querySelector("input").value}</li>`);
@@ -108,7 +108,7 @@ async def test_what_was_seen_is_known_without_what_is_new_in_each_run(flow: Flow
     assert names == {"Note", "Save", "status", "Note ${uid}"}
     written = content({PATH: flow})
     assert "abc1" not in written
-    assert '"Cancel"' in written
+    assert '"Hint"' in written
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_what_is_there_but_not_shown_is_opened_by_what_is_next_to_it_befor
 ) -> None:
     others = "".join(f"<button type=button aria-expanded=false>Menu {number}</button>" for number in range(5))
     app.change("<button id=save>Save</button>", there_now)
-    app.pages["/"] = others + str(app.pages["/"]).replace("<button type=button>Cancel</button>", "")
+    app.pages["/"] = others + str(app.pages["/"]).replace("<button type=button>Hint</button>", "")
     flow = replace(flow, steps=(Step("Open the notes", (Goto("/"),)), *flow.steps[1:]))
     verdict = await repaired(app, browser, flow)
     assert verdict.flow is not None, verdict.explanation
@@ -196,8 +196,8 @@ async def test_what_is_there_but_not_shown_is_opened_by_what_is_next_to_it_befor
     ("old", "new"),
     [
         (  # A button that was there before may do anything.
-            "<button id=save>Save</button> <button type=button>Cancel</button>",
-            "<button id=save hidden>Save</button> <button type=button onclick='save.hidden = false'>Cancel</button>",
+            "<button id=save>Save</button> <button type=button>Hint</button>",
+            "<button id=save hidden>Save</button> <button type=button onclick='save.hidden = false'>Hint</button>",
         ),
         (  # Two are shown, and nobody knows which one was meant.
             "<button id=save>Save</button>",
@@ -223,9 +223,9 @@ async def test_where_it_is_not_sure_it_opens_nothing(
 async def test_another_one_of_the_name_that_was_never_shown_is_not_taken(
     app: App, browser: Browser, flow: Flow
 ) -> None:
-    known = GO_ON.replace("<button", "<button aria-haspopup=dialog").replace("Go on", "Cancel")
+    known = GO_ON.replace("<button", "<button aria-haspopup=dialog").replace("Go on", "Hint")
     app.change(
-        "<button id=save>Save</button> <button type=button>Cancel</button>",
+        "<button id=save>Save</button> <button type=button>Hint</button>",
         f"<button id=save>Store</button> {known}<dialog><button>Save</button></dialog>",
     )
     verdict = await repaired(app, browser, flow)
