@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerpr
 from agent_runtime_server.adapters.explorer.fix_choice import CONTROLS, Choice, choose, told
 from agent_runtime_server.adapters.explorer.fix_openers import is_new, openers, put_away
 from agent_runtime_server.adapters.explorer.fix_places import Place, is_used, with_click, with_locator
+from agent_runtime_server.adapters.explorer.fix_trouble import Trouble, not_found_once
 from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow, Located
 from agent_runtime_server.adapters.explorer.hand import locators_of
 from agent_runtime_server.adapters.explorer.known_elements import KnownElements
@@ -20,30 +21,21 @@ from agent_runtime_server.adapters.explorer.language import (
     Action,
     Check,
     Click,
-    CountOf,
-    EachHasText,
-    Equals,
     Goto,
-    IsHidden,
     IsVisible,
     Locator,
-    Plus,
     Press,
     Reload,
-    Remember,
-    SumOf,
-    Times,
 )
 from agent_runtime_server.adapters.explorer.locators import has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.perceive import perceive
 from agent_runtime_server.adapters.explorer.player import ActionError
-from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse, Traffic, origin_of
+from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, Traffic, origin_of
 from agent_runtime_server.adapters.explorer.similarity import texts
 from agent_runtime_server.adapters.explorer.stage import Scene, Stage
 from agent_runtime_server.adapters.explorer.text import escape, locators_in, rewritten
 from agent_runtime_server.adapters.explorer.verdict import Verdict
-from agent_runtime_server.adapters.explorer.view import View
 
 PASSES = 2
 """How often a repaired flow must hold, in fresh contexts and with other data."""
@@ -57,19 +49,6 @@ MOST_OPENERS = 4
 GIVEN = ("uid", "username", "password")
 """What is known before a flow begins."""
 _MOVING = Goto | Reload | Click | Press
-
-
-@dataclass(frozen=True)
-class _Trouble:
-    """Where a flow stopped, and what the page was like then."""
-
-    place: Place
-    what: Action | Check
-    error: str
-    scene: Scene
-    view: View
-    bad: Sequence[BadResponse]
-    exceptions: Sequence[str]
 
 
 @dataclass
@@ -111,17 +90,17 @@ class FlowRepair:
     def _known(self, locator: Locator) -> Fingerprint | None:
         return self.learnt.get(locator) or self.known.of(self.path, locator)
 
-    async def _play(self, scene: Scene, flow: Flow, until: Place | None = None) -> _Trouble | None:
+    async def _play(self, scene: Scene, flow: Flow, until: Place | None = None) -> Trouble | None:
         """Act a flow out, to a place or to its end, or as far as that goes."""
         traffic = Traffic(scene.page, origin_of(self.base_url))
         session = await scene.page.context.new_cdp_session(scene.page)
         bad_before, exceptions_before = 0, 0
 
-        async def trouble(place: Place, what: Action | Check, error: str) -> _Trouble:
+        async def trouble(place: Place, what: Action | Check, error: str) -> Trouble:
             await traffic.settle(2.0)
             view = await perceive(session, scene.page.url)
             exceptions = [message for _, message in traffic.exceptions[exceptions_before:]]
-            return _Trouble(place, what, error, scene, view, traffic.bad[bad_before:], exceptions)
+            return Trouble(place, what, error, scene, view, traffic.bad[bad_before:], exceptions)
 
         for number, step in enumerate(flow.steps):
             for at, action in enumerate(step.actions):
@@ -142,7 +121,7 @@ class FlowRepair:
                     return await trouble(place, expectation.check, failure)
         return None
 
-    async def _mend(self, trouble: _Trouble) -> Verdict | None:
+    async def _mend(self, trouble: Trouble) -> Verdict | None:
         """Change the flow so that it may get further; why that cannot be done, if it cannot."""
         if defect := self._defect(trouble):
             return Verdict("app_defect", f"{defect}; {trouble.error}")
@@ -150,7 +129,7 @@ class FlowRepair:
             return Verdict("app_defect", trouble.error)
         if len(self.changes) >= MOST_CHANGES:
             return Verdict("locator", f"more than {MOST_CHANGES} changes would be needed; {trouble.error}")
-        target = await _not_found_once(trouble)
+        target = await not_found_once(trouble)
         if target is None:
             used = next(locators_in(trouble.what), None)
             if trouble.place.expecting or used is None or await trouble.scene.player.locate(used).is_disabled():
@@ -164,7 +143,7 @@ class FlowRepair:
         if may_open and await self._open_the_way(trouble, target, away, only_new=choice.element is not None):
             return None
         if choice.element is None or (away is not None and texts(target.name or "", choice.element.name) < 1):
-            return _refused(trouble, choice)
+            return Verdict("locator", f"{trouble.error}; {choice.account()}")
         locator = await self._locator(trouble, choice.element, target)
         if locator is None:
             return Verdict("locator", f"no locator tells {told(choice.element)} from others; {trouble.error}")
@@ -173,7 +152,7 @@ class FlowRepair:
         self.changes.append(f"{words.element(target)} is now {words.element(locator)} ({choice.confidence})")
         return None
 
-    def _defect(self, trouble: _Trouble) -> str:
+    def _defect(self, trouble: Trouble) -> str:
         """What the app itself did wrong just before, in words; empty if nothing."""
         for bad in trouble.bad:
             broken = bad.status >= SERVER_ERROR or (bad.is_page and bad.status in (404, 410))
@@ -184,13 +163,13 @@ class FlowRepair:
                 return f"the page has a script error: {message}"
         return ""
 
-    def _otherwise(self, trouble: _Trouble) -> Verdict:
+    def _otherwise(self, trouble: Trouble) -> Verdict:
         """The app does something else than the test expects; after a change that is the fault of the change."""
         if self.changes:
             return Verdict("locator", f"not taken: {'; '.join(self.changes)}, as then {trouble.error}")
         return Verdict("assertion", trouble.error)
 
-    def _choose(self, trouble: _Trouble, target: Locator) -> Choice:
+    def _choose(self, trouble: Trouble, target: Locator) -> Choice:
         view, resolved = trouble.view, trouble.scene.player.resolved(target)
         return choose(
             view.elements,
@@ -202,7 +181,7 @@ class FlowRepair:
             asserted=isinstance(trouble.what, IsVisible),
         )
 
-    async def _locator(self, trouble: _Trouble, element: Element, old: Locator) -> Locator | None:
+    async def _locator(self, trouble: Trouble, element: Element, old: Locator) -> Locator | None:
         """A locator for an element, by what will not change from run to run if there is a choice."""
         hidden = self._hidden(trouble)
         spare = None
@@ -214,7 +193,7 @@ class FlowRepair:
         return spare
 
     async def _open_the_way(
-        self, trouble: _Trouble, target: Locator, away: Element | None, *, only_new: bool = False
+        self, trouble: Trouble, target: Locator, away: Element | None, *, only_new: bool = False
     ) -> bool:
         """Find the menu, tab or dialog that an element is in now, and have it opened first.
 
@@ -243,7 +222,7 @@ class FlowRepair:
         actions = self.flow.steps[place.step].actions
         return place.expecting and any(not isinstance(action, Goto | Reload) for action in actions)
 
-    async def _opens(self, locator: Locator, trouble: _Trouble) -> bool:
+    async def _opens(self, locator: Locator, trouble: Trouble) -> bool:
         """Whether what failed goes well after a click there."""
         async with self.stage.scene() as scene:
             if await self._play(scene, self.flow, trouble.place) is not None:
@@ -257,33 +236,6 @@ class FlowRepair:
                 return False
         return True
 
-    def _hidden(self, trouble: _Trouble) -> Hidden:
+    def _hidden(self, trouble: Trouble) -> Hidden:
         texts = trouble.scene.player.texts
         return Hidden({name: texts[name] for name in GIVEN})
-
-
-async def _not_found_once(trouble: _Trouble) -> Locator | None:
-    """The locator that finds nothing or too much, of those that are to find one element."""
-    if isinstance(trouble.what, IsHidden):
-        return None
-    for locator in locators_in(trouble.what):
-        if locator in _of_groups(trouble.what):
-            continue
-        if await trouble.scene.player.locate(locator).count() != 1:
-            return locator
-    return None
-
-
-def _of_groups(data: object) -> Iterator[Locator]:
-    """The locators that may find any number of elements."""
-    if isinstance(data, SumOf | CountOf | EachHasText):
-        yield data.target
-    elif isinstance(data, Remember):
-        yield from _of_groups(data.number)
-    elif isinstance(data, Equals | Plus | Times):
-        yield from _of_groups(data.left)
-        yield from _of_groups(data.right)
-
-
-def _refused(trouble: _Trouble, choice: Choice) -> Verdict:
-    return Verdict("locator", f"{trouble.error}; {choice.account()}")
