@@ -57,6 +57,7 @@ def site() -> Iterator[str]:
     pages: dict[str, Page] = {
         "/": HOME,
         "/about": "<h1>About us</h1>",
+        "/index": HOME,
         "/news": lambda _: f"<h1>News</h1><p role=status>Visit {next(visits)}</p>",
         "/shaky": lambda _: "<h1>At last</h1>" if next(shaky) > 2 else 503,
         "/sign-in": SIGN_IN,
@@ -175,6 +176,13 @@ async def test_a_flow_without_an_outcome_is_rejected(browser: Browser, site: str
     )
     result, _ = await run(browser, site, idle)
     assert result == Rejected("no expectation is left that its actions make true and that can fail")
+
+
+async def test_a_page_that_shows_what_the_start_page_does_is_told_from_a_third_one(browser: Browser, site: str) -> None:
+    index = flow(Step("Open the index", (Goto("/index"),), expects(notes=IsVisible(heading("Notes")))))
+    result, log = await run(browser, site, index)
+    assert set(kept(result)) == {"notes"}
+    assert any("on /about instead" in line for line in log)
 
 
 async def test_what_a_flow_is_not_about_is_no_outcome_of_it(browser: Browser, site: str) -> None:

@@ -144,9 +144,13 @@ class _Trial:
 
     async def _see_elsewhere(self, number: int, first: Goto) -> None:
         """What is expected of the first page, looked for on another one, in a scene that nothing comes after: opening a
-        page may change the language or more."""
+        page may change the language or more. Where that one shows all of it as well, it may be the same under another
+        address, and a third one is looked at."""
         async with self._stage.scene() as aside:
-            await self._see_failures(aside, self._kept(number), first, await _without(aside, first))
+            cases = self._kept(number)
+            await self._see_failures(aside, cases, first, await _without(aside, first))
+            if cases and not any(case.proof for case in cases) and (other := await aside.another(first)):
+                await self._see_failures(aside, cases, first, f"{words.action(first)} (on {other} instead)")
 
     async def leave_out_more(self) -> None:
         """For what is not proved yet, leave out earlier actions, the last ones first."""

@@ -20,11 +20,12 @@ from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, origin_o
 from agent_runtime_server.adapters.explorer.text import new_uid
 from agent_runtime_server.adapters.explorer.turns import Turns
 
-_FIRST_OTHER_PAGE = """() => {
+_FIRST_OTHER_PAGE = """(path) => {
   const other = [...document.links].find(
     (link) =>
       link.origin === location.origin &&
       link.pathname !== location.pathname &&
+      link.pathname !== path &&
       !link.search &&
       !/(log|sign).?(out|off)|delete|remove/i.test(link.href + link.innerText),
   );
@@ -132,15 +133,23 @@ class Scene:
         if self._bare:
             return "a blank page"
         start = urlsplit(self._base_url).path or "/"
+        await self.player.act(Goto(start))
+        if left_out.path != start:
+            return start
+        if (other := await self.another(left_out)) is not None:
+            return other
         try:
-            await self.player.act(Goto(start))
-            if left_out.path != start:
-                return start
-            other: str | None = await self.page.evaluate(_FIRST_OTHER_PAGE)
-            if other is not None:
-                await self.player.act(Goto(other))
-                return other
             await self.page.goto("about:blank", timeout=NAVIGATION_MS)
         except PlaywrightError as error:
-            raise ActionError(f"could not open a stand-in for {left_out.path}: {error.message}") from error
+            raise ActionError(f"could not leave {left_out.path}: {error.message}") from error
         return "a blank page"
+
+    async def another(self, left_out: Goto) -> str | None:
+        """Be on a page that the present one leads to, and that is not the one that is left out; its path."""
+        try:
+            other: str | None = await self.page.evaluate(_FIRST_OTHER_PAGE, urlsplit(left_out.path).path)
+        except PlaywrightError as error:
+            raise ActionError(f"could not look for a stand-in for {left_out.path}: {error.message}") from error
+        if other is not None:
+            await self.player.act(Goto(other))
+        return other
