@@ -49,9 +49,9 @@ from agent_runtime_server.adapters.explorer.turns import Turns
 PROVERS = 3
 """Flows proved at the same time."""
 _FOR_CRAWL = 0.25
-_FOR_FLOWS = 0.75
+_FOR_FLOWS = 0.68
 """Shares of the time when crawling is over, and when all flows are proved; the rest is for repeating some, and for the
-first run of the tests."""
+runs that show that the tests are steady."""
 _FOR_PAGES = 0.15
 """Share of the time for a look at each kind of page, whenever that begins: flows leave it what it needs."""
 WORST_FIRST = ("high", "medium", "low")
