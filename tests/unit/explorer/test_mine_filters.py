@@ -60,8 +60,10 @@ async def mined(*, works: bool) -> Flow:
 
 
 @pytest.mark.parametrize("works", [True, False])
-async def test_what_does_not_fit_is_gone(works: bool) -> None:
-    checks = [each.check for each in (await mined(works=works)).steps[-1].expectations]
+async def test_what_does_not_fit_is_gone_and_the_title_says_no_more_than_that(works: bool) -> None:
+    flow = await mined(works=works)
+    assert flow.title.endswith("decides what is listed" if works else "keeps what is chosen")
+    checks = [each.check for each in flow.steps[-1].expectations]
     assert isinstance(checks[0], HasValue)
     gone = IsHidden(Locator(by="role", value="row", has_text="Emma"))
     assert checks[1:] == ([gone] if works else [])

@@ -27,8 +27,8 @@ async def mine_filters(kit: Kit) -> None:
         async with place.attempt(kit, f"filtering by “{place.name}”") as hand:
             await (await place.reached(kit)).open(hand)
             effect = await _filter(hand, place)
-            await _expect_others_gone(hand, effect.before)
-            _keep(kit, hand, place)
+            shows_less = await _expect_others_gone(hand, effect.before)
+            _keep(kit, hand, place, "decides what is listed" if shows_less else "keeps what is chosen")
 
 
 async def mine_listed(kit: Kit, maker: Place) -> None:
@@ -44,7 +44,7 @@ async def mine_listed(kit: Kit, maker: Place) -> None:
             await _filter(hand, place)
             if not await hand.expect("it is not listed any more", IsHidden(listed.locator)):
                 raise LostError("the list does not follow the choices")
-            _keep(kit, hand, place)
+            _keep(kit, hand, place, "decides what is listed")
 
 
 def _places(kit: Kit, beside: Visit | None = None) -> list[Place]:
@@ -84,14 +84,16 @@ async def _filter(hand: Hand, place: Place) -> Effect:
     return effect
 
 
-async def _expect_others_gone(hand: Hand, before: View) -> None:
-    """Expect that a thing which was listed before, and does not fit the choices, is not listed any more."""
+async def _expect_others_gone(hand: Hand, before: View) -> bool:
+    """Expect that a thing which was listed before, and does not fit the choices, is not listed any more; whether there
+    is one."""
     left = " ".join(row.text for row in _rows(hand.view))
     for row in _rows(before):
         for text in [each.text for each in row.walk() if each.role in _TELLING or not each.children]:
             lasts = len(text) > 2 and not any(map(str.isdigit, text)) and text not in left
             if lasts and await hand.expect(f"“{text}” is not listed any more", _hidden(row, text)):
-                return
+                return True
+    return False
 
 
 def _rows(view: View) -> list[Element]:
@@ -103,7 +105,6 @@ def _hidden(row: Element, text: str) -> IsHidden:
     return IsHidden(Locator(by="role", value=row.role, has_text=escape(text)))
 
 
-def _keep(kit: Kit, hand: Hand, place: Place) -> None:
-    title = f"“{place.name}” decides what is listed"
-    flow = hand.flow(_identity(place), "Filters", title, "@form", session=place.session)
+def _keep(kit: Kit, hand: Hand, place: Place, what: str) -> None:
+    flow = hand.flow(_identity(place), "Filters", f"“{place.name}” {what}", "@form", session=place.session)
     kit.keep(flow, "filter", "form", changes_account=place.visit.signed_in)

@@ -47,6 +47,10 @@ _SUFFIXES = {
 }
 
 
+_THINGS = ("row", "listitem", "article")
+"""Roles of what is called as something in it is."""
+
+
 class Names:
     """The names of one test's constants, no two alike."""
 
@@ -143,9 +147,10 @@ def _name_of(locator: Locator) -> str:
 def _by_its_place(locator: Locator, kind: str) -> str:
     """A name for what has no words of its own: by those of what it is in, such as ``entryCheckbox``."""
     place = locator.within
-    inner = place.has if place is not None else None
     said = (place.has_text or place.name) if place is not None else ""
-    named = _identifier(said or (inner.name if inner is not None else "") or "")
+    if not said and place is not None and place.has is not None and place.value in _THINGS:
+        said = place.has.name
+    named = _identifier(said or "")
     return named + _suffix(kind) if named else typescript.identifier(_suffix(kind).lower())
 
 
