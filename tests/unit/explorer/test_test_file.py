@@ -80,6 +80,12 @@ def test_a_form_that_fields_are_looked_for_in_has_a_name() -> None:
     assert "await logInForm.getByLabel('Password', { exact: true }).fill('x');" in lines
 
 
+def test_a_word_of_the_language_is_a_part_of_a_name_like_any_other() -> None:
+    button = Locator(by="role", value="button", name="Continue", within=Locator(by="role", value="main"))
+    flow = Flow("go-on", "Pages", "Goes on", (Step("Go on", (Click(button), Click(button))),))
+    assert "const continueButton = page.getByRole('main')" in test_file.print_test(flow)
+
+
 def test_what_a_constant_begins_with_is_declared_before_it() -> None:
     row = Locator(by="role", value="row", has_text="Blue shirt, very large and very blue")
     button = Locator(by="role", value="button", name="Remove from the basket", within=row)

@@ -138,10 +138,9 @@ def _name_of(locator: Locator) -> str:
     words = (locator.name if locator.by == "role" else locator.value) or locator.has_text or ""
     if not words and locator.has is not None:
         words = locator.has.name or locator.has.value
-    named = _identifier(words)
-    if locator.by in ("css", "test_id") or not named:
+    if locator.by in ("css", "test_id") or not _identifier(words):
         return _by_its_place(locator, kind) if locator.by == "role" else ""
-    return named + _suffix(kind)
+    return _identifier(words, _suffix(kind))
 
 
 def _by_its_place(locator: Locator, kind: str) -> str:
@@ -150,14 +149,14 @@ def _by_its_place(locator: Locator, kind: str) -> str:
     said = (place.has_text or place.name) if place is not None else ""
     if not said and place is not None and place.has is not None and place.value in _THINGS:
         said = place.has.name
-    named = _identifier(said or "")
-    return named + _suffix(kind) if named else typescript.identifier(_suffix(kind).lower())
+    return _identifier(said or "", _suffix(kind)) if _identifier(said or "") else _identifier(_suffix(kind))
 
 
 def _suffix(kind: str) -> str:
     return _SUFFIXES.get(kind, kind.capitalize())
 
 
-def _identifier(said: str) -> str:
-    """The first words of a text, without its references."""
-    return typescript.identifier(" ".join(re.sub(r"\$\{\w+\}", " ", said).split()[:_NAME_WORDS]).lower())
+def _identifier(said: str, suffix: str = "") -> str:
+    """The first words of a text, without its references, and a last word of ours."""
+    words = re.sub(r"\$\{\w+\}", " ", said).lower().split()[:_NAME_WORDS]
+    return typescript.identifier(" ".join([*words, suffix]))
