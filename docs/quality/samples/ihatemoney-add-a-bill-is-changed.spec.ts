@@ -29,25 +29,7 @@ test.describe('Records', () => {
         .filter({ hasText: `Test ${uid}` })
         .getByRole('link', { name: 'edit', exact: true })
         .click();
-      await expect(page.getByRole('main')).toMatchAriaSnapshot(`
-        - group:
-          - textbox "When?"
-          - textbox "What?"
-          - combobox "Who paid?"
-          - textbox "How much?"
-          - paragraph:
-            - link "Everyone"
-            - link "No one"
-          - paragraph:
-            - checkbox "Alice"
-          - paragraph:
-            - checkbox "Bob"
-          - paragraph:
-            - checkbox "Carol"
-        - button "Submit"
-        - link "Cancel":
-          - /url: /rome/
-      `);
+      await expect(whatField).toHaveValue(`Test ${uid}`);
     });
 
     await test.step('Change “What?” and click “Submit”', async () => {

@@ -6,7 +6,7 @@ import { amount } from '../support';
 
 test.describe('Cart', () => {
   test('Total is price times quantity', { tag: ['@cart'] }, async ({ page }) => {
-    const paragraph = page
+    const prideAndPrejudiceParagraph = page
       .getByRole('article')
       .filter({ hasText: 'Pride and Prejudice' })
       .getByRole('paragraph')
@@ -25,7 +25,7 @@ test.describe('Cart', () => {
     });
 
     const price = await test.step('Click “Add to basket”', async () => {
-      const price = await amount(paragraph);
+      const price = await amount(prideAndPrejudiceParagraph);
       await page.getByRole('button', { name: 'Add to basket', exact: true }).click();
       return price;
     });

@@ -6,11 +6,11 @@ import { expect, test } from '../fixtures';
 test.describe('Entries', () => {
   test('Removes the ticked entries', { tag: ['@crud'] }, async ({ page, uid }) => {
     const whatNeedsToBeField = page.getByRole('textbox', { name: 'What needs to be done?', exact: true });
-    const entryText = page.getByText(`Entry ${uid}`, { exact: true });
-    const secondText = page.getByText(`Second ${uid}`, { exact: true });
-    const checkbox = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` }).getByRole('checkbox');
+    const entryItem = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` });
+    const secondItem = page.getByRole('listitem').filter({ hasText: `Second ${uid}` });
+    const entryCheckbox = entryItem.getByRole('checkbox');
     const clearCompletedButton = page.getByRole('button').filter({ hasText: 'Clear completed' });
-    const listitem = page.getByRole('list').filter({ hasText: uid }).getByRole('listitem');
+    const item = page.getByRole('list').filter({ hasText: uid }).getByRole('listitem');
 
     await test.step('Open /examples/backbone/', async () => {
       await page.goto('/examples/backbone/');
@@ -19,34 +19,35 @@ test.describe('Entries', () => {
     await test.step('Type a first entry and press Enter', async () => {
       await whatNeedsToBeField.fill(`Entry ${uid}`);
       await whatNeedsToBeField.press('Enter');
-      await expect(entryText).toBeVisible();
+      await expect(entryItem).toBeVisible();
     });
 
     await test.step('Type a second entry and press Enter', async () => {
       await whatNeedsToBeField.fill(`Second ${uid}`);
       await whatNeedsToBeField.press('Enter');
-      await expect(secondText).toBeVisible();
+      await expect(secondItem).toBeVisible();
     });
 
     await test.step('Tick the first entry off', async () => {
-      await checkbox.check();
-      await expect(checkbox).toBeChecked();
+      await entryCheckbox.check();
+      await expect(entryCheckbox).toBeChecked();
       await expect(clearCompletedButton).toBeVisible();
+      await expect(clearCompletedButton).toContainText('Clear completed (1)');
     });
 
     await test.step('Remove the ticked entries', async () => {
-      const entriesBefore = await listitem.count();
+      const entriesBefore = await item.count();
       await clearCompletedButton.click();
-      await expect(entryText).toBeHidden();
-      await expect(secondText).toBeVisible();
-      await expect(listitem).toHaveCount(entriesBefore - 1);
+      await expect(entryItem).toBeHidden();
+      await expect(secondItem).toBeVisible();
+      await expect(item).toHaveCount(entriesBefore - 1);
       await expect(clearCompletedButton).toBeHidden();
     });
 
     await test.step('Load the page again', async () => {
       await page.reload();
-      await expect(secondText).toBeVisible();
-      await expect(entryText).toBeHidden();
+      await expect(secondItem).toBeVisible();
+      await expect(entryItem).toBeHidden();
     });
   });
 });

@@ -6,10 +6,10 @@ import { expect, test } from '../fixtures';
 test.describe('Entries', () => {
   test('Shows open entries only under “Active”', { tag: ['@crud'] }, async ({ page, uid }) => {
     const whatNeedsToBeField = page.getByRole('textbox', { name: 'What needs to be done?', exact: true });
-    const entryText = page.getByText(`Entry ${uid}`, { exact: true });
-    const secondText = page.getByText(`Second ${uid}`, { exact: true });
-    const checkbox = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` }).getByRole('checkbox');
-    const listitem = page.getByRole('list').filter({ hasText: uid }).getByRole('listitem');
+    const entryItem = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` });
+    const secondItem = page.getByRole('listitem').filter({ hasText: `Second ${uid}` });
+    const entryCheckbox = entryItem.getByRole('checkbox');
+    const item = page.getByRole('list').filter({ hasText: uid }).getByRole('listitem');
 
     await test.step('Open /examples/backbone/', async () => {
       await page.goto('/examples/backbone/');
@@ -18,26 +18,26 @@ test.describe('Entries', () => {
     await test.step('Type a first entry and press Enter', async () => {
       await whatNeedsToBeField.fill(`Entry ${uid}`);
       await whatNeedsToBeField.press('Enter');
-      await expect(entryText).toBeVisible();
+      await expect(entryItem).toBeVisible();
     });
 
     await test.step('Type a second entry and press Enter', async () => {
       await whatNeedsToBeField.fill(`Second ${uid}`);
       await whatNeedsToBeField.press('Enter');
-      await expect(secondText).toBeVisible();
+      await expect(secondItem).toBeVisible();
     });
 
     await test.step('Tick the first entry off', async () => {
-      await checkbox.check();
-      await expect(checkbox).toBeChecked();
+      await entryCheckbox.check();
+      await expect(entryCheckbox).toBeChecked();
     });
 
     await test.step('Click “Active”', async () => {
-      const entriesBefore = await listitem.count();
+      const entriesBefore = await item.count();
       await page.getByRole('link', { name: 'Active', exact: true }).click();
-      await expect(entryText).toBeHidden();
-      await expect(secondText).toBeVisible();
-      await expect(listitem).toHaveCount(entriesBefore - 1);
+      await expect(entryItem).toBeHidden();
+      await expect(secondItem).toBeVisible();
+      await expect(item).toHaveCount(entriesBefore - 1);
     });
   });
 });

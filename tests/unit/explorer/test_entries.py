@@ -16,7 +16,7 @@ from agent_runtime_server.adapters.explorer.entry_start import entry_fields
 from agent_runtime_server.adapters.explorer.entry_survey import survey
 from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.language import Locator
+from agent_runtime_server.adapters.explorer.language import Click, Locator
 from agent_runtime_server.adapters.explorer.mine_entries import mine_entries
 from agent_runtime_server.adapters.explorer.mining import Mined
 from agent_runtime_server.adapters.explorer.player import ActionError, Player
@@ -82,6 +82,11 @@ NOTES = """<h1>Notes</h1><label>Note <input id=note></label><ol></ol><script>
 
 SHARED = SHOPPING.replace("localStorage.things ?? '[]'", '\'[{"text": "Salt", "got": false}]\'')
 
+TWICE = SHOPPING.replace("<b>", "<b style='display: block' ondblclick='change(${at})'>").replace(
+    '<button onclick="change(${at})">Rename</button>', ""
+)
+"""What is clicked twice is as wide as its row, but only as long as its style is there."""
+
 SEARCH = """<h1>Find</h1><form action=/found><label>Words <input name=q></label></form>"""
 
 
@@ -129,7 +134,7 @@ def site(fault: list[tuple[str, str]]) -> Iterator[str]:
             page = page.replace(old, new)
         return page
 
-    pages: dict[str, Page] = {"/": shopping, "/notes": NOTES, "/search": SEARCH, "/shared": SHARED}
+    pages: dict[str, Page] = {"/": shopping, "/notes": NOTES, "/search": SEARCH, "/shared": SHARED, "/twice": TWICE}
     with serve(pages) as url:
         yield url
 
@@ -193,6 +198,14 @@ async def test_what_a_list_is_made_of(shopping: EntryList) -> None:
         ("In the bag", True, False),
     ]
     assert shopping.lasts
+
+
+async def test_what_is_clicked_twice_is_what_bears_the_text(browser: Browser, site: str) -> None:
+    async with hand_at(browser, site) as hand:
+        twice = await survey(hand, "/twice")
+    row = Locator(by="role", value="listitem", has_text=ENTRY)
+    assert twice.opener == Click(Locator(by="text", value=ENTRY, within=row), double=True)
+    assert twice.editor is not None
 
 
 async def test_a_list_that_only_grows(browser: Browser, site: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, TEXT, EntryList
 from agent_runtime_server.adapters.explorer.entry_look import Look, steady
@@ -75,7 +77,9 @@ async def counter(look: Look) -> None:
 
 async def editor(look: Look) -> None:
     """A double click, or a button of the entry, that opens a field with its text."""
-    for target in dict.fromkeys((look.found.shown, TEXT)):
+    # What bears the text comes first: in the middle of a row, where it would be clicked, may be nothing.
+    bearing = (replace(TEXT, within=look.found.row),) if look.found.row else ()
+    for target in dict.fromkeys((*bearing, look.found.shown, TEXT)):
         if look.found.editor is None and await look.hand.count(target) == 1:
             await _edit_by(look, Click(target, double=True))
     if look.found.editor is None:
