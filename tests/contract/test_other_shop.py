@@ -16,11 +16,13 @@ from agent_runtime_server.adapters.explorer import mine_forms, plan_job
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import Flow, Model, Skipped
 from agent_runtime_server.adapters.explorer.instructions import read_instructions
+from agent_runtime_server.adapters.explorer.language import Goto
 from agent_runtime_server.adapters.explorer.mine_auth import learn_sign_in
 from agent_runtime_server.adapters.explorer.mine_checkout import mine_checkout
 from agent_runtime_server.adapters.explorer.mine_filters import mine_filters
 from agent_runtime_server.adapters.explorer.mine_own_data import mine_own_data
 from agent_runtime_server.adapters.explorer.mine_password import mine_password
+from agent_runtime_server.adapters.explorer.mine_sign_out import mine_sign_out
 from agent_runtime_server.adapters.explorer.mining import Kit, Mined
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line, Log
@@ -138,6 +140,18 @@ async def test_where_nobody_is_to_be_registered_the_given_user_buys() -> None:
     [history] = [mined for mined in learnt if mined.flow.id == "order-in-history"]
     assert (history.flow.session, history.changes_account) == ("fresh", True)
     assert texts(history.flow)[-1] == "there is one order more"
+
+
+async def test_who_has_signed_out_is_kept_out() -> None:
+    learnt: list[Mined] = []
+    with other_shop() as shop:
+        async with kit_for(shop, "", learnt) as kit:
+            assert kit.site.sign_in is not None
+            await mine_sign_out(kit, kit.site.sign_in)
+    [one] = learnt
+    last = one.flow.steps[-1]
+    assert last.actions == (Goto("/account"),)
+    assert [each.text for each in last.expectations] == ["the form to sign in is shown instead"]
 
 
 async def test_only_the_password_of_an_own_account_is_changed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
@@ -11,7 +12,7 @@ from agent_runtime_server.adapters.explorer.forms import is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, IsHidden, IsVisible, UrlIs
 from agent_runtime_server.adapters.explorer.messages import expect_message, message_texts
-from agent_runtime_server.adapters.explorer.mine_sign_out import mine_sign_out
+from agent_runtime_server.adapters.explorer.mine_sign_out import closed_to_strangers, mine_sign_out
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.site import SignIn, Visit
 from agent_runtime_server.adapters.explorer.view import Form, View
@@ -182,15 +183,7 @@ async def mine_access(kit: Kit) -> None:
     known = kit.site.sign_in
     if known is None:
         return
-    templates = kit.site.templates()
-    tried = {templates[each.path] for each in kit.site.good if not each.signed_in}
-    closed = 0
-    for visit in [each for each in kit.site.good if each.signed_in]:
-        template = templates[visit.path]
-        if template in tried or closed == MOST_CLOSED_PAGES:
-            continue
-        tried.add(template)
-        closed += 1
+    for visit in islice(closed_to_strangers(kit.site), MOST_CLOSED_PAGES):
         name = visit.view.heading.name if visit.view.heading else visit.path
         async with kit.attempt(f"opening {visit.path} without signing in") as hand:
             await hand.step(f"Open {visit.path} without having signed in", Goto(visit.path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.forms import is_sign_in
@@ -10,7 +12,7 @@ from agent_runtime_server.adapters.explorer.language import Click, Goto, IsHidde
 from agent_runtime_server.adapters.explorer.menus import again, openers
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted
-from agent_runtime_server.adapters.explorer.site import SignIn
+from agent_runtime_server.adapters.explorer.site import SignIn, Site, Visit
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import speaks_of
 
@@ -23,7 +25,7 @@ async def mine_sign_out(kit: Kit, known: SignIn) -> None:
     async with kit.attempt("signing out", signed_in=True) as hand:
         await hand.step("Open the start page, signed in", Goto(kit.site.home))
         await hand.expect(known.success.text, known.success.check, outcome=False)
-        await _leave(hand, known)
+        await _leave(kit, hand, known)
         flow = hand.flow("sign-out", "Sign-in", "Signs out", "@auth", session="fresh")
         kit.keep(flow, "sign_out", "sign_in")
 
@@ -34,13 +36,13 @@ async def _in_and_out(kit: Kit, known: SignIn) -> None:
         await hand.step("Open the sign-in page", *known.recipe.actions[:1])
         await hand.step("Sign in with the right user name and password", *known.recipe.actions[1:])
         await hand.expect(known.success.text, known.success.check)
-        await _leave(hand, known)
+        await _leave(kit, hand, known)
         title = "Signs in with the right password, and out again"
         kit.withdraw("sign-in")
         kit.keep(hand.flow("sign-in-and-out", "Sign-in", title, "@auth", "@smoke"), "sign_out", "sign_in")
 
 
-async def _leave(hand: Hand, known: SignIn) -> None:
+async def _leave(kit: Kit, hand: Hand, known: SignIn) -> None:
     """The steps that sign out, and what is expected then. Raises ``LostError``."""
     effect = await leave(hand, known)
     await expect_message(hand, effect, "a message says that one is signed out")
@@ -49,6 +51,23 @@ async def _leave(hand: Hand, known: SignIn) -> None:
     for back in _ways_in(hand.view):
         await hand.expect(f"{quoted(back)} is offered again", IsVisible(await hand.find(back)))
         break
+    for page in closed_to_strangers(kit.site):
+        await hand.visit(page.path)
+        if (form := next((each for each in hand.view.forms if is_sign_in(each)), None)) is not None:
+            password = await hand.find(form.of_kind("password")[0])
+            await hand.step(f"Open {page.path}", Goto(page.path))
+            await hand.expect("the form to sign in is shown instead", IsVisible(password))
+        break
+
+
+def closed_to_strangers(site: Site) -> Iterator[Visit]:
+    """A page of each kind that only signed-in users were shown."""
+    templates = site.templates()
+    tried = {templates[each.path] for each in site.good if not each.signed_in}
+    for visit in [each for each in site.good if each.signed_in]:
+        if (template := templates[visit.path]) not in tried:
+            tried.add(template)
+            yield visit
 
 
 async def leave(hand: Hand, known: SignIn) -> Effect:
