@@ -31,7 +31,7 @@ from tests.quality.truth import Truth
 
 SECONDS = 600.0
 TRIES = 5
-"""How many elements are changed in one way until a test fails for it, those first that tests name."""
+"""How many elements are changed in one way until a test fails for it, those first that tests name by themselves."""
 _OUTLINE = "toMatchAriaSnapshot"
 TESTS = 4
 """How many tests that fail for one change are repaired."""
@@ -117,10 +117,10 @@ class Repairer:
         """One change of each kind, if one can be found that makes a test fail. Raises NotOffered and OutOfTime."""
         if not await self.offered():
             raise NotOffered
-        said = "\n".join(self._made.suite.tests().values())
+        said = {text for source in self._made.suite.tests().values() for text in _quoted(source)}
         kinds: tuple[PageKind, ...] = (*BREAKING, "gone")
         for kind in kinds:
-            targets = sorted(_targets(kind, flows, seed), key=lambda target: not target.text or target.text not in said)
+            targets = sorted(_targets(kind, flows, seed), key=lambda target: target.text not in said)
             for change in targets[:TRIES]:
                 tests = meeting(change, survey)
                 if not tests:

@@ -1,11 +1,14 @@
-"""From a list to one of its things, by the way that leads to the list."""
+"""Pages of each kind, and from a list to one of its things, by the way that leads to the list."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.mine_pages import mine_navigation
+from agent_runtime_server.adapters.explorer.language import HasOutline
+from agent_runtime_server.adapters.explorer.mine_pages import mine_navigation, mine_smoke
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import serve
@@ -35,3 +38,30 @@ async def test_a_list_is_opened_after_the_page_that_may_make_what_it_shows() -> 
     [mined] = flows
     assert mined.flow.id == "opens-a-listed-thing"
     assert [step.title for step in mined.flow.steps[:2]] == ["Open /demo", "Open /list"]
+
+
+@pytest.mark.timeout(300)
+async def test_a_page_is_expected_to_have_what_it_had_before_anything_was_made() -> None:
+    heads: list[str] = []
+
+    def reports(_: Mapping[str, str]) -> str:
+        head = "".join(f"<table><tr><th>{each}</table>" for each in heads)
+        return f"<main><h1>Reports</h1><label>Words <input></label><button>Find</button>{head}</main>"
+
+    flows: list[Mined] = []
+    with serve({"/": "<h1>Home</h1><a href=/reports>Reports</a>", "/reports": reports}) as url:
+        async with open_browser() as browser:
+            kit = kit_for(browser, url, flows)
+            await opened(kit, "/")
+            async with kit.hand() as hand:
+                kit.site.add(await hand.visit("/reports"), signed_in=False)
+            heads.append("Ticket")
+            await mine_smoke(kit)
+    checks = {each.flow.id: each.flow.steps[0].expectations[-1].check for each in flows}
+    outline = checks["opens-reports"]
+    assert isinstance(outline, HasOutline)
+    assert outline.outline.splitlines() == [
+        '- heading "Reports"',
+        '- textbox "Words"',
+        '- button "Find" [disabled=false]',
+    ]

@@ -14,7 +14,7 @@ from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Click, HasOutline, IsVisible, Locator, UrlIs
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
-from agent_runtime_server.adapters.explorer.outline import MOST_LINES, Part, everywhere, parts_of, template
+from agent_runtime_server.adapters.explorer.outline import MOST_LINES, Part, everywhere, parts_of, shared, template
 from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
 from agent_runtime_server.adapters.explorer.templates import names_a_page, segments
 from agent_runtime_server.adapters.explorer.text import escape
@@ -45,7 +45,7 @@ async def mine_smoke(kit: Kit) -> None:
         signed_in = visit.signed_in
         async with kit.attempt(f"opening {visit.path}", signed_in=signed_in, only_reads=True) as hand:
             await kit.open(hand, visit)
-            await _expect_page(hand, kit.site, around)
+            await _expect_page(hand, kit.site, around, visit.view)
             session: Literal["stored", "anonymous"] = "stored" if signed_in else "anonymous"
             flow = hand.flow(identity, "Pages", f"Opens “{name}”", "@smoke", session=session)
             kit.keep(replace(flow, bare=alone), "navigation", *concepts_in(f"{visit.path} {name}"))
@@ -78,12 +78,12 @@ def one_of_each(kit: Kit) -> list[Visit]:
     return sorted(wanted, key=lambda visit: (rank(visit), turn[visit.path]))
 
 
-async def _expect_page(hand: Hand, site: Site, around: frozenset[Part]) -> None:
+async def _expect_page(hand: Hand, site: Site, around: frozenset[Part], earlier: View) -> None:
     """Expect the heading, and what the page is there for: its outline, or the first control of it."""
     view = hand.view
     if view.heading is not None and (locator := await _heading(hand, view.heading)):
         await hand.expect(f"the heading “{locator.has_text or view.heading.name}” is shown", IsVisible(locator))
-    if await expect_main(hand, site, around):
+    if await expect_main(hand, site, around, earlier):
         return
     for element in _content(view):
         if (locator := await hand.try_find(element)) and locator.by != "css":
@@ -91,9 +91,18 @@ async def _expect_page(hand: Hand, site: Site, around: frozenset[Part]) -> None:
             break
 
 
-async def expect_main(hand: Hand, site: Site, around: frozenset[Part]) -> bool:
-    """Expect the outline of a page's main part, without what is ``around`` other pages, too; whether there is one."""
-    parts = [part for part in parts_of(hand.view, site.own) if part not in around]
+async def expect_main(hand: Hand, site: Site, around: frozenset[Part], earlier: View | None = None) -> bool:
+    """Expect the outline of a page's main part, without what is ``around`` other pages, too; whether there is one.
+
+    Of a page that was seen ``earlier``, only what it had then: the rest may come of what was made meanwhile.
+    """
+
+    def parts_in(view: View) -> list[Part]:
+        return [part for part in parts_of(view, site.own) if part not in around]
+
+    parts = parts_in(hand.view)
+    if earlier is not None:
+        parts = shared(parts_in(earlier), parts)
     main = Locator(by="role", value=hand.view.main.role)
     return await expect_outline(hand, main, parts, "its headings, links and fields are there")
 
