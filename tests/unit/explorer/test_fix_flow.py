@@ -233,6 +233,35 @@ async def test_another_one_of_the_name_that_was_never_shown_is_not_taken(
     assert [action.target.name for action in verdict.flow.steps[1].actions if isinstance(action, Click)] == ["Store"]
 
 
+async def test_a_field_with_a_twin_that_is_not_shown_is_told_from_it(app: App, browser: Browser, flow: Flow) -> None:
+    app.change("</main>", "</main><dialog><label>Note <input></label></dialog>")
+    labelled = Locator(by="label", value="Note")
+    steps = (
+        flow.steps[0],
+        replace(flow.steps[1], actions=(Fill(labelled, "Note ${uid}"), Click(SAVE))),
+        *flow.steps[2:],
+    )
+    verdict = await repaired(app, browser, replace(flow, steps=steps))
+    assert verdict.flow is not None, verdict.explanation
+    fill = verdict.flow.steps[1].actions[0]
+    assert isinstance(fill, Fill)
+    assert fill.target != labelled
+
+
+async def test_each_thing_that_a_page_shows_may_have_to_be_opened(app: App, browser: Browser, flow: Flow) -> None:
+    folded = "<details><summary>{}</summary><button type=button>{}</button></details>"
+    app.pages["/"] = NOTES.replace("<button type=button>Hint</button>", folded.format("Two", "Hint")).replace(
+        "<button id=save>Save</button>", "<details><summary>One</summary><button id=save>Save</button></details>"
+    )
+    shown = [Locator(by="role", value="button", name=name) for name in ("Save", "Hint")]
+    looks = tuple(Expectation(IsVisible(each), f"{each.name} is shown") for each in shown)
+    flow = replace(flow, steps=(Step("Open the notes", (Goto("/"),), looks),))
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    assert len([action for action in verdict.flow.steps[0].actions if isinstance(action, Click)]) == 2
+    assert verdict.flow.steps[0].expectations == looks
+
+
 async def test_no_click_shows_what_an_action_does_not_show_any_more(app: App, browser: Browser, flow: Flow) -> None:
     shown = "<button type=button aria-haspopup=dialog onclick='dialog.showModal()'>Basket</button>"
     app.change("</main>", f"{shown}<dialog id=dialog><button>Pay</button></dialog></main>")

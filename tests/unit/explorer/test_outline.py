@@ -38,10 +38,11 @@ def test_headings_fields_buttons_and_the_targets_of_links_are_told() -> None:
 
 
 def test_a_button_that_cannot_be_pressed_now_may_be_so_later() -> None:
-    waiting = button("Send")
-    waiting.disabled = True
-    assert outlined(page(waiting, button("Cancel"))).splitlines() == [
+    waiting, group = button("Send"), make("fieldset", button("Save"))
+    waiting.disabled = group.disabled = True
+    assert outlined(page(waiting, group, button("Cancel"))).splitlines() == [
         '- button "Send"',
+        '- button "Save"',
         '- button "Cancel" [disabled=false]',
     ]
 
@@ -126,6 +127,21 @@ def test_what_two_regions_share_is_told_in_the_order_of_both() -> None:
         "      - /url: /thing",
     ]
     assert lines(page(button("One"), button("Two")), page(button("Two"), button("One"))) == []
+    notice = make("p", link("Resend the mail", "/resend"), role="paragraph")
+    contact = [heading("Account"), make("p", link("Contact us", "/contact"), role="paragraph")]
+    again = [heading("Account"), make("p", link("Contact us", "/contact"), role="paragraph")]
+    assert lines(page(notice, *contact), page(*again)) == [
+        '- heading "Account"',
+        "- paragraph:",
+        '  - link "Contact us":',
+        "    - /url: /contact",
+    ]
+    waiting = button("Clear")
+    waiting.disabled = True
+    assert lines(page(heading("A"), button("Clear")), page(heading("A"), waiting)) == [
+        '- heading "A"',
+        '- button "Clear"',
+    ]
 
 
 def test_an_outline_is_short() -> None:

@@ -33,7 +33,7 @@ from tests.unit.explorer.site import Page, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
-HOME = """<h1>Notes</h1><nav><a href="/about">About</a></nav>
+HOME = """<h1>Notes</h1><nav><a href="/data" download>Data</a> <a href="/about">About</a></nav>
 <form onsubmit="event.preventDefault(); add()"><label>Note <input></label><button>Add</button></form>
 <ul></ul><p role=status></p>
 <script>

@@ -22,10 +22,13 @@ from agent_runtime_server.adapters.explorer.language import (
     Check,
     Click,
     Goto,
+    Hover,
     IsVisible,
     Locator,
     Press,
     Reload,
+    Remember,
+    RememberText,
 )
 from agent_runtime_server.adapters.explorer.locators import has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
@@ -48,6 +51,7 @@ MOST_OPENERS = 4
 
 GIVEN = ("uid", "username", "password")
 """What is known before a flow begins."""
+_LOOKING = Goto | Reload | Hover | Remember | RememberText
 _MOVING = Goto | Reload | Click | Press
 
 
@@ -65,6 +69,8 @@ class FlowRepair:
     """Script errors and bad addresses that the app had before already."""
     changes: list[str] = field(default_factory=list)
     learnt: dict[Locator, Fingerprint] = field(default_factory=dict)
+    opening: set[Click] = field(default_factory=set)
+    """Clicks that it has added."""
 
     async def run(self) -> Verdict:
         """See why it fails, and put that right if it is the test's fault. Raises ActionError if it cannot sign in."""
@@ -138,11 +144,13 @@ class FlowRepair:
                 return None
             return Verdict("locator", f"{trouble.error}; nothing that opens the way to it was found")
         choice = self._choose(trouble, target)
-        away = None if choice.ambiguous else put_away(trouble.view, trouble.scene.player.resolved(target))
+        meant = trouble.scene.player.resolved(target)
+        away = None if choice.ambiguous else put_away(trouble.view, meant)
         may_open = not choice.ambiguous and (choice.element is None or away is not None)
         if may_open and await self._open_the_way(trouble, target, away, only_new=choice.element is not None):
             return None
-        if choice.element is None or (away is not None and texts(target.name or "", choice.element.name) < 1):
+        said = meant.name if meant.by == "role" else meant.value
+        if choice.element is None or (away is not None and texts(said or "", choice.element.name) < 1):
             return Verdict("locator", f"{trouble.error}; {choice.account()}")
         locator = await self._locator(trouble, choice.element, target)
         if locator is None:
@@ -211,16 +219,17 @@ class FlowRepair:
             locator = await self._locator(trouble, opener, target)
             if locator is None or not await self._opens(locator, trouble):
                 continue
-            self.flow = with_click(self.flow, trouble.place, Click(locator))
+            self.flow = with_click(self.flow, trouble.place, opening := Click(locator))
+            self.opening.add(opening)
             self.learnt[locator] = fingerprint(trouble.view, opener, hidden)
             self.changes.append(f"{words.element(target)} shows after a click on {words.element(locator)}")
             return True
         return False
 
     def _is_brought_about(self, place: Place) -> bool:
-        """What is expected there comes of what the step does, other than opening a page."""
-        actions = self.flow.steps[place.step].actions
-        return place.expecting and any(not isinstance(action, Goto | Reload) for action in actions)
+        """What is expected there comes of what the step does, other than opening a page or looking at one."""
+        actions = [action for action in self.flow.steps[place.step].actions if action not in self.opening]
+        return place.expecting and not all(isinstance(action, _LOOKING) for action in actions)
 
     async def _opens(self, locator: Locator, trouble: Trouble) -> bool:
         """Whether what failed goes well after a click there."""

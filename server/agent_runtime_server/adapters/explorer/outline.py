@@ -81,13 +81,11 @@ def shared(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
     kept: list[Part] = []
     left = list(others)
     for part in some:
-        found = next((at for at, other in enumerate(left) if other[:3] == part[:3]), None)
-        if found is None:
-            continue
-        inner = shared(part.parts, left[found].parts)
-        del left[: found + 1]
-        if part.name or inner:
-            kept.append(part._replace(parts=tuple(inner)))
+        for at, other in enumerate(left):
+            if other[:3] == part[:3] and ((inner := shared(part.parts, other.parts)) or part.name):
+                kept.append(part._replace(parts=tuple(inner), enabled=part.enabled and other.enabled))
+                del left[: at + 1]
+                break
     return kept
 
 
@@ -108,7 +106,7 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
             if _stays(name := child.written):
                 nested = inner if child.role == "heading" else []
                 url = _url(view, child, own)
-                enabled = child.role == "button" and not child.disabled
+                enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
                 found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
         elif child.role:
             if inner and (child.role != "row" or any(part.role == "columnheader" for part in inner)):

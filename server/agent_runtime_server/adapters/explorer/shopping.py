@@ -111,13 +111,15 @@ async def remember_price(hand: Hand, name: str) -> Action:
     if not prices:
         raise LostError("the product's page shows no price")
     first, *others = prices
-    best = await hand.find(first)
-    for other in others if hangs_on_looks(best) else ():
+    best = await hand.try_find(first)
+    for other in others if best is None or hangs_on_looks(best) else ():
         if amounts(other.text) == amounts(first.text) and _is_price_of_page(other):
             locator = await hand.try_find(other)
             if locator is not None and not hangs_on_looks(locator):
                 best = locator
                 break
+    if best is None:
+        raise LostError(f"nothing tells the price {first.text!r} from others")
     return Remember(name, NumberIn(best))
 
 

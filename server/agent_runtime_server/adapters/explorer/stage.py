@@ -27,6 +27,7 @@ _FIRST_OTHER_PAGE = """(path) => {
       link.pathname !== location.pathname &&
       link.pathname !== path &&
       !link.search &&
+      !link.hasAttribute("download") &&
       !/(log|sign).?(out|off)|delete|remove/i.test(link.href + link.innerText),
   );
   return other ? other.pathname : null;
@@ -150,6 +151,10 @@ class Scene:
             other: str | None = await self.page.evaluate(_FIRST_OTHER_PAGE, urlsplit(left_out.path).path)
         except PlaywrightError as error:
             raise ActionError(f"could not look for a stand-in for {left_out.path}: {error.message}") from error
-        if other is not None:
+        if other is None:
+            return None
+        try:
             await self.player.act(Goto(other))
+        except ActionError:  # a file to be kept, or a page that does not come
+            return None
         return other
