@@ -142,15 +142,16 @@ async def test_where_nobody_is_to_be_registered_the_given_user_buys() -> None:
     assert texts(history.flow)[-1] == "there is one order more"
 
 
-async def test_who_has_signed_out_is_kept_out() -> None:
+@pytest.mark.parametrize(("instructions", "path"), [("", "/account"), ("Do not test the account.", "/orders")])
+async def test_who_has_signed_out_is_kept_out_of_a_page_that_may_be_opened(instructions: str, path: str) -> None:
     learnt: list[Mined] = []
     with other_shop() as shop:
-        async with kit_for(shop, "", learnt) as kit:
+        async with kit_for(shop, instructions, learnt) as kit:
             assert kit.site.sign_in is not None
             await mine_sign_out(kit, kit.site.sign_in)
     [one] = learnt
     last = one.flow.steps[-1]
-    assert last.actions == (Goto("/account"),)
+    assert last.actions == (Goto(path),)
     assert [each.text for each in last.expectations] == ["the form to sign in is shown instead"]
 
 

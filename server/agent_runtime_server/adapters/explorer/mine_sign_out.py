@@ -52,7 +52,8 @@ async def _leave(kit: Kit, hand: Hand, known: SignIn) -> None:
     for back in _ways_in(hand.view):
         await hand.expect(f"{quoted(back)} is offered again", IsVisible(await hand.find(back)))
         break
-    if (page := next(closed_to_strangers(kit.site), None)) and (password := await _asked_of_strangers(kit, page)):
+    closed = (each for each in closed_to_strangers(kit.site) if not kit.wish.refuses(each.path))
+    if (page := next(closed, None)) and (password := await _asked_of_strangers(kit, page)):
         await hand.step(f"Open {page.path}", Goto(page.path))
         await hand.expect("the form to sign in is shown instead", IsVisible(password))
 
