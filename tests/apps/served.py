@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -20,10 +21,12 @@ _TYPES = {".js": "text/javascript", ".json": "application/json", ".png": "image/
 class Served:
     """Pages by path on a free port of loopback, while the block lasts. ``POST /x`` is a path of its own."""
 
-    def __init__(self, pages: Mapping[str, Page]) -> None:
+    def __init__(self, pages: Mapping[str, Page], lets_in: str = "") -> None:
+        """``lets_in``: a user name and a password, with a colon in between; nobody sees a page without."""
         self.sent: list[str] = []
         """Paths that something was sent to."""
         sent = self.sent
+        ticket = f"Basic {base64.b64encode(lets_in.encode()).decode()}"
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -35,6 +38,11 @@ class Served:
                 self._answer(f"POST {urlsplit(self.path).path}")
 
             def _answer(self, name: str) -> None:
+                if lets_in and self.headers.get("Authorization") != ticket:
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="staging"')
+                    self.end_headers()
+                    return
                 page = pages.get(name, (404, "<title>Not found</title><h1>Not found</h1>"))
                 answer = page() if callable(page) else page
                 status, body = (200, answer) if isinstance(answer, str) else answer

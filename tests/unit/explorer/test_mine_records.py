@@ -24,25 +24,27 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)
 BACK = "<script>location.replace('/')</script>"
 FORM = """<main><h1>{title}</h1>{said}<form method=post action={action}>
 <label>Name <input name=name required value="{name}"></label>
-<label>Size <input name=size value="large"></label><button>Save</button></form></main>"""
+<label>Size <input name=size value="large"></label>
+<label>Made of <select name=wood required><option>oak<option>birch</select></label>
+<button>Save</button></form></main>"""
 
 
 class Boxes:
     """An app that keeps boxes with names of their own."""
 
     def __init__(self) -> None:
-        self.boxes: dict[str, tuple[str, str]] = {}
+        self.boxes: dict[str, tuple[str, str, str]] = {}
 
     def pages(self) -> Mapping[str, Page]:
         return {"/": self.listed, "/new": self.new, "/edit": self.edit, "/delete": self.delete, "/search": self.search}
 
     def listed(self, _: Mapping[str, str]) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{html.escape(size)}</td><td>wood</td>"
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(size)}</td><td>{wood}</td>"
             f"<td><a href='/edit?id={key}'>edit</a>"
             f"<form method=post action='/delete?id={key}'><input type=hidden name=id value={key}>"
             "<button>delete</button></form></td></tr>"
-            for key, (name, size) in self.boxes.items()
+            for key, (name, size, wood) in self.boxes.items()
         )
         return (
             "<style>tr a { visibility: hidden } tr:hover a { visibility: visible }"
@@ -57,16 +59,16 @@ class Boxes:
         name = sent.get("name", "")
         if not name:
             return FORM.format(title="Add a box", said="", action="/new", name="")
-        if name in (box for box, _ in self.boxes.values()):
+        if name in (box for box, _, _ in self.boxes.values()):
             said = "<p role=alert>There is such a box already.</p>"
             return FORM.format(title="Add a box", said=said, action="/new", name=html.escape(name))
-        self.boxes[str(time.monotonic_ns())] = name, sent.get("size", "")
+        self.boxes[str(time.monotonic_ns())] = name, sent.get("size", ""), html.escape(sent.get("wood", ""))
         return BACK
 
     def edit(self, sent: Mapping[str, str]) -> str:
         key = sent["id"]
         if name := sent.get("name"):
-            self.boxes[key] = name, sent.get("size", "")
+            self.boxes[key] = name, sent.get("size", ""), html.escape(sent.get("wood", ""))
             return BACK
         action = f"'/edit?id={key}'><input type=hidden name=id value={key}"
         return FORM.format(title="Change a box", said="", action=action, name=html.escape(self.boxes[key][0]))
@@ -117,7 +119,7 @@ async def test_what_is_made_is_seen_with_what_was_typed_and_after_a_reload(
         "Load the page again",
     ]
     assert checks(flow, IsVisible) == 2
-    assert checks(flow, HasText) == 0  # the size is the form's own and was not typed
+    assert checks(flow, HasText) == 1  # the wood; the size is the form's own and was not typed
 
 
 async def test_a_row_is_told_from_those_in_other_parts_of_the_page(
@@ -130,7 +132,7 @@ async def test_a_row_is_told_from_those_in_other_parts_of_the_page(
 
 async def test_a_page_that_is_looked_at_for_itself_is_not_looked_at_on_the_way(browser: Browser) -> None:
     boxes = Boxes()
-    boxes.boxes["1"] = "First box", "small"
+    boxes.boxes["1"] = "First box", "small", "birch"
     flows: list[Mined] = []
     with serve(boxes.pages()) as url:
         kit = kit_for(browser, url, flows)
@@ -150,8 +152,9 @@ async def test_it_is_changed_and_deleted_by_the_controls_of_its_row(
     changed, deleted = flows["add-a-box-is-changed"], flows["add-a-box-is-deleted"]
     assert checks(changed, HasOutline) == 1
     assert checks(changed, HasValue) == 1
-    assert checks(changed, IsVisible) == 1
+    assert checks(changed, IsVisible) == 2
     assert checks(changed, IsHidden) == 1
+    assert [each.check.text for each in changed.steps[-1].expectations if isinstance(each.check, HasText)] == ["oak"]
     assert checks(deleted, IsHidden) == 2
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Error, StorageState, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, HttpCredentials, StorageState, async_playwright
 
 ANSWER_SECONDS = 10.0
 """How long a browser may take to show that it is still there."""
@@ -44,9 +44,12 @@ TEST_LOCALE = "en-US"
 """The default of Playwright Test, see https://playwright.dev/docs/api/class-testoptions#test-options-locale."""
 
 
-async def new_context(browser: Browser, storage: StorageState | None = None) -> BrowserContext:
-    """A context that an app answers as it will answer those of the tests."""
-    return await browser.new_context(storage_state=storage, locale=TEST_LOCALE)
+async def new_context(
+    browser: Browser, storage: StorageState | None = None, gate: HttpCredentials | None = None
+) -> BrowserContext:
+    """A context that an app answers as it will answer those of the tests. ``gate`` is for an app that lets nobody in
+    without them."""
+    return await browser.new_context(storage_state=storage, http_credentials=gate, locale=TEST_LOCALE)
 
 
 @asynccontextmanager

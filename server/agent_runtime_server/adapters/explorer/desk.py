@@ -17,6 +17,10 @@ from agent_runtime_server.adapters.explorer.mining import Emit, Kit, Mined, OutO
 from agent_runtime_server.adapters.explorer.protocol import Job, Log, Progress
 from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
 
+LIMITED_SECONDS = 30.0
+"""How long tests will have to wait, where the app limits how often one may sign in, before it is known that they are
+steady."""
+
 
 async def _in_time(work: Coroutine[None, None, None]) -> None:
     with suppress(OutOfTimeError):
@@ -66,9 +70,12 @@ class Desk:
         self.tasks.create_task(_in_time(work))
 
     def behind(self) -> float:
-        """Seconds that the flows not judged yet will take, if each takes as long as the others did."""
+        """Seconds that the flows not judged yet will take, if each takes as long as the others did; and what their
+        tests will have to wait for."""
         waiting = max(0, len(self.taken) - self._judged)
-        return waiting * self._seconds / self._judged / self.side_by_side if self._judged else 0.0
+        limited = self.kit is not None and self.kit.doorkeeper.limited
+        proofs = waiting * self._seconds / self._judged / self.side_by_side if self._judged else 0.0
+        return proofs + (LIMITED_SECONDS if limited else 0.0)
 
     def withdraw(self, identity: str) -> None:
         """Forget the flow of this id."""
@@ -117,7 +124,7 @@ class Desk:
         recipe, state = (site.sign_in.recipe, site.sign_in.state) if site.sign_in else (None, None)
         if keeper.limited and flow.session == "fresh":  # it was not known when the flow was mined
             flow = replace(flow, session="stored")
-        credentials = Credentials(self.job.username, self.job.password)
+        credentials = Credentials(self.job.username, self.job.password, self.kit.gate)
         result = await prove(
             self.browser, self.job.app_url, flow, recipe, credentials, self.emit, keeper, state, self.kit.turns
         )

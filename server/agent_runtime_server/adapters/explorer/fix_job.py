@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
-from playwright.async_api import Browser, Error
+from playwright.async_api import Browser, Error, HttpCredentials
 
 from agent_runtime_server.adapters.explorer import known_elements
 from agent_runtime_server.adapters.explorer.browser import BrowserLostError, BrowserMissingError, open_browser
@@ -22,6 +22,7 @@ from agent_runtime_server.adapters.explorer.flow import Flow, Model, Step
 from agent_runtime_server.adapters.explorer.generate_job import NothingToGenerateError, read_model, write_file
 from agent_runtime_server.adapters.explorer.in_browser import UnreachableError, require_answer
 from agent_runtime_server.adapters.explorer.known_elements import KnownElements
+from agent_runtime_server.adapters.explorer.mine_auth import SignInFailedError
 from agent_runtime_server.adapters.explorer.mining import Emit
 from agent_runtime_server.adapters.explorer.plan_text import read_plan
 from agent_runtime_server.adapters.explorer.player import ActionError
@@ -56,6 +57,8 @@ async def run(job: Job, emit: Emit) -> None:
         emit(Failed("browser_missing", str(error)))
     except BrowserLostError as error:
         emit(Failed("agent_error", str(error), retryable=True))
+    except SignInFailedError as error:
+        emit(Failed("sign_in_failed", str(error)))
     else:
         emit(Done(f"{len(changed)} of {len(job.failing)} tests were changed.", changed, diagnoses))
 
@@ -69,6 +72,8 @@ class _Repairs:
     flows: Mapping[str, Flow]
     """Those of generated tests that are as they were generated, by path."""
     known: KnownElements
+    gate: HttpCredentials | None = None
+    """What an app asks for that lets nobody in without."""
     signs_in_anew: Verdict | None = None
     """What was repaired of the sign-in that tests share."""
 
@@ -86,7 +91,7 @@ class _Repairs:
     async def run(self) -> tuple[tuple[Diagnosed, ...], tuple[str, ...]]:
         """What is wrong with each failing test that there was time for, and the paths of what was changed."""
         try:
-            await require_answer(self.browser, self.job.app_url)
+            self.gate = await require_answer(self.browser, self.job)
         except UnreachableError as error:
             return tuple(_diagnosed(test, Verdict("app_defect", str(error))) for test in self.job.failing), ()
         diagnoses: list[Diagnosed] = []
@@ -145,7 +150,7 @@ class _Repairs:
     async def _repair(self, flow: Flow, path: str) -> Verdict:
         """Raises ActionError if it cannot sign in."""
         assert self.model is not None
-        credentials = Credentials(self.job.username, self.job.password)
+        credentials = Credentials(self.job.username, self.job.password, self.gate)
         stage = Stage(self.browser, self.job.app_url, flow, self.model.sign_in, credentials)
         usual = [f"{finding.url} {finding.title}" for finding in self.model.findings]
         return await FlowRepair(stage, self.job.app_url, flow, path, self.known, usual).run()

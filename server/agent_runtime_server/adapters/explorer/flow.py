@@ -134,6 +134,8 @@ class Model(Data, frozen=True):
     """The safety stop on time ended the exploration."""
     one_at_a_time: bool = False
     """The app fails where several things are done at the same time: tests run one after the other."""
+    http_basic: bool = False
+    """The app lets nobody in without a user name and a password, see RFC 7617: browsers of tests have to give them."""
 
 
 Severity = Literal["low", "medium", "high"]

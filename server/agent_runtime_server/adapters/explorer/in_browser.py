@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from playwright.async_api import Browser, Error
+from playwright.async_api import Browser, Error, HttpCredentials, Response
 
 from agent_runtime_server.adapters.explorer.browser import (
     BrowserLostError,
@@ -14,20 +14,29 @@ from agent_runtime_server.adapters.explorer.browser import (
 )
 from agent_runtime_server.adapters.explorer.mine_auth import SignInFailedError
 from agent_runtime_server.adapters.explorer.mining import Emit
-from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Failed, Job
+from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Failed, Job, Log
+from agent_runtime_server.adapters.explorer.settle import origin_of
+
+UNAUTHORIZED = 401
 
 
 class UnreachableError(Exception):
     """The app does not answer, or with an error; the message has the status."""
 
 
-async def work_in_browser(job: Job, emit: Emit, work: Callable[[Job, Browser, Emit], Awaitable[Done]]) -> None:
+Work = Callable[[Job, Browser, Emit, HttpCredentials | None], Awaitable[Done]]
+"""Is given what the app's gate asks for, if it has one."""
+
+
+async def work_in_browser(job: Job, emit: Emit, work: Work) -> None:
     """Do work on an app that answers; the last line is ``Done`` or ``Failed``."""
     try:
         async with open_browser() as browser:
             emit(Activity(f"Opening {job.app_url}"))
-            await require_answer(browser, job.app_url)
-            done = await work(job, browser, emit)
+            gate = await require_answer(browser, job)
+            if gate is not None:
+                emit(Log("info", "the app asks everybody for a user name and a password (HTTP Basic)"))
+            done = await work(job, browser, emit, gate)
         emit(done)
     except BrowserMissingError as error:
         emit(Failed("browser_missing", str(error)))
@@ -39,15 +48,41 @@ async def work_in_browser(job: Job, emit: Emit, work: Callable[[Job, Browser, Em
         emit(Failed("sign_in_failed", str(error)))
 
 
-async def require_answer(browser: Browser, url: str) -> None:
-    """Raises UnreachableError when an app does not answer."""
-    context = await new_context(browser)
+async def require_answer(browser: Browser, job: Job) -> HttpCredentials | None:
+    """The credentials for an app that answers everybody by asking for them, as RFC 7617 has it; None for any other.
+
+    Raises:
+        UnreachableError: It does not answer, or with an error.
+        SignInFailedError: It asks for credentials, and there are none, or it does not take them.
+    """
+    url = job.app_url
+    response = await _answer(browser, url, None)
+    if response is None or response.status < 400:
+        return None
+    if not _asks_for_credentials(response):
+        raise UnreachableError(f"{url} answers with status {response.status}")
+    if not job.username:
+        raise SignInFailedError(f"{url} asks for a user name and a password (HTTP Basic), and none were given")
+    gate = HttpCredentials(username=job.username, password=job.password, origin=origin_of(url))
+    response = await _answer(browser, url, gate)
+    if response is not None and response.status == UNAUTHORIZED:
+        raise SignInFailedError(f"{url} did not accept the given user name and password (HTTP Basic)")
+    if response is not None and response.status >= 400:
+        raise UnreachableError(f"{url} answers with status {response.status}")
+    return gate
+
+
+async def _answer(browser: Browser, url: str, gate: HttpCredentials | None) -> Response | None:
+    context = await new_context(browser, gate=gate)
     try:
         page = await context.new_page()
-        response = await page.goto(url, wait_until="commit", timeout=20_000)
+        return await page.goto(url, wait_until="commit", timeout=20_000)
     except Error as error:
         raise UnreachableError(f"{url} does not answer: {error.message.splitlines()[0]}") from error
     finally:
         await context.close()
-    if response is not None and response.status >= 400:
-        raise UnreachableError(f"{url} answers with status {response.status}")
+
+
+def _asks_for_credentials(response: Response) -> bool:
+    challenge = response.headers.get("www-authenticate", "")
+    return response.status == UNAUTHORIZED and challenge.casefold().startswith("basic")

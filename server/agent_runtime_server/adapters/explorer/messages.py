@@ -7,7 +7,7 @@ import re
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element, tidy
 from agent_runtime_server.adapters.explorer.hand import Hand
-from agent_runtime_server.adapters.explorer.language import IsVisible, Locator
+from agent_runtime_server.adapters.explorer.language import HasText, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.scopes import scopes_around, within
 
 MOST_MESSAGES = 6
@@ -60,15 +60,39 @@ async def expect_message(
     Only messages that match the ``pattern`` count. What stands ``without`` is not among the words.
     """
     said = [each for each in spoken(effect) if _is_said(each) and (not pattern or pattern.search(each.text))]
+    twice: list[HasText] = []
     for element in said[:MOST_MESSAGES]:
-        words = standing_words(element.text, without)
-        shown = words if words == element.text else f"{words} …"
+        whole = _without_controls(element)
+        words = standing_words(whole, without)
+        shown = words if words == whole else f"{words} …"
         plain = _locators(element, words)
         scoped = [within(each, scope) for scope in scopes_around(effect.after, element) for each in plain[-1:]]
         for locator in (*plain, *scoped[:MOST_SCOPES]):
             if await hand.count(locator) == 1 and await hand.expect(f"{text}: “{shown}”", IsVisible(locator)):
                 return True
+        if plain:
+            twice.append(HasText(await _around(hand, effect, element), words))
+    for check in twice:
+        if await hand.expect(f"{text}: “{check.text} …”", check):
+            return True
     return False
+
+
+def _without_controls(message: Element) -> str:
+    """What it says, without the button, or the link that leads nowhere else, at its beginning or end."""
+    said = message.text
+    for each in message.controls:
+        leads_on = each.role == "link" and not each.attrs.get("href", "").startswith("#")
+        if each is not message and not leads_on:
+            said = tidy(said.removeprefix(each.text).removesuffix(each.text))
+    return said
+
+
+async def _around(hand: Hand, effect: Effect, message: Element) -> Locator:
+    """The main part of the page, if the message is in it; else the page."""
+    main = Locator(by="role", value="main")
+    inside = any(above is effect.after.main and above.role == "main" for above in message.ancestors())
+    return main if inside and await hand.count(main) == 1 else Locator(by="css", value="body")
 
 
 def other_than(text: str) -> re.Pattern[str]:

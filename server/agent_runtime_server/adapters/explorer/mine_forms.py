@@ -58,6 +58,8 @@ def _places(kit: Kit) -> Iterator[Place]:
             known.add(fields)
         if place.name in names and visit.label:
             place = replace(place, called=f"{place.name}: {visit.label}")
+        if place.name in names:  # whatever is learnt of it would be taken for what is known of the other one
+            continue
         names.add(place.name)
         yield place
 

@@ -17,7 +17,6 @@ from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.records import (
     Record,
-    facts,
     find_record,
     key_of,
     locate,
@@ -61,8 +60,7 @@ async def _make(kit: Kit, place: Place) -> Literal["thing", "setting"] | None:
         await expect_message(hand, effect, "the app answers")
         record = await find_record(hand, kit.site, place, entries)
         await hand.expect("what was made is shown", record.check)
-        typed = [entry.action for entry in entries]
-        for fact in facts(record.row, record.shown, typed) if record.row is not None else ():
+        for fact in record.facts:
             await hand.expect(f"with “{fact.text}”", fact)
         if effect.navigated or record.listed_on:
             await hand.step("Load the page again", Reload())
@@ -97,6 +95,8 @@ async def _edit(kit: Kit, place: Place) -> None:
         await expect_message(hand, effect, "the app answers")
         changed = await see_again(hand, record, CHANGED)
         await hand.expect("the change is shown", changed.check)
+        for fact in changed.facts:
+            await hand.expect(f"with “{fact.text}” as before", fact)
         await hand.expect("what it said before is gone", IsHidden(Locator(by="text", value=record.text, exact=False)))
         _keep(kit, hand, place, "is-changed", f"What “{place.name}” made can be changed", "edit")
 
@@ -123,7 +123,6 @@ def _holds(field: Element, record: Record, hand: Hand) -> bool:
 async def _delete(kit: Kit, place: Place) -> None:
     async with place.attempt(kit, f"deleting what “{place.name}” made") as hand:
         record = await make_one(hand, kit.site, place)
-        await hand.expect("what was made is shown", record.check)
         remove = await reach(hand, record, "remove")
         effect = await hand.step(f"Click {quoted(remove)}", Click(await locate(hand, record, remove)))
         if (sure := _confirmation(hand.view, effect.before)) is not None and await hand.holds(record.check):

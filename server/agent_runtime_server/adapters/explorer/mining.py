@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
-from playwright.async_api import Browser, Error
+from playwright.async_api import Browser, Error, HttpCredentials
 
 from agent_runtime_server.adapters.explorer.browser import new_context
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
@@ -62,6 +62,8 @@ class Kit:
     deliver: Callable[[Mined], None]
     account: asyncio.Lock
     """One flow at a time may change the data of the signed-in user."""
+    gate: HttpCredentials | None = None
+    """What an app asks for that lets nobody in without."""
     withdraw: Callable[[str], None] = lambda _identity: None
     """Takes back the flow of an id."""
     aside: Callable[[Coroutine[None, None, None]], object] = asyncio.create_task
@@ -93,7 +95,7 @@ class Kit:
             else:
                 prelude = self.site.sign_in.recipe.actions
         values = {"uid": new_uid(), "username": self.username, "password": self.password}
-        context = await new_context(self.browser, state)
+        context = await new_context(self.browser, state, self.gate)
         try:
             page = await context.new_page()
             session = await context.new_cdp_session(page)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import structs
-from playwright.async_api import Browser
+from playwright.async_api import Browser, HttpCredentials
 
 from agent_runtime_server.adapters.explorer import (
     mine_account,
@@ -87,7 +87,7 @@ async def run(job: Job, emit: Emit) -> None:
     await work_in_browser(job, emit, _plan)
 
 
-async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
+async def _plan(job: Job, browser: Browser, emit: Emit, gate: HttpCredentials | None) -> Done:
     started = time.monotonic()
     wish = read_instructions(job.instructions)
     _tell_wish(wish, emit)
@@ -107,6 +107,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
         aside=desk.aside,
         behind=desk.behind,
         account=desk.account,
+        gate=gate,
         turns=Turns(emit),
     )
     await _explore(job, kit, Budget(job.max_states, started + job.max_seconds * _FOR_CRAWL))
@@ -135,6 +136,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit) -> Done:
         pages=tuple(sorted(set(site.templates().values()))),
         truncated=site.truncated,
         one_at_a_time=kit.turns.stumbles,
+        http_basic=gate is not None,
     )
     await asyncio.to_thread(_write, Path(job.workspace), model)
     emit(Wrote("specs/model.json"))
@@ -163,7 +165,7 @@ async def _explore(job: Job, kit: Kit, budget: Budget) -> None:
         await _walk(hand, kit, budget, site.home, judge, signed_in=False)
     found = mine_auth.sign_in_page(site.good)
     if not job.username or found is None:
-        if job.username:
+        if job.username and kit.gate is None:
             kit.emit(Log("warning", mine_auth.why_not(site.good)))
         elif found is not None:
             site.skipped.append(Skipped("pages for signed-in users", "no credentials were given"))

@@ -77,6 +77,9 @@ def _coverage(model: Model) -> Iterator[str]:
     yield from ("## Coverage", "")
     yield f"- {len(model.flows)} tests with {expectations} expectations, each of them shown able to fail"
     yield f"- {len(model.pages)} kinds of pages: {', '.join(f'`{page}`' for page in model.pages) or 'none'}"
+    if model.http_basic:
+        yield "- the app lets nobody in without a user name and a password (HTTP Basic): the tests take theirs from the"
+        yield "  environment, `TEST_USERNAME` and `TEST_PASSWORD`"
     if model.one_at_a_time:
         yield "- the app fails at what goes well alone when it is asked for several things at the same time: the tests"
         yield "  run one after the other"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from agent_runtime_server.adapters.explorer.element import Element
@@ -56,6 +56,13 @@ class Record:
     shown: Locator
     """Its row, or the text that bears the value."""
     row: Element | None
+    typed: tuple[Action, ...] = ()
+    """How its form was filled in."""
+
+    @property
+    def facts(self) -> list[HasText]:
+        """Other values of the form that its row shows, too."""
+        return facts(self.row, self.shown, self.typed) if self.row is not None else []
 
     @property
     def check(self) -> Check:
@@ -83,21 +90,24 @@ async def find_record(hand: Hand, site: Site, place: Place, entries: Sequence[En
     if key is None:
         raise LostError("nothing that is typed into the form is unique")
     assert isinstance(key.action, Fill)
+    typed = tuple(each.action for each in entries)
     if record := await _shown(hand, key, key.action.value, ""):
-        return record
+        return replace(record, typed=typed)
     for path in _lists(site, place)[:MOST_PAGES]:
         await hand.visit(path)
         if record := await _shown(hand, key, key.action.value, path):
             await hand.step(f"Open {path}", Goto(path))
-            return record
+            return replace(record, typed=typed)
     raise LostError("what was made is shown nowhere")
 
 
 async def make_one(hand: Hand, site: Site, place: Place) -> Record:
-    """The steps that make a thing by sending a form. Raises ``LostError``."""
+    """The steps that make a thing by sending a form, and expect it to be shown. Raises ``LostError``."""
     effect, entries = await place.send(hand, f"Fill in the form and click “{place.sends}”")
     place.require_taken(effect)
-    return await find_record(hand, site, place, entries)
+    record = await find_record(hand, site, place, entries)
+    await hand.expect("what was made is shown", record.check)
+    return record
 
 
 async def see_again(hand: Hand, record: Record, text: Text) -> Record:
@@ -111,7 +121,7 @@ async def see_again(hand: Hand, record: Record, text: Text) -> Record:
     found = await _shown(hand, record.key, text, record.listed_on)
     if found is None:
         raise LostError("it is not shown any more")
-    return found
+    return replace(found, typed=record.typed)
 
 
 def _lists(site: Site, place: Place) -> list[str]:
@@ -188,7 +198,8 @@ def facts(row: Element, shown: Locator, typed: Iterable[Action]) -> list[HasText
                 pass
             case _:
                 continue
-        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", row.text):
+        word = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)")
+        if any(word.search(each.own_text) for each in row.walk()):
             found.append(HasText(shown, said))
     return found[:MOST_FACTS]
 

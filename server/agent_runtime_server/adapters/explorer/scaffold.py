@@ -21,21 +21,28 @@ def support_files(model: Model, app_url: str, flows: Iterable[Flow]) -> dict[str
     """Content by path in the workspace, of all files that the tests of these flows need."""
     stored = model.sign_in is not None and any(flow.session == "stored" for flow in flows)
     signed_in: SignedIn = "some" if stored else "none"
-    return suite_files(app_url, model.sign_in, signed_in, one_at_a_time=model.one_at_a_time)
+    return suite_files(
+        app_url, model.sign_in, signed_in, one_at_a_time=model.one_at_a_time, http_basic=model.http_basic
+    )
 
 
 def suite_files(
-    app_url: str, sign_in: SignInRecipe | None, signed_in: SignedIn, *, one_at_a_time: bool = False
+    app_url: str,
+    sign_in: SignInRecipe | None,
+    signed_in: SignedIn,
+    *,
+    one_at_a_time: bool = False,
+    http_basic: bool = False,
 ) -> dict[str, str]:
     """Content by path in the workspace, of what stands around the tests of an app. ``one_at_a_time``: no two tests ever
-    run beside each other."""
+    run beside each other. ``http_basic``: the app lets no browser in without a user name and a password."""
     parts = urlsplit(app_url)
     start = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     files = {
         ".gitignore": ts.GITIGNORE,
         "eslint.config.mjs": ts.ESLINT_CONFIG,
         "package.json": ts.PACKAGE,
-        "playwright.config.ts": configuration(app_url, signed_in, one_at_a_time=one_at_a_time),
+        "playwright.config.ts": configuration(app_url, signed_in, one_at_a_time=one_at_a_time, http_basic=http_basic),
         "tsconfig.json": ts.TSCONFIG,
         "tests/fixtures.ts": _fixtures(sign_in),
         "tests/seed.spec.ts": ts.SEED.replace("$START", string(start)),
@@ -49,10 +56,11 @@ def suite_files(
     return files
 
 
-def configuration(app_url: str, signed_in: SignedIn, *, one_at_a_time: bool = False) -> str:
-    """The content of ``playwright.config.ts``."""
+def configuration(app_url: str, signed_in: SignedIn, *, one_at_a_time: bool = False, http_basic: bool = False) -> str:
+    """The content of ``playwright.config.ts``; see ``suite_files``."""
     some, config = signed_in != "none", ts.CONFIG
     for word, text in (
+        ("$GATE", ts.GATE if http_basic else ""),
         ("$APP_URL", string(app_url)),
         ("$STATE", ts.STATE if some else ""),
         ("$SEED_STATE", ts.SEED_STATE if some else ""),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import msgspec
-from playwright.async_api import Browser, StorageState
+from playwright.async_api import Browser, HttpCredentials, StorageState
 
 from agent_runtime_server.adapters.explorer import mine_auth
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
@@ -33,7 +33,7 @@ async def run(job: Job, emit: Emit) -> None:
     await work_in_browser(job, emit, _sign_in)
 
 
-async def _sign_in(job: Job, browser: Browser, emit: Emit) -> Done:
+async def _sign_in(job: Job, browser: Browser, emit: Emit, gate: HttpCredentials | None) -> Done:
     site = Site.at(job.app_url)
     kit = Kit(
         browser=browser,
@@ -46,19 +46,21 @@ async def _sign_in(job: Job, browser: Browser, emit: Emit) -> Done:
         may_change_data=False,
         deliver=lambda _: None,
         account=asyncio.Lock(),
+        gate=gate,
     )
     if (known := await _learn(kit)) is None:
-        emit(Log("warning", mine_auth.why_not(site.good)))
-        return await _lay_out(job, None, emit)
+        if gate is None:
+            emit(Log("warning", mine_auth.why_not(site.good)))
+        return await _lay_out(job, None, gate, emit)
     if not await _carries(kit, known):
         emit(
             Log("warning", "the app forgets a sign-in when its state is moved to another browser: tests start without")
         )
-        return await _lay_out(job, None, emit)
+        return await _lay_out(job, None, gate, emit)
     emit(Log("info", f"signed in at {known.page}; it shows by: {known.success.text}"))
     if job.storage_state:
         await asyncio.to_thread(_keep, known.state, Path(job.storage_state))
-    return await _lay_out(job, known.recipe, emit)
+    return await _lay_out(job, known.recipe, gate, emit)
 
 
 async def _learn(kit: Kit) -> SignIn | None:
@@ -100,8 +102,9 @@ def _keep(state: StorageState, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-async def _lay_out(job: Job, recipe: SignInRecipe | None, emit: Emit) -> Done:
-    files = await asyncio.to_thread(lay_out, Path(job.workspace), job.app_url, recipe)
+async def _lay_out(job: Job, recipe: SignInRecipe | None, gate: HttpCredentials | None, emit: Emit) -> Done:
+    workspace, http_basic = Path(job.workspace), gate is not None
+    files = await asyncio.to_thread(lay_out, workspace, job.app_url, recipe, http_basic=http_basic)
     if files is None:
         emit(Log("info", OWN_SUITE))
         return Done("")

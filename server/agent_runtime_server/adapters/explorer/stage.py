@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, Response, StorageState
+from playwright.async_api import Browser, HttpCredentials, Page, Response, StorageState
 from playwright.async_api import Error as PlaywrightError
 
 from agent_runtime_server.adapters.explorer.browser import new_context
@@ -39,6 +39,8 @@ class Credentials(NamedTuple):
 
     username: str
     password: str
+    gate: HttpCredentials | None = None
+    """The same, for an app that lets nobody in without them."""
 
 
 class Stage:
@@ -84,7 +86,7 @@ class Stage:
 
     @asynccontextmanager
     async def _page(self, storage: StorageState | None) -> AsyncIterator[Page]:
-        context = await new_context(self._browser, storage)
+        context = await new_context(self._browser, storage, self._credentials.gate)
         try:
             page = await context.new_page()
             page.on("dialog", lambda dialog: dialog.accept())
@@ -98,8 +100,8 @@ class Stage:
             self.failed = True
 
     def _player(self, page: Page) -> Player:
-        username, password = self._credentials
-        values = {"uid": new_uid(), "username": username, "password": password}
+        known = self._credentials
+        values = {"uid": new_uid(), "username": known.username, "password": known.password}
         return Player(page, self._base_url, values, self._doorkeeper, self._turns)
 
     async def _sign_in_with(self, player: Player, page: Page) -> None:

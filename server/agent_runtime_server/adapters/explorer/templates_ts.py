@@ -71,7 +71,7 @@ export default defineConfig({
   reporter: [['list'], ['html', { open: 'never', outputFolder: 'artifacts/report' }]],
   expect: { timeout: 5_000, toPass: { timeout: 10_000 } },
   use: {
-    baseURL: process.env.BASE_URL ?? $APP_URL,
+    baseURL: process.env.BASE_URL ?? $APP_URL,$GATE
     actionTimeout: 10_000,
     navigationTimeout: 20_000,
     screenshot: 'only-on-failure',
@@ -108,6 +108,14 @@ ONE_AT_A_TIME = """
       // The app fails where several things are done at the same time. Unlike the one above, this limit holds whatever
       // --workers says.
       workers: 1,"""
+
+GATE = """
+    // The app lets nobody in without these.
+    httpCredentials: {
+      username: process.env.TEST_USERNAME ?? '',
+      password: process.env.TEST_PASSWORD ?? '',
+      origin: new URL(process.env.BASE_URL ?? $APP_URL).origin,
+    },"""
 
 USE = "devices['Desktop Chrome']"
 
@@ -219,7 +227,7 @@ export interface Credentials {
 export async function signIn(page: Page, credentials: Credentials): Promise<void> {
   await expect(async () => {
     $STATEMENTS
-  }).toPass({ intervals: [20_000], timeout: 90_000 });
+  }).toPass({ intervals: [5_000, 10_000, 20_000], timeout: 90_000 });
 }
 """
 
