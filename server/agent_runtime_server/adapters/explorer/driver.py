@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -19,39 +16,25 @@ import msgspec
 
 from agent_runtime_server.adapters.environment import child_environment
 from agent_runtime_server.adapters.explorer import protocol
-from agent_runtime_server.adapters.explorer.flow import Seen
-from agent_runtime_server.adapters.processes import Exit, Limits, OutputLine, Owner, ProcessTree, spawn
-from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLevel, LogSource, PhaseChanged
+from agent_runtime_server.adapters.explorer.listening import Listener, failed
+from agent_runtime_server.adapters.processes import Limits, Owner, ProcessTree, spawn
 from agent_runtime_server.domain.pipeline import PhaseKind
 from agent_runtime_server.domain.results import (
-    ArtifactKind,
-    Finding,
-    FindingKind,
     Location,
-    Produced,
-    RepairCause,
-    Severity,
     TestCase,
 )
-from agent_runtime_server.domain.task import Failure, FailureReason, Phase, Progress, TaskType
-from agent_runtime_server.ports import Availability, Diagnosis, Emit, PhaseJob, PhaseReport
+from agent_runtime_server.domain.task import FailureReason, Phase, TaskType
+from agent_runtime_server.ports import Availability, Emit, PhaseJob, PhaseReport
 
 COMMAND = (sys.executable, "-P", "-m", "agent_runtime_server.adapters.explorer")
 """``-P``: no module is ever imported from the workspace."""
 MEMORY_BYTES = 2 << 30
 MARGIN_SECONDS = 120.0
 """What an explorer may take beyond its own safety stop, to write down what it has, before it counts as stuck."""
-TAIL_LINES = 20
-"""Lines of standard error that a failure quotes."""
-MAX_LOG_LINE = 4096
-MAX_QUOTED = 300
-"""Characters of a strange line that a failure quotes."""
 MAX_ERROR = 4000
 """Characters of a failing test's error that the explorer is told."""
 SILENCE_SECONDS = 180.0
 """How long an explorer may say nothing, not even that it lives, before it counts as stuck."""
-MAX_STDERR_LINES = 1000
-"""Lines of standard error that are logged; the explorer's own log does not come that way."""
 
 _PACKAGE_ROOT = Path(__file__).parents[3]
 _KINDS: dict[PhaseKind, Literal["plan", "generate", "fix"]] = {
@@ -113,7 +96,7 @@ class ExplorerDriver:
         """Have the explorer's process do a job; it is over, and reaped, when this ends. ``phase`` is what the task is
         in meanwhile."""
         workspace = Path(order.workspace)
-        work = _Work(workspace, phase, emit)
+        work = Listener(workspace, phase, emit)
         environment = child_environment(self._environment, PYTHONPATH=str(_PACKAGE_ROOT))
         limits = Limits(memory_bytes=MEMORY_BYTES, seconds=order.max_seconds + MARGIN_SECONDS)
         try:
@@ -123,12 +106,12 @@ class ExplorerDriver:
                     tree.close_stdin()
                 return await self._listen(tree, work)
         except OSError as error:
-            return _failed(FailureReason.AGENT_ERROR, f"the explorer could not be started: {error}")
+            return failed(FailureReason.AGENT_ERROR, f"the explorer could not be started: {error}")
 
     async def leave(self, task_id: str) -> None:
         """Nothing of it outlives a phase."""
 
-    async def _listen(self, tree: ProcessTree, work: _Work) -> PhaseReport:
+    async def _listen(self, tree: ProcessTree, work: Listener) -> PhaseReport:
         """Take in what it says, to the end, or until it makes no sense or says nothing any more."""
         loop = asyncio.get_running_loop()
         try:
@@ -141,7 +124,7 @@ class ExplorerDriver:
                 return work.report(await tree.wait())
         except TimeoutError:
             message = f"the explorer said nothing for {self._silence_seconds:g} seconds"
-            return _failed(FailureReason.AGENT_ERROR, message, retryable=True)
+            return failed(FailureReason.AGENT_ERROR, message, retryable=True)
 
 
 def _job(job: PhaseJob, axe: Path | None) -> protocol.Job:
@@ -180,112 +163,3 @@ def _failing(test: TestCase) -> protocol.Failing:
         error=error.message[:MAX_ERROR] if error else "",
         trace=next(traces, ""),
     )
-
-
-class _Work:
-    """One run of the explorer: turns its lines into facts, and at last into a report."""
-
-    def __init__(self, workspace: Path, phase: Phase, emit: Emit) -> None:
-        self._workspace = workspace
-        self._phase = phase
-        self._emit = emit
-        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._stderr_lines = 0
-        self._end: protocol.Done | protocol.Failed | None = None
-        self.garbled = ""
-        """What is wrong with a line that is not one of the protocol's."""
-
-    async def take(self, line: OutputLine) -> None:
-        """Take in a line of output."""
-        if line.stream == "stderr":
-            self._log_stderr(line.text[:MAX_LOG_LINE])
-            return
-        try:
-            match protocol.decode_line(line.text):
-                case protocol.Done() | protocol.Failed() as end:
-                    self._end = end
-                case protocol.Wrote(path=path):
-                    size, digest = await asyncio.to_thread(_measure, self._workspace, path)
-                    self._emit(FileChanged(path, size, digest))
-                    if kept := _kept(path):
-                        self._emit(kept)
-                case protocol.Beat():
-                    pass
-                case told:
-                    self._emit(self._fact(told))
-        except (msgspec.MsgspecError, ValueError, OSError) as error:
-            self.garbled = f"{error} in {line.text[:MAX_QUOTED]!r}"
-
-    def report(self, ended: Exit) -> PhaseReport:
-        """The report of an explorer that has ended."""
-        if ended.reason in ("memory", "time"):
-            return _failed(
-                FailureReason.OUT_OF_RESOURCES, f"the explorer was stopped at its limit of {ended.reason}", self._tail
-            )
-        match self._end:
-            case protocol.Done(summary=summary, test_paths=paths, diagnoses=said) if ended.code == 0:
-                diagnoses = tuple(
-                    Diagnosis(each.test_id, RepairCause(each.cause), each.explanation, final=each.final)
-                    for each in said
-                )
-                return PhaseReport(summary_markdown=summary, test_paths=paths, diagnoses=diagnoses)
-            case protocol.Failed(reason=reason, message=message, retryable=retryable) if ended.code == 0:
-                return _failed(FailureReason(reason), message, retryable=retryable)
-        # What is killed may well live the next time; what crashes by itself would only crash again.
-        return _failed(FailureReason.AGENT_ERROR, f"the explorer crashed ({ended})", self._tail, retryable=ended.killed)
-
-    def not_understood(self) -> PhaseReport:
-        """The report of an explorer that was stopped, because it said something strange."""
-        return _failed(FailureReason.AGENT_ERROR, f"the explorer was not understood: {self.garbled}", self._tail)
-
-    def _fact(self, line: protocol.Log | protocol.Activity | protocol.Progress | protocol.Found) -> Fact:
-        match line:
-            case protocol.Log():
-                return LogEntry(_now(), LogLevel(line.level), LogSource.AGENT, line.message[:MAX_LOG_LINE])
-            case protocol.Activity():
-                return PhaseChanged(self._phase, self._phase, line.text)
-            case protocol.Progress():
-                return Progress(line.completed, line.total, line.unit)
-            case protocol.Found():
-                return _finding(line.finding)
-
-    def _log_stderr(self, text: str) -> None:
-        self._tail.append(text)
-        self._stderr_lines += 1
-        if text.strip() and self._stderr_lines <= MAX_STDERR_LINES:
-            self._emit(LogEntry(_now(), LogLevel.WARNING, LogSource.AGENT, text))
-
-
-def _kept(path: str) -> Produced | None:
-    """What a written file is worth keeping as."""
-    if path == "specs/plan.md":
-        return Produced(ArtifactKind.PLAN, path, "text/markdown")
-    if path == "specs/model.json":
-        return Produced(ArtifactKind.APP_MODEL, path, "application/json")
-    if path.startswith("tests/") and path.endswith(".ts"):
-        return Produced(ArtifactKind.TEST_SOURCE, path, "text/x-typescript")
-    return None
-
-
-def _finding(seen: Seen) -> Finding:
-    digest = hashlib.sha256("\0".join((seen.kind, seen.url, seen.title)).encode()).hexdigest()
-    return Finding(digest[:20], FindingKind(seen.kind), Severity(seen.severity), seen.url, seen.title, seen.steps)
-
-
-def _measure(workspace: Path, path: str) -> tuple[int, str]:
-    """Size and SHA-256 of a file of the workspace; raises OSError for a path that leads out of it."""
-    file = (workspace / path).resolve()
-    if not file.is_relative_to(workspace.resolve()):
-        raise PermissionError(f"{path} leads out of the workspace")
-    with file.open("rb") as content:
-        return file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _failed(reason: FailureReason, message: str, tail: Collection[str] = (), *, retryable: bool = False) -> PhaseReport:
-    quoted = "\n".join(tail).strip()
-    whole = f"{message}:\n{quoted}" if quoted else message
-    return PhaseReport(failure=Failure(reason, whole, retryable=retryable))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from agent_runtime_server.adapters.explorer import helpers_ts
 from agent_runtime_server.adapters.explorer import templates_ts as ts
 from agent_runtime_server.adapters.explorer.flow import Flow, Model, SignInRecipe, Step
 from agent_runtime_server.adapters.explorer.test_file import print_statements
@@ -46,13 +47,13 @@ def suite_files(
         "tsconfig.json": ts.TSCONFIG,
         "tests/fixtures.ts": _fixtures(sign_in),
         "tests/seed.spec.ts": ts.SEED.replace("$START", string(start)),
-        "tests/support.ts": ts.SUPPORT,
+        "tests/support.ts": helpers_ts.SUPPORT,
     }
     if sign_in is not None:
         files["tests/sign-in.ts"] = _sign_in(sign_in)
     if signed_in != "none":
         limited = sign_in is not None and sign_in.limited
-        files["tests/auth.setup.ts"] = ts.PATIENT_AUTH_SETUP if limited else ts.AUTH_SETUP
+        files["tests/auth.setup.ts"] = helpers_ts.PATIENT_AUTH_SETUP if limited else helpers_ts.AUTH_SETUP
     return files
 
 
@@ -74,10 +75,10 @@ def configuration(app_url: str, signed_in: SignedIn, *, one_at_a_time: bool = Fa
 
 
 def _fixtures(sign_in: SignInRecipe | None) -> str:
-    return ts.FIXTURES if sign_in is None else ts.FIXTURES_WITH_SIGN_IN
+    return helpers_ts.FIXTURES if sign_in is None else helpers_ts.FIXTURES_WITH_SIGN_IN
 
 
 def _sign_in(recipe: SignInRecipe) -> str:
     step = Step("Sign in", recipe.actions, (recipe.success,))
-    template, indent = (ts.PATIENT_SIGN_IN, "\n    ") if recipe.limited else (ts.SIGN_IN, "\n  ")
+    template, indent = (helpers_ts.PATIENT_SIGN_IN, "\n    ") if recipe.limited else (helpers_ts.SIGN_IN, "\n  ")
     return template.replace("$STATEMENTS", print_statements(step).replace("\n", indent))

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from agent_runtime_server.adapters.beneath import opened_folder
-from agent_runtime_server.adapters.explorer import templates_ts as ts
+from agent_runtime_server.adapters.explorer import helpers_ts
 from agent_runtime_server.adapters.explorer.flow import SignInRecipe
 from agent_runtime_server.adapters.explorer.scaffold import SIGNED_IN, SignedIn, configuration, suite_files
 
@@ -70,7 +70,7 @@ def missing_files(
     if config is None and (_elsewhere(tests) or _others(workspace, files)):
         return None
     outgrown = {CONFIG} if standing is not None and standing != wants else set()
-    if sign_in is not None and _reads(workspace / FIXTURES, ts.FIXTURES):
+    if sign_in is not None and _reads(workspace / FIXTURES, helpers_ts.FIXTURES):
         outgrown.add(FIXTURES)
     return {path: text for path, text in files.items() if path in outgrown or not (workspace / path).exists()}
 
