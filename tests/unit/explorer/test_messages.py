@@ -44,11 +44,11 @@ async def test_a_message_is_told_by_what_it_says_and_not_by_what_closes_it(answe
 
 async def test_what_is_said_twice_is_expected_of_the_page_around() -> None:
     main = Locator(by="role", value="main")
-    [check] = await expected(f"<main>{JUMP}{WARNING}<h1>New</h1>{WARNING}{FORM}</main>")
+    [check] = await expected(f"<main>{JUMP}{WARNING}<h1>New <small>a draft now</small></h1>{WARNING}{FORM}</main>")
     assert check == HasText(main, "Warning: A summary is missing")
     [check] = await expected(f"{WARNING}<h1>New</h1>{WARNING}{FORM}")
     assert check == HasText(Locator(by="css", value="body"), "Warning: A summary is missing")
 
 
-async def test_a_link_to_another_part_of_the_page_says_nothing() -> None:
-    assert await expected(f"<main>{JUMP}<h1>Here</h1>{FORM}</main>") == []
+async def test_neither_a_link_to_another_part_of_the_page_nor_a_single_word_says_anything() -> None:
+    assert await expected(f"<main>{JUMP}<h1>Here <small>draft)</small></h1>{FORM}</main>") == []

@@ -48,12 +48,10 @@ class Passage:
     @property
     def title(self) -> str:
         """The step in words."""
-        fields = (
-            f"Fill in {len(self.entries)} field{'s' if len(self.entries) > 1 else ''} and click"
-            if self.entries
-            else "Click"
-        )
-        return f"{fields} “{self.sends}”"
+        if not self.entries:
+            return f"Click “{self.sends}”"
+        only = self.entries[0].field.name if len(self.entries) == 1 else ""
+        return f"Fill in {f'“{only}”' if only else 'the form'} and click “{self.sends}”"
 
     @property
     def actions(self) -> tuple[Action, ...]:

@@ -22,11 +22,12 @@ _TEXT_TAGS = frozenset({"p", "div", "span", "li", "small", "strong", "em", "td",
 
 def message_texts(effect: Effect) -> list[str]:
     """What the page says that it did not say before, short texts only."""
-    return [each.text for each in spoken(effect) if len(each.text) <= _LONGEST]
+    announced, others = _spoken(effect)
+    return [each.text for each in (*announced, *others) if len(each.text) <= _LONGEST]
 
 
-def spoken(effect: Effect) -> list[Element]:
-    """New messages, the announced ones first, then new short texts of the main part."""
+def _spoken(effect: Effect) -> tuple[list[Element], list[Element]]:
+    """New messages, as roles and classes tell them, and other new short texts of the main part."""
     announced = sorted(effect.messages, key=lambda each: (each.role not in ("alert", "status"), len(each.text)))
     said = [part for each in announced for part in _sentences(each)]
     old = effect.before.root.text
@@ -35,7 +36,7 @@ def spoken(effect: Effect) -> list[Element]:
         for each in effect.after.elements
         if _is_sentence(each) and each.inside(effect.after.main) and each.text not in old and len(each.text) <= _LONGEST
     ]
-    return [*said, *(each for each in texts if not any(each is one or each.inside(one) for one in announced))]
+    return said, [each for each in texts if not any(each is one or each.inside(one) for one in announced)]
 
 
 def _sentences(message: Element) -> list[Element]:
@@ -59,21 +60,32 @@ async def expect_message(
 
     Only messages that match the ``pattern`` count. What stands ``without`` is not among the words.
     """
-    said = [each for each in spoken(effect) if _is_said(each) and (not pattern or pattern.search(each.text))]
+    announced, others = _spoken(effect)
     twice: list[HasText] = []
-    for element in said[:MOST_MESSAGES]:
-        whole = _without_controls(element)
-        words = standing_words(whole, without)
-        shown = words if words == whole else f"{words} …"
-        plain = _locators(element, words)
-        scoped = [within(each, scope) for scope in scopes_around(effect.after, element) for each in plain[-1:]]
-        for locator in (*plain, *scoped[:MOST_SCOPES]):
-            if await hand.count(locator) == 1 and await hand.expect(f"{text}: “{shown}”", IsVisible(locator)):
-                return True
-        if plain:
+    for element in [each for each in announced if _is_said(each, pattern)][:MOST_MESSAGES]:
+        words = standing_words(_without_controls(element), without)
+        if words and await _expect_alone(hand, effect, element, words, text):
+            return True
+        if words:
             twice.append(HasText(await _around(hand, effect, element), words))
     for check in twice:
         if await hand.expect(f"{text}: “{check.text} …”", check):
+            return True
+    for element in [each for each in others if _is_said(each, pattern)][:MOST_MESSAGES]:
+        words = standing_words(_without_controls(element), without)
+        # One word may be a part of anything that a page tells.
+        if " " in words and await _expect_alone(hand, effect, element, words, text):
+            return True
+    return False
+
+
+async def _expect_alone(hand: Hand, effect: Effect, element: Element, words: str, text: str) -> bool:
+    """Expect a message that is said once, on the page or in some part of it."""
+    shown = words if words == _without_controls(element) else f"{words} …"
+    plain = _locators(element, words)
+    scoped = [within(each, scope) for scope in scopes_around(effect.after, element) for each in plain[-1:]]
+    for locator in (*plain, *scoped[:MOST_SCOPES]):
+        if await hand.count(locator) == 1 and await hand.expect(f"{text}: “{shown}”", IsVisible(locator)):
             return True
     return False
 
@@ -100,16 +112,17 @@ def other_than(text: str) -> re.Pattern[str]:
     return re.compile(rf"^(?!.*{re.escape(text)})", re.DOTALL)
 
 
-def _is_said(element: Element) -> bool:
-    """It speaks to the person; what stands in a row is data, and how long ago something was differs each time."""
+def _is_said(element: Element, pattern: re.Pattern[str] | None) -> bool:
+    """It speaks to the person, of what is looked for; what stands in a row is data, and how long ago something was
+    differs each time."""
+    if pattern and not pattern.search(element.text):
+        return False
     return not _TIME_GONE_BY.search(element.text) and not any(
         above.role in ("row", "cell", "gridcell") for above in (element, *element.ancestors())
     )
 
 
 def _locators(element: Element, words: str) -> list[Locator]:
-    if not words:
-        return []
     found = [Locator(by="text", value=words, exact=False)]
     if element.role in ("alert", "status", "log", "paragraph", "listitem"):
         found.insert(0, Locator(by="role", value=element.role, has_text=words))
