@@ -25,7 +25,9 @@ class Served:
         """``lets_in``: a user name and a password, with a colon in between; nobody sees a page without."""
         self.sent: list[str] = []
         """Paths that something was sent to."""
-        sent = self.sent
+        self.tickets: set[str] = set()
+        """All that was given to be let in."""
+        sent, tickets = self.sent, self.tickets
         ticket = f"Basic {base64.b64encode(lets_in.encode()).decode()}"
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,8 +40,10 @@ class Served:
                 self._answer(f"POST {urlsplit(self.path).path}")
 
             def _answer(self, name: str) -> None:
+                tickets.update(self.headers.get_all("Authorization", []))
                 if lets_in and self.headers.get("Authorization") != ticket:
                     self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Bearer realm="api"')
                     self.send_header("WWW-Authenticate", 'Basic realm="staging"')
                     self.end_headers()
                     return

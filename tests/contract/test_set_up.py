@@ -16,6 +16,7 @@ from agent_runtime_server.domain.event import Fact, FileChanged, LogEntry, LogLe
 from agent_runtime_server.domain.task import FailureReason
 from agent_runtime_server.ports import SetUp, SuiteSetUp
 from agent_runtime_server.testing.set_up import ScriptedSetUp
+from tests.apps.served import Served
 from tests.apps.shop import CUSTOMER_EMAIL, CUSTOMER_PASSWORD
 from tests.apps.shop.launch import Shop
 from tests.contract.runner_fixtures import IMPORT, outcomes, real, run_job, workspace
@@ -173,6 +174,15 @@ async def test_tests_of_an_app_that_cannot_keep_a_sign_in_start_without(page: st
     assert warnings == [warning]
     assert not state_of(job).exists()
     assert not (job.workspace / "tests/auth.setup.ts").exists()
+
+
+async def test_agents_are_not_let_in_where_everybody_is_asked_for_a_password(job: SetUp) -> None:
+    with Served({"/": "<h1>Hello</h1>"}, f"{job.username}:{job.password}") as app:
+        failure = await EXPLORER.make().set_up(replace(job, app_url=app.url), lambda _: None)
+    assert failure is not None
+    assert failure.reason is FailureReason.SIGN_IN_FAILED
+    assert "the explorer can test it" in failure.message
+    assert not (job.workspace / "playwright.config.ts").exists()
 
 
 async def test_nothing_is_written_out_of_the_workspace(job: SetUp, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from tests.line.support import COMPLETE, Followed, Server, carry_out, server
 pytestmark = pytest.mark.timeout(600)
 PASSWORD = "opens-the-gate"
 _FORM = "<form method=post action=/guests><label>Name <input name=name required></label><button>Come in</button></form>"
+_DOOR = "<form method=post action=/door><label>Name <input name=name></label><label>Password <input type=password name=word></label><button>Log in</button></form>"  # noqa: E501
 PAGES = {
-    "/": "<title>House</title><h1>House</h1><a href=/room>Room</a> <a href=/guests>Guests</a>",
-    "/room": "<title>Room</title><h1>Room</h1><p>A bed and a table.",
+    "/": "<title>House</title><h1>House</h1><a href=/room>Room</a> <a href=/guests>Guests</a> <a href=/door>Log in</a>",
+    "/door": f"<title>Door</title><h1>Log in</h1>{_DOOR}",
+    "POST /door": f"<title>Door</title><h1>Log in</h1><p role=alert>Nobody is called so.</p>{_DOOR}",
     "/guests": f"<title>Guests</title><h1>Guests</h1>{_FORM}",
     "POST /guests": f"<title>Guests</title><h1>Guests</h1><p role=status>Thank you, you were added.</p>{_FORM}",
 }
@@ -25,8 +27,11 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[Served]:
-    with Served(PAGES, f"ada:{PASSWORD}") as served:
-        yield served
+    with Served({}, "somebody:else") as elsewhere:
+        pictures = {"/room": f"<title>Room</title><h1>Room</h1><p>A bed.<img src={elsewhere.url}bed.png alt=Bed>"}
+        with Served(PAGES | pictures, f"ada:{PASSWORD}") as served:
+            yield served
+        assert not elsewhere.tickets
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,11 @@ def test_tests_take_what_opens_the_gate_from_the_environment(let_in: Followed, r
 def test_what_is_said_about_it_names_the_gate(let_in: Followed) -> None:
     assert any("HTTP Basic" in message for message in let_in.logs)
     assert not any("credentials are not used" in message for message in let_in.logs)
+
+
+def test_a_form_that_does_not_take_them_is_left_out(let_in: Followed, running: Server) -> None:
+    plan = (running.workspaces / let_in.task.session_id / "specs/plan.md").read_text()
+    assert "pages for signed-in users: /door did not accept the given credentials: Nobody is called so." in plan
 
 
 def test_nothing_that_is_kept_holds_what_opens_the_gate(let_in: Followed, running: Server) -> None:

@@ -34,6 +34,9 @@ async def expected(answer: str) -> list[Check]:
         (f"<main><div class=message>{CLOSE} Your changes are saved.</div>{FORM}</main>", "Your changes are"),
         ("<main><div class=message>Your changes are saved. <button>Undo</button></div></main>", "Your changes are"),
         ("<main><div class=message>See <a href=/other>the page</a> for more.</div></main>", "See the page for"),
+        ("<main><div class=message>Mind: <a href=#name>Enter a name</a></div></main>", "Mind: Enter a name"),
+        ("<main><div class=message>Closed it. <button>Close</button></div></main>", "Closed it"),
+        ("<main><div class=message><button>Close</button>Closed it.</div></main>", "Closed it"),
     ],
 )
 async def test_a_message_is_told_by_what_it_says_and_not_by_what_closes_it(answer: str, words: str) -> None:
@@ -52,3 +55,7 @@ async def test_what_is_said_twice_is_expected_of_the_page_around() -> None:
 
 async def test_neither_a_link_to_another_part_of_the_page_nor_a_single_word_says_anything() -> None:
     assert await expected(f"<main>{JUMP}<h1>Here <small>draft)</small></h1>{FORM}</main>") == []
+
+
+async def test_what_nobody_sees_is_no_message_of_the_page_around() -> None:
+    assert await expected(f"<main><div role=alert style='height:0'>It is saved.</div>{FORM}</main>") == []

@@ -14,9 +14,9 @@ from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.flow import Flow, Skipped
 from agent_runtime_server.adapters.explorer.language import HasOutline, HasText, HasValue, IsHidden, IsVisible, Locator
-from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
+from agent_runtime_server.adapters.explorer.mine_forms import _places, mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
-from tests.unit.explorer.kits import kit_for
+from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import Page, Redirect, serve
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -174,6 +174,15 @@ async def test_a_form_that_may_do_harm_is_not_sent(mined: tuple[dict[str, Flow],
     flows, skipped = mined
     assert not any("letter" in each or "invitation" in each for each in flows)
     assert [each.what for each in skipped] == ["the form “Send invitation” on /search"]
+
+
+async def test_of_two_forms_of_one_name_the_second_is_left_out_and_told(browser: Browser) -> None:
+    form = "<main><h1>Add a box</h1><form method=post><label>{0} <input name={0}></label><label>Size <input name=size></label><button>Save</button></form></main>"  # noqa: E501
+    with serve({"/new": form.format("name"), "/old": form.format("number")}) as url:
+        kit = kit_for(browser, url, [])
+        await opened(kit, "/new", "/old")
+        assert [place.visit.path for place in _places(kit)] == ["/new"]
+        assert [each.what for each in kit.site.skipped] == ["another form “Add a box” on /old"]
 
 
 async def test_a_page_that_needs_a_session_is_reached_by_the_page_that_begins_one(browser: Browser) -> None:

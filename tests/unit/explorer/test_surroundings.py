@@ -74,14 +74,10 @@ def test_a_suite_that_runs_one_test_at_a_time_goes_on_doing_so(tmp_path: Path) -
     assert "workers: 1," in config.partition("name: 'chromium'")[2]
 
 
-def test_what_opens_the_gate_of_an_app_is_added_and_stays_wherever_the_app_is(tmp_path: Path) -> None:
-    laid_out(tmp_path, signed_in=False)
-    files = missing_files(tmp_path, URL, None, http_basic=True)
-    assert files is not None
-    assert files.keys() == {"playwright.config.ts"}
-    assert "httpCredentials: {" in files["playwright.config.ts"]
-    put(tmp_path, files)
-    assert missing_files(tmp_path, "http://other.test/", None, http_basic=True) == {}
+def test_what_opens_the_gate_of_an_app_stays_wherever_the_app_is(tmp_path: Path) -> None:
+    gated = replace(MODEL, http_basic=True, sign_in=None)
+    put(tmp_path, {**support_files(gated, "http://other.test/", (SEARCH,)), "tests/a/own.spec.ts": "//"})
+    assert "httpCredentials: {" in (tmp_path / "playwright.config.ts").read_text()
     assert laid_out(tmp_path, signed_in=False) == {}
     assert "httpCredentials: {" in laid_out(tmp_path, signed_in=True)["playwright.config.ts"]
 

@@ -17,9 +17,9 @@ from agent_runtime_server.adapters.explorer.mining import Emit, Kit, Mined, OutO
 from agent_runtime_server.adapters.explorer.protocol import Job, Log, Progress
 from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
 
-LIMITED_SECONDS = 30.0
+LIMITED_SECONDS, LIMITED_SHARE = 30.0, 0.1
 """How long tests will have to wait, where the app limits how often one may sign in, before it is known that they are
-steady."""
+steady; and the most of the time for exploring that is left for it."""
 
 
 async def _in_time(work: Coroutine[None, None, None]) -> None:
@@ -75,7 +75,7 @@ class Desk:
         waiting = max(0, len(self.taken) - self._judged)
         limited = self.kit is not None and self.kit.doorkeeper.limited
         proofs = waiting * self._seconds / self._judged / self.side_by_side if self._judged else 0.0
-        return proofs + (LIMITED_SECONDS if limited else 0.0)
+        return proofs + (min(LIMITED_SECONDS, LIMITED_SHARE * self.job.max_seconds) if limited else 0.0)
 
     def withdraw(self, identity: str) -> None:
         """Forget the flow of this id."""

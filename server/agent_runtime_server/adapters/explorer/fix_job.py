@@ -46,6 +46,7 @@ from agent_runtime_server.adapters.explorer.verdict import Verdict
 MODEL = "specs/model.json"
 SIGN_IN = "tests/sign-in.ts"
 SET_UP = "tests/auth.setup.ts"
+NEW_GATE = "lets nobody in any more without a user name and a password (HTTP Basic), which its tests lack: plan anew"
 
 
 async def run(job: Job, emit: Emit) -> None:
@@ -94,6 +95,9 @@ class _Repairs:
             self.gate = await require_answer(self.browser, self.job)
         except UnreachableError as error:
             return tuple(_diagnosed(test, Verdict("app_defect", str(error))) for test in self.job.failing), ()
+        if self.gate is not None and self.model is not None and not self.model.http_basic:
+            verdict = Verdict("assertion", f"{self.job.app_url} {NEW_GATE}")
+            return tuple(_diagnosed(test, verdict) for test in self.job.failing), ()
         diagnoses: list[Diagnosed] = []
         changed: list[str] = []
         until = time.monotonic() + self.job.max_seconds

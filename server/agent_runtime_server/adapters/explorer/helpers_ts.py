@@ -96,7 +96,7 @@ export interface Credentials {
 export async function signIn(page: Page, credentials: Credentials): Promise<void> {
   await expect(async () => {
     $STATEMENTS
-  }).toPass({ intervals: [5_000, 10_000, 20_000], timeout: 90_000 });
+  }).toPass({ intervals: [20_000], timeout: 90_000 });
 }
 """
 

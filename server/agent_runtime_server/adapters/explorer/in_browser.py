@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from playwright.async_api import Browser, Error, HttpCredentials, Response
+from playwright.async_api import Browser, Error, HttpCredentials
 
 from agent_runtime_server.adapters.explorer.browser import (
     BrowserLostError,
@@ -18,6 +20,10 @@ from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Fail
 from agent_runtime_server.adapters.explorer.settle import origin_of
 
 UNAUTHORIZED = 401
+_BASIC = re.compile(r"(^|[,\n])\s*basic\b", re.IGNORECASE)
+"""Among the challenges of an app, of which there may be several."""
+_REFUSED_CREDENTIALS = "ERR_INVALID_AUTH_CREDENTIALS"
+"""What browsers with windows say of such an app, instead of showing its answer."""
 
 
 class UnreachableError(Exception):
@@ -56,33 +62,50 @@ async def require_answer(browser: Browser, job: Job) -> HttpCredentials | None:
         SignInFailedError: It asks for credentials, and there are none, or it does not take them.
     """
     url = job.app_url
-    response = await _answer(browser, url, None)
-    if response is None or response.status < 400:
+    answer = await _ask(browser, url, None)
+    if not answer.asks:
+        answer.require_good(url)
         return None
-    if not _asks_for_credentials(response):
-        raise UnreachableError(f"{url} answers with status {response.status}")
+    if (asking := origin_of(answer.url)) != origin_of(url):
+        raise UnreachableError(f"{url} leads to {asking}, which asks for a password (HTTP Basic): give that address")
     if not job.username:
         raise SignInFailedError(f"{url} asks for a user name and a password (HTTP Basic), and none were given")
-    gate = HttpCredentials(username=job.username, password=job.password, origin=origin_of(url))
-    response = await _answer(browser, url, gate)
-    if response is not None and response.status == UNAUTHORIZED:
+    gate = HttpCredentials(username=job.username, password=job.password, origin=asking)
+    answer = await _ask(browser, url, gate)
+    if answer.asks:
         raise SignInFailedError(f"{url} did not accept the given user name and password (HTTP Basic)")
-    if response is not None and response.status >= 400:
-        raise UnreachableError(f"{url} answers with status {response.status}")
+    answer.require_good(url)
     return gate
 
 
-async def _answer(browser: Browser, url: str, gate: HttpCredentials | None) -> Response | None:
+class _Answer(NamedTuple):
+    """How an app answers."""
+
+    status: int
+    url: str
+    """Where it led to."""
+    asks: bool
+    """For a user name and a password."""
+
+    def require_good(self, url: str) -> None:
+        """Raises UnreachableError for an error."""
+        if self.status >= 400:
+            raise UnreachableError(f"{url} answers with status {self.status}")
+
+
+async def _ask(browser: Browser, url: str, gate: HttpCredentials | None) -> _Answer:
     context = await new_context(browser, gate=gate)
     try:
         page = await context.new_page()
-        return await page.goto(url, wait_until="commit", timeout=20_000)
+        response = await page.goto(url, wait_until="commit", timeout=20_000)
     except Error as error:
+        if _REFUSED_CREDENTIALS in error.message:
+            return _Answer(UNAUTHORIZED, url, asks=True)
         raise UnreachableError(f"{url} does not answer: {error.message.splitlines()[0]}") from error
     finally:
         await context.close()
-
-
-def _asks_for_credentials(response: Response) -> bool:
+    if response is None:
+        return _Answer(200, url, asks=False)
     challenge = response.headers.get("www-authenticate", "")
-    return response.status == UNAUTHORIZED and challenge.casefold().startswith("basic")
+    asks = response.status == UNAUTHORIZED and _BASIC.search(challenge) is not None
+    return _Answer(response.status, response.url, asks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element, tidy
@@ -17,6 +18,7 @@ MOST_SCOPES = 3
 _LONGEST = 140
 _TIME_GONE_BY = re.compile(r"\b(second|minute|hour|day|moment)s?\s+ago\b", re.IGNORECASE)
 _INLINE = frozenset({"strong", "em", "b", "i", "a", "span", "code"})
+_NOWHERE = ("", "#", "javascript:void(0)", "javascript:;")
 _TEXT_TAGS = frozenset({"p", "div", "span", "li", "small", "strong", "em", "td", "dd", "label", "output"})
 
 
@@ -48,7 +50,7 @@ def _sentences(message: Element) -> list[Element]:
 def _is_sentence(element: Element) -> bool:
     return (
         element.tag in _TEXT_TAGS
-        and bool(element.own_text)
+        and any(map(str.isalnum, element.own_text))
         and not any(child.visible for child in element.children if child.tag not in _INLINE)
     )
 
@@ -64,12 +66,14 @@ async def expect_message(
     twice: list[HasText] = []
     for element in [each for each in announced if _is_said(each, pattern)][:MOST_MESSAGES]:
         words = standing_words(_without_controls(element), without)
-        if words and await _expect_alone(hand, effect, element, words, text):
+        if not words:
+            continue
+        if await _expect_alone(hand, effect, element, words, text):
             return True
-        if words:
+        if await hand.count(_locators(element, words)[-1]) > 1:
             twice.append(HasText(await _around(hand, effect, element), words))
     for check in twice:
-        if await hand.expect(f"{text}: “{check.text} …”", check):
+        if await hand.expect(f"{text}: “{check.text}”, more than once", check):
             return True
     for element in [each for each in others if _is_said(each, pattern)][:MOST_MESSAGES]:
         words = standing_words(_without_controls(element), without)
@@ -91,13 +95,21 @@ async def _expect_alone(hand: Hand, effect: Effect, element: Element, words: str
 
 
 def _without_controls(message: Element) -> str:
-    """What it says, without the button, or the link that leads nowhere else, at its beginning or end."""
-    said = message.text
-    for each in message.controls:
-        leads_on = each.role == "link" and not each.attrs.get("href", "").startswith("#")
-        if each is not message and not leads_on:
-            said = tidy(said.removeprefix(each.text).removesuffix(each.text))
-    return said
+    """What it says, without the buttons, and the links that lead nowhere, at its beginning and end."""
+    pieces = list(_pieces(message))
+    said = [at for at, (text, presses) in enumerate(pieces) if text.strip() and not presses]
+    return tidy("".join(text for text, _ in pieces[said[0] : said[-1] + 1])) if said else ""
+
+
+def _pieces(element: Element) -> Iterator[tuple[str, bool]]:
+    """The texts in it, in order, and whether each is that of something to press."""
+    for part in element.parts:
+        if isinstance(part, str):
+            yield part, False
+        elif part.is_button or (part.role == "link" and part.attrs.get("href", "") in _NOWHERE):
+            yield part.text, True
+        else:
+            yield from _pieces(part)
 
 
 async def _around(hand: Hand, effect: Effect, message: Element) -> Locator:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
+from agent_runtime_server.adapters.explorer.flow import Skipped
 from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Fill, Goto, HasValue
@@ -54,12 +55,15 @@ def _places(kit: Kit) -> Iterator[Place]:
         place = Place(visit, form)
         if not _is_for_typing(place) or fields in known or not may_be_sent(kit, place):
             continue
-        if len(fields) > 1:
-            known.add(fields)
         if place.name in names and visit.label:
             place = replace(place, called=f"{place.name}: {visit.label}")
         if place.name in names:  # whatever is learnt of it would be taken for what is known of the other one
+            kit.site.leave_out(
+                Skipped(f"another form “{place.name}” on {visit.path}", "it is called as one that is covered")
+            )
             continue
+        if len(fields) > 1:
+            known.add(fields)
         names.add(place.name)
         yield place
 

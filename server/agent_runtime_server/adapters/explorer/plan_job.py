@@ -175,6 +175,13 @@ async def _explore(job: Job, kit: Kit, budget: Budget) -> None:
         site.sign_in = await mine_auth.learn_sign_in(kit, found[0])
     except LostError as error:
         raise mine_auth.SignInFailedError(str(error)) from error
+    except mine_auth.SignInFailedError as error:
+        if kit.gate is None:
+            raise
+        # The credentials are those of the gate, and may well be of nothing else.
+        kit.emit(Log("warning", str(error)))
+        site.skipped.append(Skipped("pages for signed-in users", str(error)))
+        return
     kit.log(f"signed in; it shows by: {', '.join(site.sign_in.markers) or 'another page'}")
     async with kit.hand(state=site.sign_in.state) as hand:
         left = Budget(job.max_states - len(site.visits), budget.until)

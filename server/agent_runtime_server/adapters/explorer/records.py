@@ -106,7 +106,7 @@ async def make_one(hand: Hand, site: Site, place: Place) -> Record:
     effect, entries = await place.send(hand, f"Fill in the form and click “{place.sends}”")
     place.require_taken(effect)
     record = await find_record(hand, site, place, entries)
-    await hand.expect("what was made is shown", record.check)
+    await hand.expect("what was made is shown", record.check, outcome=False)
     return record
 
 

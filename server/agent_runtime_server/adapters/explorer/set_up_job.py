@@ -34,6 +34,11 @@ async def run(job: Job, emit: Emit) -> None:
 
 
 async def _sign_in(job: Job, browser: Browser, emit: Emit, gate: HttpCredentials | None) -> Done:
+    if gate is not None:
+        raise mine_auth.SignInFailedError(
+            f"{job.app_url} lets nobody in without a user name and a password (HTTP Basic); browsers of agents are not "
+            "given any: the explorer can test it"
+        )
     site = Site.at(job.app_url)
     kit = Kit(
         browser=browser,
@@ -46,21 +51,19 @@ async def _sign_in(job: Job, browser: Browser, emit: Emit, gate: HttpCredentials
         may_change_data=False,
         deliver=lambda _: None,
         account=asyncio.Lock(),
-        gate=gate,
     )
     if (known := await _learn(kit)) is None:
-        if gate is None:
-            emit(Log("warning", mine_auth.why_not(site.good)))
-        return await _lay_out(job, None, gate, emit)
+        emit(Log("warning", mine_auth.why_not(site.good)))
+        return await _lay_out(job, None, emit)
     if not await _carries(kit, known):
         emit(
             Log("warning", "the app forgets a sign-in when its state is moved to another browser: tests start without")
         )
-        return await _lay_out(job, None, gate, emit)
+        return await _lay_out(job, None, emit)
     emit(Log("info", f"signed in at {known.page}; it shows by: {known.success.text}"))
     if job.storage_state:
         await asyncio.to_thread(_keep, known.state, Path(job.storage_state))
-    return await _lay_out(job, known.recipe, gate, emit)
+    return await _lay_out(job, known.recipe, emit)
 
 
 async def _learn(kit: Kit) -> SignIn | None:
@@ -102,9 +105,8 @@ def _keep(state: StorageState, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-async def _lay_out(job: Job, recipe: SignInRecipe | None, gate: HttpCredentials | None, emit: Emit) -> Done:
-    workspace, http_basic = Path(job.workspace), gate is not None
-    files = await asyncio.to_thread(lay_out, workspace, job.app_url, recipe, http_basic=http_basic)
+async def _lay_out(job: Job, recipe: SignInRecipe | None, emit: Emit) -> Done:
+    files = await asyncio.to_thread(lay_out, Path(job.workspace), job.app_url, recipe)
     if files is None:
         emit(Log("info", OWN_SUITE))
         return Done("")

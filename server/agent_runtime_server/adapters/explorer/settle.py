@@ -14,6 +14,7 @@ from playwright.async_api import Error, Page, Request, Response
 QUIET_MS = 60
 _FOR_NOW = frozenset({302, 303, 307})
 SERVER_ERROR = 500
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 """From this status on the app itself has failed."""
 _SCRIPT = re.compile(r"https?://[^\s)]+")
 _BROKEN_OFF = re.compile(r"\bAbortError\b|Failed to fetch|NetworkError|Load failed")
@@ -114,6 +115,7 @@ class Traffic:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL."""
+    """Scheme, host and port of a URL, as browsers write it: without the port that the scheme has anyway."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    host = parts.netloc.rpartition("@")[2].lower()
+    return f"{parts.scheme}://{host.removesuffix(_USUAL_PORTS.get(parts.scheme, ' '))}"

@@ -21,7 +21,7 @@ FIXTURES = "tests/fixtures.ts"
 _CONFIGS = tuple(f"playwright.config.{ending}" for ending in ("ts", "js", "mts", "mjs", "cts", "cjs"))
 _TEST = re.compile(r".+\.(spec|test)\.[cm]?[jt]sx?")
 _SEED = "tests/seed.spec.ts"
-_BASE_URL = re.compile(r"process\.env\.BASE_URL \?\? .*$", re.MULTILINE)
+_ADDRESS = re.compile(r"^ *(baseURL|origin): .*$", re.MULTILINE)
 _NO_SOURCES = frozenset({"node_modules", "artifacts"})
 _MOST_ENTRIES, _DEEPEST = 100_000, 50
 """As far as tests are looked for."""
@@ -30,14 +30,12 @@ MAX_OURS_BYTES = 1 << 16
 OWN_SUITE = "the workspace has a suite of its own: nothing is written around it"
 
 
-def lay_out(
-    workspace: Path, app_url: str, sign_in: SignInRecipe | None, *, http_basic: bool = False
-) -> dict[str, str] | None:
+def lay_out(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -> dict[str, str] | None:
     """Write what is missing. Content by path of what was written, None for a suite that a person has set up.
 
     Raises OSError.
     """
-    files = missing_files(workspace, app_url, sign_in, http_basic=http_basic)
+    files = missing_files(workspace, app_url, sign_in)
     if files is None:
         return None
     for path, content in files.items():
@@ -45,13 +43,10 @@ def lay_out(
     return files
 
 
-def missing_files(
-    workspace: Path, app_url: str, sign_in: SignInRecipe | None, *, http_basic: bool = False
-) -> dict[str, str] | None:
+def missing_files(workspace: Path, app_url: str, sign_in: SignInRecipe | None) -> dict[str, str] | None:
     """Content by path of what is to be written; None for a suite that a person has set up.
 
-    A configuration of ours without a sign-in, or without the credentials that ``http_basic`` asks for, is replaced as
-    soon as there are any. Tests that are there already go on
+    A configuration of ours without a sign-in is replaced as soon as there is one. Tests that are there already go on
     starting as they did: tests start signed in only in workspaces that have none yet.
     """
     tests = [path for path in _tests(workspace) if path != _SEED]
@@ -63,13 +58,10 @@ def missing_files(
     wanted = before.signed_in
     if wanted == "none" and sign_in is not None:
         wanted = "some" if tests else "all"
-    wants = before._replace(signed_in=wanted, http_basic=http_basic or before.http_basic)
-    files = suite_files(
-        app_url, sign_in, wants.signed_in, one_at_a_time=wants.one_at_a_time, http_basic=wants.http_basic
-    )
+    files = suite_files(app_url, sign_in, wanted, one_at_a_time=before.one_at_a_time, http_basic=before.http_basic)
     if config is None and (_elsewhere(tests) or _others(workspace, files)):
         return None
-    outgrown = {CONFIG} if standing is not None and standing != wants else set()
+    outgrown = {CONFIG} if standing is not None and standing.signed_in != wanted else set()
     if sign_in is not None and _reads(workspace / FIXTURES, helpers_ts.FIXTURES):
         outgrown.add(FIXTURES)
     return {path: text for path, text in files.items() if path in outgrown or not (workspace / path).exists()}
@@ -94,7 +86,7 @@ def _ours(config: Path, app_url: str) -> _Standing | None:
 
 
 def _without_address(config: str) -> str:
-    return _BASE_URL.sub("", config)
+    return _ADDRESS.sub("", config)
 
 
 def _elsewhere(tests: list[str]) -> bool:
