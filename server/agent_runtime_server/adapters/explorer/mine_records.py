@@ -15,13 +15,12 @@ from agent_runtime_server.adapters.explorer.mine_own_page import mine_own_page
 from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expect_main
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.place import Place
+from agent_runtime_server.adapters.explorer.record_controls import locate, reach
 from agent_runtime_server.adapters.explorer.records import (
     Record,
     find_record,
     key_of,
-    locate,
     make_one,
-    reach,
     see_again,
 )
 from agent_runtime_server.adapters.explorer.refusals import expect_refusal
