@@ -271,6 +271,21 @@ async def test_no_click_shows_what_an_action_does_not_show_any_more(app: App, br
     assert (verdict.cause, verdict.flow) == ("locator", None)
 
 
+async def test_what_an_action_brings_into_a_closed_part_is_opened(app: App, browser: Browser, flow: Flow) -> None:
+    clear = Locator(by="role", value="button", has_text="Clear")
+    brought = Expectation(IsVisible(clear), "it can be cleared")
+    flow = replace(flow, steps=(*flow.steps[:1], replace(flow.steps[1], expectations=(brought,))))
+    button = "<button type=button>Clear 1 note</button>"
+    more = f"<details><summary>More</summary>{button}</details>"
+    app.change('.textContent = "Saved 1 note"', f".innerHTML = `{more}`")
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is not None, verdict.explanation
+    assert isinstance(verdict.flow.steps[1].actions[-1], Click)
+    app.change("<p role=status></p>", f"<p role=status></p>{more}")
+    verdict = await repaired(app, browser, flow)
+    assert verdict.flow is None
+
+
 async def test_what_is_only_looked_at_is_not_opened_first(app: App, browser: Browser, flow: Flow) -> None:
     show = "onclick='this.nextElementSibling.hidden = false'"
     app.change("<p role=status>", f"<button type=button aria-expanded=false {show}>More</button><p hidden role=status>")

@@ -48,6 +48,12 @@ def test_what_is_shown_or_something_else_is_not_put_away(element: Element) -> No
     assert put_away(page(element), SAVE) is None
 
 
+def test_what_is_not_shown_is_known_by_words_in_it() -> None:
+    clear = unseen("button", "Clear 2 notes")
+    assert put_away(page(clear), Locator(by="role", value="button", has_text="Clear")) is clear
+    assert put_away(page(clear), Locator(by="role", value="button")) is None
+
+
 def test_of_several_none_is_meant_but_the_one_in_the_right_place() -> None:
     rows = [make("li", name, unseen("button", "Edit"), role="listitem") for name in ("Milk", "Bread")]
     edit = Locator(by="role", value="button", name="Edit")

@@ -206,11 +206,14 @@ class FlowRepair:
         """Find the menu, tab or dialog that an element is in now, and have it opened first.
 
         Only for what is there to be used: that a message is not shown any more is another behaviour. So is that an
-        action does not show any more what it showed: no click is to do that in its stead. ``only_new``: by what was
-        not there before.
+        action does not show any more what it showed: no click is to do that in its stead. What was not on the page
+        at all before the action is another matter: the action has brought it. ``only_new``: by what was not there
+        before.
         """
         is_control = target.by in ("role", "label") and (target.by == "label" or target.value in CONTROLS)
-        if not (is_control or is_used(self.flow, trouble.place, target)) or self._is_brought_about(trouble.place):
+        if not (is_control or is_used(self.flow, trouble.place, target)):
+            return False
+        if self._is_brought_about(trouble.place) and (away is None or await self._was_there_before(trouble, target)):
             return False
         was, hidden = self._known(target), self._hidden(trouble)
         found = openers(trouble.view, was, hidden, away)
@@ -230,6 +233,16 @@ class FlowRepair:
         """What is expected there comes of what the step does, other than opening a page or looking at one."""
         actions = [action for action in self.flow.steps[place.step].actions if action not in self.opening]
         return place.expecting and not all(isinstance(action, _LOOKING) for action in actions)
+
+    async def _was_there_before(self, trouble: Trouble, target: Locator) -> bool:
+        """Whether the page has the element, shown or not, when the step begins; also where that cannot be seen."""
+        async with self.stage.scene() as scene:
+            if await self._play(scene, self.flow, Place(trouble.place.step, 0, False)) is not None:
+                return True
+            session = await scene.page.context.new_cdp_session(scene.page)
+            view = await perceive(session, scene.page.url)
+            meant = scene.player.resolved(target)
+            return bool(matches(view, meant)) or put_away(view, meant) is not None
 
     async def _opens(self, locator: Locator, trouble: Trouble) -> bool:
         """Whether what failed goes well after a click there."""

@@ -41,7 +41,8 @@ def _is_meant(element: Element, locator: Locator) -> bool:
         return element.is_field and element.label == tidy(locator.value)
     role = _role(element)
     fits = role == locator.value or (role == _TYPED and same_family(role, locator.value))
-    return locator.by == "role" and bool(locator.name) and fits and tidy(locator.name or "") in _names(element)
+    named = tidy(locator.name) in _names(element) if locator.name else bool(locator.has_text)
+    return locator.by == "role" and fits and named
 
 
 def openers(view: View, was: Fingerprint | None, hidden: Hidden, away: Element | None) -> list[Element]:
