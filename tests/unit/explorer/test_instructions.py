@@ -64,3 +64,5 @@ def test_nothing_else_means_only() -> None:
     wish = read_instructions("Test that items outlive a reload, and nothing else.")
     assert wish.allows(frozenset({"create"}), "Entries outlive a reload")
     assert not wish.allows(frozenset({"create"}), "Makes an entry")
+    assert read_instructions("Only the search").concerns(frozenset({"navigation"})), "it may have a page"
+    assert not read_instructions("Only the search, no smoke").concerns(frozenset({"navigation"}))

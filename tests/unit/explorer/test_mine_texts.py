@@ -92,3 +92,11 @@ async def test_no_text_is_touched_where_nothing_is_to_be_edited() -> None:
     wiki = Wiki()
     assert await mined(wiki, "Never edit anything") == {}
     assert wiki.saved == []
+
+
+async def test_blank_lines_around_a_text_are_kept_with_it() -> None:
+    wiki = Wiki()
+    wiki.text = f"{ARTICLE}\n\n"
+    [added] = (await mined(wiki)).values()
+    assert checks(added) == [IsVisible, HasValue, IsVisible, IsVisible, HasValue]
+    assert wiki.text == f"{ARTICLE}\n\n"

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.outline import MOST_LINES, everywhere, parts_of, shared, template
+from agent_runtime_server.adapters.explorer.outline import (
+    AROUND,
+    PAGE,
+    everywhere,
+    parts_of,
+    shared,
+    template,
+    without_neighbours,
+)
 from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import button, link, make, page, text_field
 
@@ -84,6 +94,33 @@ def test_what_surrounds_the_main_part_is_told_alone() -> None:
 def test_of_things_of_one_kind_only_the_first_are_told() -> None:
     view = page(heading("All"), make("ul", *(item(f"Thing {name}") for name in "abcdef"), role="list"))
     assert outlined(view).count("listitem") == 3
+    assert template(parts_of(view, own), AROUND).count("listitem") == 6, "the links of a navigation are no data"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Results (1 - 10 of 12)", r"heading /Results \(\d+ - \d+ of \d+\)/"),
+        ("Milestone: second2", r"'heading /Milestone: second\d+/'"),
+        ("12 results", ""),
+        ("Log of 4 May", ""),
+        ("1984", ""),
+        ("Since 10:45", ""),
+    ],
+)
+def test_numbers_of_headings_may_be_others_where_their_words_stay(said: str, told: str) -> None:
+    lines = outlined(page(heading(said), heading("All"), heading("Rest"))).splitlines()
+    assert lines == [*([f"- {told}"] if told else []), '- heading "All"', '- heading "Rest"']
+
+
+def test_what_stands_beside_a_thing_is_not_its_own() -> None:
+    view = page(
+        make("ul", item("Previous ticket"), role="list"),
+        heading("All"),
+        link("\N{LEFTWARDS ARROW} Older"),
+        button("Send"),
+    )
+    assert [part.name for part in without_neighbours(parts_of(view, own))] == ["All", "Send"]
 
 
 def test_rows_of_data_are_left_out_and_heads_of_columns_are_not() -> None:
@@ -146,4 +183,4 @@ def test_what_two_regions_share_is_told_in_the_order_of_both() -> None:
 
 def test_an_outline_is_short() -> None:
     view = page(*(heading(f"Part {name}") for name in "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"))
-    assert len(outlined(view).splitlines()) == MOST_LINES
+    assert len(outlined(view).splitlines()) == PAGE.lines

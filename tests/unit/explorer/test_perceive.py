@@ -1,5 +1,9 @@
 """A small page as a real browser shows it: roles and names joined with the facts of the DOM."""
 
+from typing import Any, cast
+
+from playwright.async_api import expect
+
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.hand import Hand
 from agent_runtime_server.adapters.explorer.language import Click, Fill, HasValue, IsVisible, Locator
@@ -115,3 +119,17 @@ async def test_what_is_in_closed_details_is_not_shown_though_it_may_have_a_place
             view = await perceive(session, "http://app.test/")
             shown.append([each.tag for each in view.elements if each.tag in ("summary", "b", "p", "button")])
     assert shown == [["summary", "b"], ["summary", "b", "p", "button"]]
+
+
+async def test_names_are_as_they_are_written_whatever_a_style_sheet_makes_of_them() -> None:
+    html = """<style>* { text-transform: uppercase } a::after { content: " *" }</style>
+        <button>Save it</button><button aria-label="Big">big</button><a href="/">Go home</a>
+        <label for=mail>E-mail</label><input id=mail>"""
+    async with open_browser() as browser:
+        page = await (await browser.new_context()).new_page()
+        await page.set_content(html)
+        view = await perceive(await page.context.new_cdp_session(page), "http://app.test/")
+        for each in view.controls:
+            assert each.role
+            await expect(page.get_by_role(cast("Any", each.role), name=each.name, exact=True)).to_be_visible()
+    assert [each.name for each in view.controls] == ["Save it", "Big", "Go home *", "E-mail"]

@@ -122,9 +122,8 @@ SUPPORT = f"""\
 import {{ expect, type Locator }} from '@playwright/test';
 
 /** The text of an element, or what a field holds. */
-export async function textOf(locator: Locator): Promise<string> {{
-  const text = await locator.evaluate(read);
-  return text.trim();
+export function textOf(locator: Locator): Promise<string> {{
+  return locator.evaluate(read);
 }}
 
 /** The first number in the text of an element, as soon as it has one: 1234.5 in "Total: £1,234.50". */

@@ -12,7 +12,8 @@ _NEGATION = re.compile(
     r"apart from)\b",
     re.IGNORECASE,
 )
-_NAMED_FREELY = frozenset({"form", "create", "browse", "navigation"})
+_PAGES = frozenset({"navigation"})
+_NAMED_FREELY = _PAGES | {"form", "create", "browse"}
 _PHRASES = re.compile(r"\bin order to\b", re.IGNORECASE)
 """Ways of speaking that hold the name of a concept and do not mean it."""
 _ONLY = re.compile(r"\b(?:only|just|solely|exclusively|nothing (?:but|else|more))\b", re.IGNORECASE)
@@ -126,8 +127,11 @@ class Wish:
         return not self.only or bool(concepts & self.asked) or bool(text and self.words & stems_of(text))
 
     def concerns(self, concepts: frozenset[str]) -> bool:
-        """There may be something to write about one of these; other words may name any form, list or page."""
-        named = concepts & _NAMED_FREELY - self.refused if self.words else frozenset()
+        """There may be something to write about one of these.
+
+        What is asked for may have a page of its own; other words may name any form or list, too.
+        """
+        named = (_NAMED_FREELY if self.words else _PAGES) & concepts - self.refused
         return bool(named) or any(self.allows(frozenset({each})) for each in concepts)
 
     def rank(self, concepts: frozenset[str], text: str = "") -> int:

@@ -14,7 +14,17 @@ from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Click, HasOutline, IsVisible, Locator, UrlIs
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
-from agent_runtime_server.adapters.explorer.outline import MOST_LINES, Part, everywhere, parts_of, shared, template
+from agent_runtime_server.adapters.explorer.outline import (
+    PAGE,
+    Bounds,
+    Part,
+    cut,
+    everywhere,
+    parts_of,
+    shared,
+    template,
+    without_neighbours,
+)
 from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
 from agent_runtime_server.adapters.explorer.templates import names_a_page, segments
 from agent_runtime_server.adapters.explorer.text import escape
@@ -94,26 +104,25 @@ async def _expect_page(hand: Hand, site: Site, around: frozenset[Part], earlier:
 async def expect_main(hand: Hand, site: Site, around: frozenset[Part], earlier: View | None = None) -> bool:
     """Expect the outline of a page's main part, without what is ``around`` other pages, too; whether there is one.
 
-    Of a page that was seen ``earlier``, only what it had then: the rest may come of what was made meanwhile.
+    Of a page that was seen ``earlier``, only what it had then: the rest may come of what was made meanwhile. One that
+    was not seen is that of a thing which was made now; what stands beside it there is not its own.
     """
 
     def parts_in(view: View) -> list[Part]:
         return [part for part in parts_of(view, site.own) if part not in around]
 
     parts = parts_in(hand.view)
-    if earlier is not None:
-        parts = shared(parts_in(earlier), parts)
+    parts = without_neighbours(parts) if earlier is None else shared(parts_in(earlier), parts)
     main = Locator(by="role", value=hand.view.main.role)
     return await expect_outline(hand, main, parts, "its headings, links and fields are there")
 
 
-async def expect_outline(
-    hand: Hand, target: Locator, parts: Sequence[Part], words: str, most_lines: int = MOST_LINES
-) -> bool:
+async def expect_outline(hand: Hand, target: Locator, parts: Sequence[Part], words: str, bounds: Bounds = PAGE) -> bool:
     """Expect the parts of a region, those that stay as they are for a moment; whether there are any."""
-    if parts and not await hand.holds(HasOutline(target, template(parts, most_lines)), AT_ONCE_MS):
+    parts = cut(parts, bounds)
+    if parts and not await hand.holds(HasOutline(target, template(parts, bounds)), AT_ONCE_MS):
         parts = [part for part in parts[:MOST_PARTS] if await hand.holds(HasOutline(target, part.line), AT_ONCE_MS)]
-    whole = template(parts, most_lines)
+    whole = template(parts, bounds)
     return bool(whole) and await hand.expect(words, HasOutline(target, whole))
 
 

@@ -18,11 +18,10 @@ from agent_runtime_server.adapters.explorer.element import CHROME, Element
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import HasOutline, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.outline import Part, everywhere, parts_of, shared, template
+from agent_runtime_server.adapters.explorer.outline import AROUND, Part, everywhere, parts_of, shared, template
 from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.view import View
 
-MOST_LINES = 36
 MOST_REGIONS = 6
 MOST_PAGES = 8
 LEAST_SHARED = 0.5
@@ -59,13 +58,13 @@ async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> Non
             if target := await hand.try_find(region):
                 words = f"the {_WORDS[region.role]} has its parts"
                 found += await mine_pages.expect_outline(
-                    hand, target, parts_of(view, kit.site.own, region), words, MOST_LINES
+                    hand, target, parts_of(view, kit.site.own, region), words, AROUND
                 )
         alike = [each.view for each in kit.site.good if each.signed_in == visit.signed_in]
         common = everywhere(alike, kit.site.own)
         parts = [part for part in parts_of(view, kit.site.own) if part in common]
         words = f"{_called(MAIN)} is there"
-        found += await mine_pages.expect_outline(hand, _main_of(view), parts, words, MOST_LINES)
+        found += await mine_pages.expect_outline(hand, _main_of(view), parts, words, AROUND)
         if found:
             session: Literal["stored", "anonymous"] = "stored" if visit.signed_in else "anonymous"
             flow = hand.flow(identity, "Pages", title, "@smoke", session=session)
@@ -129,7 +128,7 @@ class _Around:
                 if not any(each.takes(visit.path, parts) for each in common[key]):
                     common[key].append(_Common(parts, [visit.path], _size(parts)))
         self._outlines = {
-            (path, key): template(each.parts, MOST_LINES)
+            (path, key): template(each.parts, AROUND)
             for key, alike in common.items()
             for each in alike
             if len(each.paths) > 1

@@ -44,10 +44,7 @@ async def mine_text(kit: Kit, place: Place) -> None:
     if not kit.wants("edit", text=f"edit {place.visit.name} {place.visit.path}"):
         return
     preview = next((each.name for each in place.form.buttons if _PREVIEW.search(each.name)), "")
-    text = text_in(place.form)
-    # What stands around a text is not remembered: whether it is as before could not be told.
-    bare = text is not None and text.value == text.value.strip()
-    if not (bare and preview and await _change(kit, place, preview)):
+    if not (preview and await _change(kit, place, preview)):
         await _change(kit, place)
 
 

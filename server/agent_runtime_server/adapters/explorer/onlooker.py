@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, assert_never, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Locator as PageLocator
@@ -46,6 +46,7 @@ from agent_runtime_server.adapters.explorer.looking import (
     soon,
     until_read,
 )
+from agent_runtime_server.adapters.explorer.settle import origin_of
 from agent_runtime_server.adapters.explorer.text import (
     UnknownReferenceError,
     filled,
@@ -163,7 +164,7 @@ class Onlooker:
     def _url(self, pattern: str) -> str | re.Pattern[str]:
         if "*" not in pattern:
             return urljoin(self._base_url, pattern)
-        return re.compile(f"^{re.escape(_origin(self._base_url))}{url_expression(pattern)}$")
+        return re.compile(f"^{re.escape(origin_of(self._base_url))}{url_expression(pattern)}$")
 
     async def _require_equal(self, left: Number, right: Number) -> None:
         seen, wanted = await self.number(left), await self.number(right)
@@ -238,10 +239,5 @@ class Onlooker:
         return substitute(text, self.texts)
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _path(url: str) -> str:
-    return url.removeprefix(_origin(url))
+    return url.removeprefix(origin_of(url))

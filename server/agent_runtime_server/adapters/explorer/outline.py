@@ -15,9 +15,6 @@ from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.view import View
 
 _FEW = 4
-MOST_LINES = 40
-MOST_ALIKE = 3
-"""Of things of the same build in a row, as the results in a list."""
 _LONGEST_NAME = 60
 _NAMED = frozenset(
     {
@@ -30,6 +27,32 @@ _LEFT_OUT = frozenset({"option", "listbox", "menu", "status", "alert", "log", "i
 
 _SPECIAL = re.compile(r"[\\^$.*+?()[\]{}|/]")
 _LASTING = re.compile(r"[^\d?#]+")
+_NUMBERED = frozenset({"heading", "columnheader"})
+"""What names a part of a page, and keeps its words while its numbers change."""
+ANY_NUMBER = "\0"
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"[^\W\d_]{3}")
+_COUNTED = re.compile(r"\d\s+[^\W\d_]{3}")
+"""A number before a word that it counts, so that another number may change the word."""
+_TIME = re.compile(
+    r"\d:\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)|\b(?:ago|am|pm|today|now)\b",
+    re.IGNORECASE,
+)
+_NEIGHBOUR = re.compile(r"\W*(?:prev|previous|next|older|newer|earlier|later)\b", re.IGNORECASE)
+
+
+class Bounds(NamedTuple):
+    """How much of a region is told."""
+
+    lines: int
+    alike: int
+    """Of things of the same build in a row."""
+
+
+PAGE = Bounds(lines=40, alike=3)
+"""Of the results in a list, three show how one looks."""
+AROUND = Bounds(lines=60, alike=12)
+"""What surrounds pages, such as the links of a navigation, is no data."""
 
 
 class Part(NamedTuple):
@@ -37,10 +60,11 @@ class Part(NamedTuple):
 
     role: str
     name: str
+    """Of headings, with ``ANY_NUMBER`` for each number."""
     url: str
     parts: tuple[Part, ...]
     marked: bool = False
-    """The name is part of what is seen: a style sheet adds a mark to it."""
+    """The name is a pattern of what is seen: a style sheet adds a mark to it, or there are numbers in it."""
     enabled: bool = False
     """It is a button that can be pressed: a template that does not say so would fit one that cannot."""
 
@@ -89,9 +113,24 @@ def shared(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
     return kept
 
 
-def template(parts: Sequence[Part], most_lines: int = MOST_LINES) -> str:
+def without_neighbours(parts: Sequence[Part]) -> list[Part]:
+    """Without the ways to what comes before and after a thing among others, for these may be gone."""
+    kept = [part._replace(parts=tuple(without_neighbours(part.parts))) for part in parts if not _is_neighbour(part)]
+    return [part for part in kept if part.name or part.parts]
+
+
+def _is_neighbour(part: Part) -> bool:
+    return part.role in ("link", "button") and bool(_NEIGHBOUR.match(part.name))
+
+
+def cut(parts: Sequence[Part], bounds: Bounds) -> list[Part]:
+    """As much of the parts as is to be told."""
+    return _shortened(_without_repeats(parts, bounds.alike), bounds.lines)
+
+
+def template(parts: Sequence[Part], bounds: Bounds = PAGE) -> str:
     """The parts as a template, as many as it should have; empty where little is to be told."""
-    kept = _shortened(parts, most_lines)
+    kept = cut(parts, bounds)
     told = sum(part.size for part in kept) > 1
     return "\n".join(line for part in kept for line in _lines(part, 0)) if told else ""
 
@@ -103,7 +142,7 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
             continue
         inner = _parts(view, child, own, chrome=chrome)
         if child.role in _NAMED:
-            if _stays(name := child.written):
+            if name := _name_that_stays(child):
                 nested = inner if child.role == "heading" else []
                 url = _url(view, child, own)
                 enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
@@ -113,12 +152,18 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
                 found.append(Part(child.role, "", "", tuple(inner)))
         else:
             found += inner
-    return _without_repeats(found)
+    return _without_repeats(found, AROUND.alike)
 
 
-def _stays(name: str) -> bool:
-    """A name that other data or another day would not change."""
-    return bool(name) and len(name) <= _LONGEST_NAME and not any(map(str.isdigit, name)) and "${" not in name
+def _name_that_stays(element: Element) -> str:
+    """A name, or the pattern of one, that other data or another day would not change."""
+    name = element.written
+    if len(name) > _LONGEST_NAME or "${" in name:
+        return ""
+    if not any(map(str.isdigit, name)):
+        return name
+    fixed = element.role in _NUMBERED and _WORD.search(name) and not (_COUNTED.search(name) or _TIME.search(name))
+    return _NUMBER.sub(ANY_NUMBER, name) if fixed else ""
 
 
 def _url(view: View, element: Element, own: Callable[[str], str | None]) -> str:
@@ -131,13 +176,13 @@ def _url(view: View, element: Element, own: Callable[[str], str | None]) -> str:
     return href if elsewhere or (":" not in href and not href.startswith("//") and own(view.target(element))) else ""
 
 
-def _without_repeats(parts: Sequence[Part]) -> list[Part]:
+def _without_repeats(parts: Sequence[Part], most: int) -> list[Part]:
     kept: list[Part] = []
     run = 0
     for part in parts:
         run = run + 1 if kept and kept[-1].shape == part.shape and part.parts else 0
-        if run < MOST_ALIKE:
-            kept.append(part)
+        if run < most:
+            kept.append(part._replace(parts=tuple(_without_repeats(part.parts, most))))
     return kept
 
 
@@ -174,5 +219,6 @@ def _lines(part: Part, depth: int) -> Iterator[str]:
 
 def _name(part: Part) -> str:
     if part.marked:
-        return "/" + _SPECIAL.sub(lambda found: "\\" + found[0], part.name) + "/"
+        pattern = _SPECIAL.sub(lambda found: "\\" + found[0], part.name)
+        return "/" + pattern.replace(ANY_NUMBER, r"\d+") + "/"
     return '"' + part.name.replace("\\", "\\\\").replace('"', '\\"') + '"'

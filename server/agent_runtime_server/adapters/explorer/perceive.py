@@ -87,6 +87,7 @@ def build_view(url: str, snapshot: Mapping[str, Any], tree: Mapping[str, Any]) -
         elif parent >= 0:
             built[index] = above
     _add_labels(built.values())
+    _take_style_off(built.values())
     _fold(built.values())
     return View(url=url, title=tidy(strings[document["title"]]), root=root, sealed=tuple(sealed.values()))
 
@@ -99,6 +100,17 @@ def _add_labels(elements: Iterable[Element]) -> None:
         field = identified.get(label.attrs["for"]) if "for" in label.attrs else around
         if field is not None and not field.label:
             field.label = label.text
+
+
+def _take_style_off(elements: Iterable[Element]) -> None:
+    """Names as they are written, which is how tests look for them: a style sheet may show them in capital letters."""
+    for element in elements:
+        text = element.label if element.is_field else element.text
+        if not text or "aria-label" in element.attrs or "aria-labelledby" in element.attrs:
+            continue
+        before, same, after = element.name.casefold().partition(text.casefold())
+        if same and len(before + same + after) == len(element.name) and len(same) == len(text):
+            element.name = element.name[: len(before)] + text + element.name[len(before) + len(same) :]
 
 
 def _fold(elements: Iterable[Element]) -> None:

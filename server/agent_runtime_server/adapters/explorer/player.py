@@ -102,6 +102,6 @@ class Player(Onlooker):
             case Remember(name, number):
                 self.numbers[name] = await until_read(lambda: self.number(number), timeout_ms)
             case RememberText(name, target):
-                self.texts[name] = (await self.locate(target).evaluate(READ, timeout=timeout_ms)).strip()
+                self.texts[name] = await self.locate(target).evaluate(READ, timeout=timeout_ms)
             case _:
                 assert_never(action)
