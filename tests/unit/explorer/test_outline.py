@@ -123,16 +123,29 @@ def test_what_stands_beside_a_thing_is_not_its_own() -> None:
     assert [part.name for part in without_neighbours(parts_of(view, own))] == ["All", "Send"]
 
 
-def test_rows_of_data_are_left_out_and_heads_of_columns_are_not() -> None:
+def test_of_rows_of_data_it_is_told_that_there_are_some_and_heads_of_columns_are_told() -> None:
     head = make("tr", make("th", "Name", role="columnheader", name="Name"), role="row")
-    row = make("tr", make("td", link("edit", "/edit"), role="cell"), role="row")
-    view = page(heading("People"), make("table", head, row, role="table"))
-    assert outlined(view).splitlines() == [
+    rows = [make("tr", make("td", link("edit", "/edit"), role="cell"), role="row") for _ in range(3)]
+    assert outlined(page(heading("People"), make("table", head, *rows, role="table"))).splitlines() == [
         '- heading "People"',
         "- table:",
         "  - row:",
         '    - columnheader "Name"',
+        "  - row",
     ]
+
+
+def test_a_list_of_what_varies_has_something_in_it() -> None:
+    def listed(*names: str) -> View:
+        things = (make("li", name, role="listitem") for name in names)
+        return page(heading("People"), make("ul", *things, role="list"))
+
+    some = parts_of(listed("Ann 1", "Ben 2"), own)
+    assert template(some).splitlines() == ['- heading "People"', "- list:", "  - listitem"]
+    assert shared(some, parts_of(listed("Cid 3"), own)) == some
+    assert [part.name for part in shared(some, parts_of(listed(), own))] == ["People"], "it was empty then"
+    assert everywhere([listed(name) for name in "ABCD"], own) == frozenset(parts_of(page(heading("People")), own))
+    assert template(without_neighbours(some)) == "", "a thing that was made now need not have any"
 
 
 def test_names_are_written_so_that_yaml_reads_them_back() -> None:

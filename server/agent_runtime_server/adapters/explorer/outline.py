@@ -56,7 +56,7 @@ AROUND = Bounds(lines=60, alike=12)
 
 
 class Part(NamedTuple):
-    """A line of the template, and what is below it."""
+    """A line of the template, and what is below it; without a name and parts, one of the things of a list or table."""
 
     role: str
     name: str
@@ -96,8 +96,12 @@ def everywhere(views: Sequence[View], own: Callable[[str], str | None]) -> froze
     """Parts that more than half of some pages have: what surrounds the pages of an app without landmarks."""
     if len(views) < _FEW:
         return frozenset()
-    counts = Counter(part for view in views for part in set(parts_of(view, own)))
+    counts = Counter(part for view in views for part in set(parts_of(view, own)) if _says_something(part))
     return frozenset(part for part, times in counts.items() if times > len(views) / 2)
+
+
+def _says_something(part: Part) -> bool:
+    return bool(part.name) or any(map(_says_something, part.parts))
 
 
 def shared(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
@@ -106,7 +110,8 @@ def shared(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
     left = list(others)
     for part in some:
         for at, other in enumerate(left):
-            if other[:3] == part[:3] and ((inner := shared(part.parts, other.parts)) or part.name):
+            inner = shared(part.parts, other.parts) if other[:3] == part[:3] else []
+            if other[:3] == part[:3] and (inner or part.name or not (part.parts or other.parts)):
                 kept.append(part._replace(parts=tuple(inner), enabled=part.enabled and other.enabled))
                 del left[: at + 1]
                 break
@@ -147,8 +152,13 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
                 url = _url(view, child, own)
                 enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
                 found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
+        elif child.role == "row":
+            head = any(part.role == "columnheader" for part in inner)
+            found.append(Part("row", "", "", tuple(inner) if head else ()))
         elif child.role:
-            if inner and (child.role != "row" or any(part.role == "columnheader" for part in inner)):
+            if not inner and child.role == "list" and any(each.role == "listitem" for each in child.children):
+                inner = [Part("listitem", "", "", ())]
+            if inner:
                 found.append(Part(child.role, "", "", tuple(inner)))
         else:
             found += inner
@@ -180,8 +190,9 @@ def _without_repeats(parts: Sequence[Part], most: int) -> list[Part]:
     kept: list[Part] = []
     run = 0
     for part in parts:
-        run = run + 1 if kept and kept[-1].shape == part.shape and part.parts else 0
-        if run < most:
+        alike = bool(kept) and kept[-1].shape == part.shape and bool(part.parts or not part.name)
+        run = run + 1 if alike else 0
+        if run < (most if part.parts else 1):
             kept.append(part._replace(parts=tuple(_without_repeats(part.parts, most))))
     return kept
 
@@ -191,7 +202,9 @@ def _shortened(parts: Sequence[Part], left: int) -> list[Part]:
     for part in parts:
         if part.size > left:
             part = part._replace(parts=tuple(_fitting(part.parts, left - 1)))
-        if part.size <= left and (part.name or part.parts):
+            if not (part.name or part.parts):
+                continue
+        if part.size <= left:
             kept.append(part)
             left -= part.size
     return kept
