@@ -50,8 +50,10 @@ async def examined(
     cache = Cache(wanted.folder / "cache.jsonl")
     async with before(url, truth.credentials) as proxy:
         flows, titles = await _pool(name, app, proxy, truth, cache)
-        pool = {change for changes in flows.values() for change in changes if change.id not in truth.equivalent}
-        report = Report(name, flows, sample(pool, wanted.mutants, SEED), truth.equivalent)
+        beyond = [flow for flow, each in truth.flows.items() if each.beyond]
+        within = {flow: changes for flow, changes in flows.items() if flow not in beyond}
+        pool = {change for changes in within.values() for change in changes if change.id not in truth.equivalent}
+        report = Report(name, flows, sample(pool, wanted.mutants, SEED), truth.equivalent, beyond)
         bench = _Bench(report, app, truth, wanted, proxy, cache, begin + wanted.minutes * 60, url, keep)
         await bench.work(titles)
     report.seconds = time.monotonic() - begin
@@ -208,7 +210,7 @@ class _Bench:
         survey = await examiner.survey(1, self._folder / "shuffled")
         mutants = [change for name in instruction.asked for change in self._report.flows[name]]
         known = [change for change in mutants if change.id not in self._truth.equivalent]
-        self._report.adherence.append(await adherence(examiner, survey, self._truth, instruction, known, SEED))
+        self._report.adherence.append(await adherence(examiner, survey, self._truth, instruction, known, SEED + number))
 
     async def _repairs(self, plain: Made, main: Scores) -> None:
         if main.survey is None:

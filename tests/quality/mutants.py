@@ -99,16 +99,18 @@ async def _watched(browser: Browser, base_url: str) -> AsyncIterator[tuple[Page,
 
 
 def sample(mutants: Iterable[Change], count: int, seed: int) -> list[Change]:
-    """At most so many of them, as even over the kinds as can be; the same seed gives the same ones."""
+    """At most so many of them, as even over the kinds as can be; the same seed gives the same ones, and of kinds."""
     chance = random.Random(seed)
     by_kind: dict[str, list[Change]] = defaultdict(list)
     for mutant in sorted(set(mutants), key=lambda change: change.id):
         by_kind[mutant.kind].append(mutant)
-    for kind in sorted(by_kind):
+    kinds = sorted(by_kind)
+    for kind in kinds:
         chance.shuffle(by_kind[kind])
+    chance.shuffle(kinds)
     taken: list[Change] = []
     while by_kind and len(taken) < count:
-        for kind in sorted(by_kind):
+        for kind in [each for each in kinds if each in by_kind]:
             taken.append(by_kind[kind].pop())
             if not by_kind[kind]:
                 del by_kind[kind]

@@ -38,6 +38,8 @@ class Report:
     """The mutants that each flow reaches."""
     mutants: Sequence[Change]
     equivalent: Mapping[str, str]
+    beyond: Sequence[str] = ()
+    """Flows of another user than the given one, from which no mutants are taken."""
     scores: list[Scores] = field(default_factory=list)
     made: Made | None = None
     same_again: Mapping[str, bool] | None = None

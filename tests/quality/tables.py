@@ -66,6 +66,7 @@ def tables_of(report: Report, command: str) -> str:
         "",
         f"{stamp(command)}. {len(report.mutants)} mutants were sampled of "
         f"{len({change for changes in report.flows.values() for change in changes})}; {report.seconds / 60:.0f} min.",
+        *_beyond(report),
         "",
         "Rates with how many were looked at, and their 95 % intervals.",
         "",
@@ -92,6 +93,13 @@ def tables_of(report: Report, command: str) -> str:
     lines += [*_alarms(first), *_code(first), *_unstable(first), *_coverage(report), *_mutants(report)]
     lines += [*_adherence(report), *_findings(report), *_repairs(report)]
     return "\n".join(lines)
+
+
+def _beyond(report: Report) -> list[str]:
+    if not report.beyond:
+        return []
+    flows = ", ".join(report.beyond)
+    return ["", f"No mutants were taken from flows that are not for the given user: {flows}. Coverage counts them."]
 
 
 def stamp(command: str) -> str:
@@ -208,10 +216,12 @@ def _adherence(report: Report) -> list[str]:
             "; ".join(f"{flow}: {_short(test) or '**no**'}" for flow, test in each.asked.items()),
             "; ".join(each.trespasses) or "none",
             str(score(each.tried)),
+            "; ".join(one.mutant.id for one in each.tried if not one.caught_by) or "none",
         )
         for each in report.adherence
     ]
-    return _section("Instructions", ["instruction", "tests", "asked flows", "excluded requests", "mutants"], rows)
+    heads = ["instruction", "tests", "asked flows", "excluded requests", "mutants", "mutants that live"]
+    return _section("Instructions", heads, rows)
 
 
 def _findings(report: Report) -> list[str]:

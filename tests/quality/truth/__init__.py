@@ -37,6 +37,8 @@ class Flow:
     """With each of them, and nothing else changed, the flow comes out wrong."""
     asks: tuple[Asked, ...] = ()
     """In this order; nothing, if the flow is the page's own business."""
+    beyond: bool = False
+    """The user whose name and password are given may not do this: its mutants are not for a suite to catch."""
 
 
 @dataclass(frozen=True, slots=True)

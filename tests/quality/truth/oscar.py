@@ -434,21 +434,25 @@ TRUTH = Truth(
             staff_products,
             (PageChange("list_empty", "tr", path="/dashboard/catalogue/"),),
             _got("/dashboard/catalogue/"),
+            beyond=True,
         ),
         Flow(
             staff_add_product,
             _swallowed("/dashboard/catalogue/products/create/*/"),
             _posted("/dashboard/catalogue/products/create/*/"),
+            beyond=True,
         ),
         Flow(
             staff_edit_product,
             _swallowed("/dashboard/catalogue/products/*/"),
             _posted("/dashboard/catalogue/products/*/"),
+            beyond=True,
         ),
         Flow(
             staff_find_order,
             (WireChange("query_dropped", "GET", "/dashboard/orders/"),),
             _got("/dashboard/orders/", "order_number"),
+            beyond=True,
         ),
     ),
     templates=(

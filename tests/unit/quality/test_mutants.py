@@ -87,6 +87,8 @@ def test_a_sample_is_even_over_the_kinds_and_the_same_for_a_seed() -> None:
     assert len(set(taken)) == 21
     assert sample(reversed(MANY), 21, seed=1) == taken
     assert sample(MANY, 21, seed=2) != taken
+    first = {sample(MANY, 1, seed)[0].kind for seed in range(20)}
+    assert first == {"heading_changed", "link_swapped", "swallowed"}, "a small one is not of the same kinds each time"
 
 
 def test_a_sample_of_few_is_all_of_them() -> None:

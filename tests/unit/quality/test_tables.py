@@ -22,14 +22,15 @@ SURVEY = Survey(Rate(3, 4), frozenset({"a.spec.ts > Items > are added"}), {}, {}
 
 
 def report() -> Report:
-    made = Report("site", {"add": [SWALLOWED]}, [SWALLOWED], {"styles_off": "nobody sees it"})
+    made = Report("site", {"add": [SWALLOWED]}, [SWALLOWED], {"styles_off": "nobody sees it"}, ["audit"])
     covered = Covered({"add": "a.spec.ts > Items > are added", "look": ""}, frozenset({"add", "look"}), {"/": True}, {})
     tried = [Tried(SWALLOWED, "a.spec.ts > Items > are added")]
     made.scores = [
         Scores("suite", SURVEY, covered, tried, {"wrapped": Rate(0, 4)}),
         Scores("titles only", SURVEY, None, [Tried(SWALLOWED, "", met=False)]),
     ]
-    made.adherence = [Adherence("Test adding | only.", 2, {"add": ""}, ["GET /admin"], tried)]
+    lives = Tried(WireChange("swallowed", "POST", "/drop"), "")
+    made.adherence = [Adherence("Test adding | only.", 2, {"add": ""}, ["GET /admin"], [*tried, lives])]
     made.repairs = [
         Repair(PageChange("reworded", text="Add"), "are added", "right"),
         Repair(PageChange("gone", text="Add"), "are added", "wrong"),
@@ -64,7 +65,8 @@ def test_the_page_of_an_app() -> None:
         "| swallowed POST /add | are added | **lives**, not met |",
         "| styles_off | nobody sees it |",
         "| b.spec.ts > Items > flicker | 2 |",
-        "| Test adding \\| only. | 2 | add: **no** | GET /admin | 100.0% of 1 (20.7% to 100.0%) |",
+        "| Test adding \\| only. | 2 | add: **no** | GET /admin | 50.0% of 2 (9.5% to 90.5%) | swallowed POST /drop |",
+        "No mutants were taken from flows that are not for the given user: audit. Coverage counts them.",
     ):
         assert line in told.splitlines(), line
 
