@@ -9,10 +9,10 @@ from agent_runtime_server.adapters.explorer.outline import (
     AROUND,
     PAGE,
     everywhere,
+    of_any_thing,
     parts_of,
     shared,
     template,
-    without_neighbours,
 )
 from agent_runtime_server.adapters.explorer.view import View
 from tests.unit.explorer.trees import button, link, make, page, text_field
@@ -109,29 +109,33 @@ def test_of_things_of_one_kind_only_the_first_are_told() -> None:
     ],
 )
 def test_numbers_of_headings_may_be_others_where_their_words_stay(said: str, told: str) -> None:
-    lines = outlined(page(heading(said), heading("All"), heading("Rest"))).splitlines()
+    lines = outlined(page(heading(said), heading(said), heading("All"), heading("Rest"))).splitlines()
     assert lines == [*([f"- {told}"] if told else []), '- heading "All"', '- heading "Rest"']
 
 
 def test_what_stands_beside_a_thing_is_not_its_own() -> None:
     view = page(
+        heading("Ticket 7"),
         make("ul", item("Previous ticket"), role="list"),
         heading("All"),
         link("\N{LEFTWARDS ARROW} Older"),
         button("Send"),
     )
-    assert [part.name for part in without_neighbours(parts_of(view, own))] == ["All", "Send"]
+    assert [part.name for part in of_any_thing(parts_of(view, own))] == ["All", "Send"]
 
 
 def test_of_rows_of_data_it_is_told_that_there_are_some_and_heads_of_columns_are_told() -> None:
     head = make("tr", make("th", "Name", role="columnheader", name="Name"), role="row")
     rows = [make("tr", make("td", link("edit", "/edit"), role="cell"), role="row") for _ in range(3)]
-    assert outlined(page(heading("People"), make("table", head, *rows, role="table"))).splitlines() == [
+    table = make("table", make("thead", head), make("tbody", *rows), role="table")
+    assert outlined(page(heading("People"), table)).splitlines() == [
         '- heading "People"',
         "- table:",
-        "  - row:",
-        '    - columnheader "Name"',
-        "  - row",
+        "  - rowgroup:",
+        "    - row:",
+        '      - columnheader "Name"',
+        "  - rowgroup:",
+        "    - row",
     ]
 
 
@@ -145,7 +149,7 @@ def test_a_list_of_what_varies_has_something_in_it() -> None:
     assert shared(some, parts_of(listed("Cid 3"), own)) == some
     assert [part.name for part in shared(some, parts_of(listed(), own))] == ["People"], "it was empty then"
     assert everywhere([listed(name) for name in "ABCD"], own) == frozenset(parts_of(page(heading("People")), own))
-    assert template(without_neighbours(some)) == "", "a thing that was made now need not have any"
+    assert template(of_any_thing(some)) == "", "a thing that was made now need not have any"
 
 
 def test_names_are_written_so_that_yaml_reads_them_back() -> None:

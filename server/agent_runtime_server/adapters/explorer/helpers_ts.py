@@ -167,6 +167,6 @@ function read(element: HTMLElement | SVGElement): string {{
     element instanceof HTMLSelectElement ||
     element instanceof HTMLTextAreaElement;
   if (field) return element.value;
-  return element instanceof HTMLElement ? element.innerText : (element.textContent ?? '');
+  return (element instanceof HTMLElement ? element.innerText : (element.textContent ?? '')).trim();
 }}
 """

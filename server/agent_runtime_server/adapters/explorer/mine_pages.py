@@ -20,10 +20,10 @@ from agent_runtime_server.adapters.explorer.outline import (
     Part,
     cut,
     everywhere,
+    of_any_thing,
     parts_of,
     shared,
     template,
-    without_neighbours,
 )
 from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
 from agent_runtime_server.adapters.explorer.templates import names_a_page, segments
@@ -112,7 +112,7 @@ async def expect_main(hand: Hand, site: Site, around: frozenset[Part], earlier: 
         return [part for part in parts_of(view, site.own) if part not in around]
 
     parts = parts_in(hand.view)
-    parts = without_neighbours(parts) if earlier is None else shared(parts_in(earlier), parts)
+    parts = of_any_thing(parts) if earlier is None else shared(parts_in(earlier), parts)
     main = Locator(by="role", value=hand.view.main.role)
     return await expect_outline(hand, main, parts, "its headings, links and fields are there")
 

@@ -57,8 +57,9 @@ from agent_runtime_server.adapters.explorer.text import (
 
 REFUSED = ":user-invalid"
 """Fields whose value the browser refuses, once the user left them or sent the form."""
-READ = "(element) => (element.matches('input, select, textarea') ? element.value : element.innerText)"
-"""Text of an element, or what a field holds."""
+READ = """(element) => element.matches('input, select, textarea')
+    ? element.value : (element.innerText ?? element.textContent).trim()"""
+"""Text of an element, or what a field holds, to the blank lines around it."""
 _HALF_A_CENT = 0.005
 
 

@@ -29,6 +29,8 @@ _SPECIAL = re.compile(r"[\\^$.*+?()[\]{}|/]")
 _LASTING = re.compile(r"[^\d?#]+")
 _NUMBERED = frozenset({"heading", "columnheader"})
 """What names a part of a page, and keeps its words while its numbers change."""
+_GROUPS = dict.fromkeys(("thead", "tbody", "tfoot"), "rowgroup")
+"""Roles by which tests know these, also where the browser passes them over."""
 ANY_NUMBER = "\0"
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{3}")
@@ -118,14 +120,15 @@ def shared(some: Sequence[Part], others: Sequence[Part]) -> list[Part]:
     return kept
 
 
-def without_neighbours(parts: Sequence[Part]) -> list[Part]:
-    """Without the ways to what comes before and after a thing among others, for these may be gone."""
-    kept = [part._replace(parts=tuple(without_neighbours(part.parts))) for part in parts if not _is_neighbour(part)]
+def of_any_thing(parts: Sequence[Part]) -> list[Part]:
+    """What the page of a thing has for any thing of its kind: nothing of its name, and nothing of those beside it."""
+    kept = [part._replace(parts=tuple(of_any_thing(part.parts))) for part in parts if not _is_of_one(part)]
     return [part for part in kept if part.name or part.parts]
 
 
-def _is_neighbour(part: Part) -> bool:
-    return part.role in ("link", "button") and bool(_NEIGHBOUR.match(part.name))
+def _is_of_one(part: Part) -> bool:
+    leads_to_the_next = part.role in ("link", "button") and _NEIGHBOUR.match(part.name)
+    return ANY_NUMBER in part.name or bool(leads_to_the_next)
 
 
 def cut(parts: Sequence[Part], bounds: Bounds) -> list[Part]:
@@ -152,14 +155,14 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
                 url = _url(view, child, own)
                 enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
                 found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
-        elif child.role == "row":
+        elif (role := child.role or _GROUPS.get(child.tag, "")) == "row":
             head = any(part.role == "columnheader" for part in inner)
             found.append(Part("row", "", "", tuple(inner) if head else ()))
-        elif child.role:
-            if not inner and child.role == "list" and any(each.role == "listitem" for each in child.children):
+        elif role:
+            if not inner and role == "list" and any(each.role == "listitem" for each in child.children):
                 inner = [Part("listitem", "", "", ())]
             if inner:
-                found.append(Part(child.role, "", "", tuple(inner)))
+                found.append(Part(role, "", "", tuple(inner)))
         else:
             found += inner
     return _without_repeats(found, AROUND.alike)
@@ -192,7 +195,7 @@ def _without_repeats(parts: Sequence[Part], most: int) -> list[Part]:
     for part in parts:
         alike = bool(kept) and kept[-1].shape == part.shape and bool(part.parts or not part.name)
         run = run + 1 if alike else 0
-        if run < (most if part.parts else 1):
+        if run < (most if part.parts else 1) and not (ANY_NUMBER in part.name and part in kept[-1:]):
             kept.append(part._replace(parts=tuple(_without_repeats(part.parts, most))))
     return kept
 
