@@ -136,6 +136,16 @@ async def test_what_is_left_to_prove_takes_as_long_as_it_took_so_far(kit: Kit, m
     assert [each.why for each in desk.left_out()] == ["there was no time left to prove it"]
 
 
+@pytest.mark.parametrize(("limited", "seconds", "left"), [(False, 300.0, 0.0), (True, 300.0, 30.0), (True, 60.0, 6.0)])
+async def test_where_signing_in_is_limited_tests_are_left_their_waiting(
+    kit: Kit, limited: bool, seconds: float, left: float
+) -> None:
+    assert kit.doorkeeper.heard("Too many attempts, wait a minute" if limited else "Welcome") == limited
+    job = Job(kind="plan", app_url="http://app.test/", workspace="", max_seconds=seconds)
+    desk = Desk(NO_BROWSER, job, lambda _: None, 3, time.monotonic() + 60, asyncio.Lock(), kit)
+    assert desk.behind() == left
+
+
 @pytest.mark.parametrize(
     ("failed", "again", "stumbles"), [(True, True, True), (True, False, False), (False, True, False)]
 )
