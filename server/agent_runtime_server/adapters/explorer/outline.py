@@ -16,10 +16,11 @@ from agent_runtime_server.adapters.explorer.view import View
 
 _FEW = 4
 _LONGEST_NAME = 60
-_NAMED = frozenset(
+_FIELDS = frozenset({"textbox", "searchbox", "combobox", "spinbutton"})
+_NAMED = _FIELDS | frozenset(
     {
-        "heading", "link", "button", "textbox", "searchbox", "combobox", "listbox", "checkbox", "radio", "spinbutton",
-        "switch", "slider", "tab", "columnheader", "menuitem",
+        "heading", "link", "button", "listbox", "checkbox", "radio", "switch", "slider", "tab", "columnheader",
+        "menuitem",
     }
 )  # fmt: skip
 _LEFT_OUT = frozenset({"option", "listbox", "menu", "status", "alert", "log", "img", "document"})
@@ -72,8 +73,8 @@ class Part(NamedTuple):
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """What is alike in things of the same kind."""
-        return (self.role, *(part.shape for part in self.parts))
+        """What is alike in things of the same kind; fields of other names are not."""
+        return (self.role, self.name if self.role in _FIELDS else "", *(part.shape for part in self.parts))
 
     @property
     def line(self) -> str:
@@ -156,8 +157,7 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
                 enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
                 found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
         elif (role := child.role or _GROUPS.get(child.tag, "")) == "row":
-            head = any(part.role == "columnheader" for part in inner)
-            found.append(Part("row", "", "", tuple(inner) if head else ()))
+            found.append(Part("row", "", "", tuple(inner) if any(map(_is_no_data, inner)) else ()))
         elif role:
             if not inner and role == "list" and any(each.role == "listitem" for each in child.children):
                 inner = [Part("listitem", "", "", ())]
@@ -166,6 +166,11 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
         else:
             found += inner
     return _without_repeats(found, AROUND.alike)
+
+
+def _is_no_data(part: Part) -> bool:
+    """The head of a column, or a field of a form that is laid out as a table."""
+    return part.role == "columnheader" or part.role in _FIELDS or any(map(_is_no_data, part.parts))
 
 
 def _name_that_stays(element: Element) -> str:
