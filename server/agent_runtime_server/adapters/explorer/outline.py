@@ -157,10 +157,12 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
                 enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
                 found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
         elif (role := child.role or _GROUPS.get(child.tag, "")) == "row":
-            found.append(Part("row", "", "", tuple(inner) if any(map(_is_no_data, inner)) else ()))
+            found.append(Part("row", "", "", tuple(inner) if any(map(_is_told, inner)) else ()))
         elif role:
             if not inner and role == "list" and any(each.role == "listitem" for each in child.children):
                 inner = [Part("listitem", "", "", ())]
+            if any(map(_has_field, inner)):
+                inner = [part for part in inner if part.name or part.parts]
             if inner:
                 found.append(Part(role, "", "", tuple(inner)))
         else:
@@ -168,9 +170,13 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
     return _without_repeats(found, AROUND.alike)
 
 
-def _is_no_data(part: Part) -> bool:
-    """The head of a column, or a field of a form that is laid out as a table."""
-    return part.role == "columnheader" or part.role in _FIELDS or any(map(_is_no_data, part.parts))
+def _is_told(part: Part) -> bool:
+    """What is in a row is no data: the head of a column, or a field of a form that is laid out as a table."""
+    return part.role == "columnheader" or _has_field(part)
+
+
+def _has_field(part: Part) -> bool:
+    return part.role in _FIELDS or any(map(_has_field, part.parts))
 
 
 def _name_that_stays(element: Element) -> str:
