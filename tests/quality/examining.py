@@ -53,7 +53,7 @@ async def examined(
         beyond = [flow for flow, each in truth.flows.items() if each.beyond]
         within = {flow: changes for flow, changes in flows.items() if flow not in beyond}
         pool = {change for changes in within.values() for change in changes if change.id not in truth.equivalent}
-        report = Report(name, flows, sample(pool, wanted.mutants, SEED), truth.equivalent, beyond)
+        report = Report(name, within, sample(pool, wanted.mutants, SEED), truth.equivalent, beyond)
         bench = _Bench(report, app, truth, wanted, proxy, cache, begin + wanted.minutes * 60, url, keep)
         await bench.work(titles)
     report.seconds = time.monotonic() - begin

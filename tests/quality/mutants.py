@@ -99,7 +99,7 @@ async def _watched(browser: Browser, base_url: str) -> AsyncIterator[tuple[Page,
 
 
 def sample(mutants: Iterable[Change], count: int, seed: int) -> list[Change]:
-    """At most so many of them, as even over the kinds as can be; the same seed gives the same ones, and of kinds."""
+    """At most so many of them, as even over the kinds as can be; the seed says which, and which kinds come first."""
     chance = random.Random(seed)
     by_kind: dict[str, list[Change]] = defaultdict(list)
     for mutant in sorted(set(mutants), key=lambda change: change.id):

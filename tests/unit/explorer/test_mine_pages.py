@@ -65,3 +65,21 @@ async def test_a_page_is_expected_to_have_what_it_had_before_anything_was_made()
         '- textbox "Words"',
         '- button "Find" [disabled=false]',
     ]
+
+
+@pytest.mark.timeout(300)
+async def test_where_only_the_search_is_asked_for_its_page_is_one_of_several() -> None:
+    flows: list[Mined] = []
+    pages = {
+        "/": "<h1>Home</h1>",
+        "/search": "<main><h1>Search</h1><button>Find</button></main>",
+        "/about": "<h1>Us</h1>",
+    }
+    with serve(pages) as url:
+        async with open_browser() as browser:
+            kit = kit_for(browser, url, flows, "Test only the search.")
+            await opened(kit, "/", "/search", "/about")
+            await mine_smoke(kit)
+    [mined] = flows
+    assert mined.flow.id == "opens-search"
+    assert not mined.flow.bare

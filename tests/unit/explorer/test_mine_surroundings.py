@@ -58,6 +58,34 @@ async def test_strangers_see_banner_navigation_and_footer(browser: Browser, page
     assert outlines(kept) == outlines(flow)
 
 
+async def test_what_was_made_since_is_not_told(browser: Browser) -> None:
+    made: list[str] = []
+
+    def home(_: Mapping[str, str]) -> str:
+        notes = "".join(f"<li><a href=/notes/{name}>{name}</a>" for name in made)
+        return f"<aside><h2>Latest</h2><a href=/all>All</a><ul>{notes}</ul></aside><main><h1>Home</h1></main>"
+
+    mined: list[Mined] = []
+    with serve({"/": home}) as url:
+        kit = kit_for(browser, url, mined)
+        await opened(kit, "/")
+        made.extend(["First", "Second"])
+        await mine_surroundings(kit)
+    [flow] = [each.flow for each in mined if each.flow.id == "surroundings"]
+    assert outlines(flow)["complementary"].splitlines() == ['- heading "Latest"', '- link "All":', "  - /url: /all"]
+
+
+async def test_of_a_column_of_things_three_are_told_and_of_a_navigation_all(browser: Browser) -> None:
+    links = "".join(f"<li><a href=/{name}>{name}</a>" for name in "abcde")
+    mined: list[Mined] = []
+    with serve({"/": f"<nav><ul>{links}</ul></nav><aside><ul>{links}</ul></aside><main><h1>Home</h1></main>"}) as url:
+        kit = kit_for(browser, url, mined)
+        await opened(kit, "/")
+        await mine_surroundings(kit)
+    [flow] = [each.flow for each in mined if each.flow.id == "surroundings"]
+    assert {role: told.count("link") for role, told in outlines(flow).items()} == {"navigation": 5, "complementary": 3}
+
+
 async def test_who_has_signed_in_sees_more(browser: Browser, pages: Mapping[str, Page]) -> None:
     mined: list[Mined] = []
     with serve(pages) as url:

@@ -8,6 +8,7 @@ from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.outline import (
     AROUND,
     PAGE,
+    cut,
     everywhere,
     of_any_thing,
     parts_of,
@@ -100,11 +101,14 @@ def test_of_things_of_one_kind_only_the_first_are_told() -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("Results (1 - 10 of 12)", r"heading /Results \(\d+ - \d+ of \d+\)/"),
-        ("Milestone: second2", r"'heading /Milestone: second\d+/'"),
+        ("Results (1 - 10 of 12)", r"heading /^Results \(\d+ - \d+ of \d+\)$/"),
+        ("Milestone: second2", r"'heading /^Milestone: second\d+$/'"),
         ("12 results", ""),
         ("Log of 4 May", ""),
         ("1984", ""),
+        ("Room 4B of Ann", ""),
+        ("A note mfx3k2a10", ""),
+        ("Oktober 2025", ""),
         ("Since 10:45", ""),
     ],
 )
@@ -211,3 +215,23 @@ def test_what_two_regions_share_is_told_in_the_order_of_both() -> None:
 def test_an_outline_is_short() -> None:
     view = page(*(heading(f"Part {name}") for name in "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"))
     assert len(outlined(view).splitlines()) == PAGE.lines
+
+
+def test_what_is_cut_once_is_short_enough() -> None:
+    def listed(names: str) -> Element:
+        return make("li", make("ul", *(item(name) for name in names), role="list"), role="listitem")
+
+    view = page(heading("All"), make("ul", *(listed("abcdefg"[:count]) for count in range(2, 8)), role="list"))
+    told = cut(parts_of(view, own), PAGE)
+    assert cut(told, PAGE) == told
+    assert template(told).count("  - listitem:\n    - list") == 3
+
+
+def test_groups_of_rows_are_such_in_tables_alone() -> None:
+    body = make("tbody", make("tr", make("td", link("Home", "/"))))
+    assert outlined(page(heading("All"), make("table", body, role="none"))).splitlines() == [
+        '- heading "All"',
+        "- none:",
+        '  - link "Home":',
+        "    - /url: /",
+    ]

@@ -45,7 +45,7 @@ async def mine_smoke(kit: Kit) -> None:
     around = around_pages(kit.site)
     templates = kit.site.templates()
     visits = one_of_each(kit)[:MOST_PAGES]
-    alone = len(visits) == 1  # an app of one page: what is to be seen of others is none of it
+    alone = len(set(templates.values())) == 1  # an app of one page: what is to be seen of others is none of it
     for visit in visits:
         template = templates.get(visit.path, visit.path)
         identity = f"opens-{slug(template) if template != '/' else 'start-page'}"
@@ -104,8 +104,8 @@ async def _expect_page(hand: Hand, site: Site, around: frozenset[Part], earlier:
 async def expect_main(hand: Hand, site: Site, around: frozenset[Part], earlier: View | None = None) -> bool:
     """Expect the outline of a page's main part, without what is ``around`` other pages, too; whether there is one.
 
-    Of a page that was seen ``earlier``, only what it had then: the rest may come of what was made meanwhile. One that
-    was not seen is that of a thing which was made now; what stands beside it there is not its own.
+    Of a page that was seen ``earlier``, only what it had then: the rest may come of what was made meanwhile. Of one
+    that was not, as that of a thing which was made now, only what it has for any thing.
     """
 
     def parts_in(view: View) -> list[Part]:

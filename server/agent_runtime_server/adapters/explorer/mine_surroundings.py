@@ -18,7 +18,16 @@ from agent_runtime_server.adapters.explorer.element import CHROME, Element
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import HasOutline, Locator
 from agent_runtime_server.adapters.explorer.mining import Kit
-from agent_runtime_server.adapters.explorer.outline import AROUND, Part, everywhere, parts_of, shared, template
+from agent_runtime_server.adapters.explorer.outline import (
+    AROUND,
+    PAGE,
+    Bounds,
+    Part,
+    everywhere,
+    parts_of,
+    shared,
+    template,
+)
 from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.view import View
 
@@ -52,19 +61,18 @@ async def _look_around(kit: Kit, visit: Visit, identity: str, title: str) -> Non
     async with kit.attempt(
         f"looking at what surrounds {visit.path}", signed_in=visit.signed_in, only_reads=True
     ) as hand:
-        view = await kit.open(hand, visit)
+        view, own = await kit.open(hand, visit), kit.site.own
         found = 0
-        for region in islice(_regions(view), MOST_REGIONS):
-            if target := await hand.try_find(region):
+        before = dict(_by_key(visit.view))
+        for key, region in _by_key(view):
+            if key in before and (target := await hand.try_find(region)):
+                parts = shared(parts_of(visit.view, own, before[key]), parts_of(view, own, region))
                 words = f"the {_WORDS[region.role]} has its parts"
-                found += await mine_pages.expect_outline(
-                    hand, target, parts_of(view, kit.site.own, region), words, AROUND
-                )
-        alike = [each.view for each in kit.site.good if each.signed_in == visit.signed_in]
-        common = everywhere(alike, kit.site.own)
-        parts = [part for part in parts_of(view, kit.site.own) if part in common]
+                found += await mine_pages.expect_outline(hand, target, parts, words, _bounds(view, key))
+        common = everywhere([each.view for each in kit.site.good if each.signed_in == visit.signed_in], own)
+        parts = [part for part in shared(parts_of(visit.view, own), parts_of(view, own)) if part in common]
         words = f"{_called(MAIN)} is there"
-        found += await mine_pages.expect_outline(hand, _main_of(view), parts, words, AROUND)
+        found += await mine_pages.expect_outline(hand, _main_of(view), parts, words, _bounds(view, MAIN))
         if found:
             session: Literal["stored", "anonymous"] = "stored" if visit.signed_in else "anonymous"
             flow = hand.flow(identity, "Pages", title, "@smoke", session=session)
@@ -120,7 +128,8 @@ class _Around:
     def __init__(self, kit: Kit, *, signed_in: bool) -> None:
         pages = [visit for visit in mine_pages.one_of_each(kit) if visit.signed_in == signed_in][:MOST_PAGES]
         own = kit.site.own
-        repeated = everywhere([visit.view for visit in pages], own)
+        views = {visit.path: visit.view for visit in pages}
+        repeated = everywhere([*views.values()], own)
         common: dict[Key, list[_Common]] = defaultdict(list)
         for visit in pages:
             regions = [(key, parts_of(visit.view, own, region)) for key, region in _by_key(visit.view)]
@@ -128,7 +137,7 @@ class _Around:
                 if not any(each.takes(visit.path, parts) for each in common[key]):
                     common[key].append(_Common(parts, [visit.path], _size(parts)))
         self._outlines = {
-            (path, key): template(each.parts, AROUND)
+            (path, key): template(each.parts, _bounds(views[path], key))
             for key, alike in common.items()
             for each in alike
             if len(each.paths) > 1
@@ -144,6 +153,12 @@ class _Around:
 
 def _main_of(view: View) -> Locator:
     return Locator(by="role", value=view.main.role)
+
+
+def _bounds(view: View, key: Key) -> Bounds:
+    """Columns beside may list what is new; the main part is more than data where the navigation is part of it."""
+    whole = key[0] != "complementary" and (key != MAIN or not view.by_role("navigation"))
+    return AROUND if whole else AROUND._replace(alike=PAGE.alike)
 
 
 def _called(key: Key) -> str:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.lasting import ANY_NUMBER, in_snapshot, lasting_name
 from agent_runtime_server.adapters.explorer.view import View
 
 _FEW = 4
-_LONGEST_NAME = 60
 _FIELDS = frozenset({"textbox", "searchbox", "combobox", "spinbutton"})
 _NAMED = _FIELDS | frozenset(
     {
@@ -25,22 +25,10 @@ _NAMED = _FIELDS | frozenset(
 )  # fmt: skip
 _LEFT_OUT = frozenset({"option", "listbox", "menu", "status", "alert", "log", "img", "document"})
 
-
-_SPECIAL = re.compile(r"[\\^$.*+?()[\]{}|/]")
 _LASTING = re.compile(r"[^\d?#]+")
-_NUMBERED = frozenset({"heading", "columnheader"})
-"""What names a part of a page, and keeps its words while its numbers change."""
-_GROUPS = dict.fromkeys(("thead", "tbody", "tfoot"), "rowgroup")
-"""Roles by which tests know these, also where the browser passes them over."""
-ANY_NUMBER = "\0"
-_NUMBER = re.compile(r"\d+")
-_WORD = re.compile(r"[^\W\d_]{3}")
-_COUNTED = re.compile(r"\d\s+[^\W\d_]{3}")
-"""A number before a word that it counts, so that another number may change the word."""
-_TIME = re.compile(
-    r"\d:\d|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)|\b(?:ago|am|pm|today|now)\b",
-    re.IGNORECASE,
-)
+_TABLES = frozenset({"table", "grid", "treegrid"})
+_GROUPS = frozenset({"thead", "tbody", "tfoot"})
+"""Groups of rows, which tests know as such also where the browser passes them over."""
 _NEIGHBOUR = re.compile(r"\W*(?:prev|previous|next|older|newer|earlier|later)\b", re.IGNORECASE)
 
 
@@ -55,7 +43,7 @@ class Bounds(NamedTuple):
 PAGE = Bounds(lines=40, alike=3)
 """Of the results in a list, three show how one looks."""
 AROUND = Bounds(lines=60, alike=12)
-"""What surrounds pages, such as the links of a navigation, is no data."""
+"""The links of a banner, a navigation or a footer are no data."""
 
 
 class Part(NamedTuple):
@@ -67,7 +55,7 @@ class Part(NamedTuple):
     url: str
     parts: tuple[Part, ...]
     marked: bool = False
-    """The name is a pattern of what is seen: a style sheet adds a mark to it, or there are numbers in it."""
+    """The name is part of what is seen: a style sheet adds a mark to it."""
     enabled: bool = False
     """It is a button that can be pressed: a template that does not say so would fit one that cannot."""
 
@@ -128,7 +116,7 @@ def of_any_thing(parts: Sequence[Part]) -> list[Part]:
 
 
 def _is_of_one(part: Part) -> bool:
-    leads_to_the_next = part.role in ("link", "button") and _NEIGHBOUR.match(part.name)
+    leads_to_the_next = part.role == "link" and _NEIGHBOUR.match(part.name)
     return ANY_NUMBER in part.name or bool(leads_to_the_next)
 
 
@@ -151,13 +139,13 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
             continue
         inner = _parts(view, child, own, chrome=chrome)
         if child.role in _NAMED:
-            if name := _name_that_stays(child):
+            if name := lasting_name(child):
                 nested = inner if child.role == "heading" else []
                 url = _url(view, child, own)
                 enabled = child.role == "button" and not any(each.disabled for each in (child, *child.ancestors()))
-                found.append(Part(child.role, name, url, tuple(nested), name != child.name, enabled))
-        elif (role := child.role or _GROUPS.get(child.tag, "")) == "row":
-            found.append(Part("row", "", "", tuple(inner) if any(map(_is_told, inner)) else ()))
+                found.append(Part(child.role, name, url, tuple(nested), child.written != child.name, enabled))
+        elif (role := child.role or (child.tag in _GROUPS and element.role in _TABLES and "rowgroup")) == "row":
+            found.append(Part("row", "", "", tuple(_told_of_a_row(inner))))
         elif role:
             if not inner and role == "list" and any(each.role == "listitem" for each in child.children):
                 inner = [Part("listitem", "", "", ())]
@@ -170,24 +158,16 @@ def _parts(view: View, element: Element, own: Callable[[str], str | None], *, ch
     return _without_repeats(found, AROUND.alike)
 
 
-def _is_told(part: Part) -> bool:
-    """What is in a row is no data: the head of a column, or a field of a form that is laid out as a table."""
-    return part.role == "columnheader" or _has_field(part)
+def _told_of_a_row(parts: Sequence[Part]) -> list[Part]:
+    """What is no data: the heads of columns, or the fields of a form that is laid out as a table."""
+    if any(part.role == "columnheader" for part in parts):
+        return list(parts)
+    told = [part._replace(parts=tuple(_told_of_a_row(part.parts))) for part in parts if _has_field(part)]
+    return [part for part in told if part.name or part.parts]
 
 
 def _has_field(part: Part) -> bool:
     return part.role in _FIELDS or any(map(_has_field, part.parts))
-
-
-def _name_that_stays(element: Element) -> str:
-    """A name, or the pattern of one, that other data or another day would not change."""
-    name = element.written
-    if len(name) > _LONGEST_NAME or "${" in name:
-        return ""
-    if not any(map(str.isdigit, name)):
-        return name
-    fixed = element.role in _NUMBERED and _WORD.search(name) and not (_COUNTED.search(name) or _TIME.search(name))
-    return _NUMBER.sub(ANY_NUMBER, name) if fixed else ""
 
 
 def _url(view: View, element: Element, own: Callable[[str], str | None]) -> str:
@@ -203,11 +183,11 @@ def _url(view: View, element: Element, own: Callable[[str], str | None]) -> str:
 def _without_repeats(parts: Sequence[Part], most: int) -> list[Part]:
     kept: list[Part] = []
     run = 0
-    for part in parts:
+    for part in (each._replace(parts=tuple(_without_repeats(each.parts, most))) for each in parts):
         alike = bool(kept) and kept[-1].shape == part.shape and bool(part.parts or not part.name)
         run = run + 1 if alike else 0
         if run < (most if part.parts else 1) and not (ANY_NUMBER in part.name and part in kept[-1:]):
-            kept.append(part._replace(parts=tuple(_without_repeats(part.parts, most))))
+            kept.append(part)
     return kept
 
 
@@ -232,7 +212,7 @@ def _fitting(parts: Sequence[Part], left: int) -> Iterator[Part]:
 
 
 def _lines(part: Part, depth: int) -> Iterator[str]:
-    key = f"{part.role} {_name(part)}" if part.name else part.role
+    key = f"{part.role} {in_snapshot(part.name, marked=part.marked)}" if part.name else part.role
     key += " [disabled=false]" if part.enabled else ""
     if ": " in key or " #" in key or key.endswith(":"):
         key = "'" + key.replace("'", "''") + "'"
@@ -242,10 +222,3 @@ def _lines(part: Part, depth: int) -> Iterator[str]:
         yield f"{indent}  - /url: {part.url}"
     for inner in part.parts:
         yield from _lines(inner, depth + 1)
-
-
-def _name(part: Part) -> str:
-    if part.marked:
-        pattern = _SPECIAL.sub(lambda found: "\\" + found[0], part.name)
-        return "/" + pattern.replace(ANY_NUMBER, r"\d+") + "/"
-    return '"' + part.name.replace("\\", "\\\\").replace('"', '\\"') + '"'

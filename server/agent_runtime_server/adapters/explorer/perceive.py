@@ -105,8 +105,10 @@ def _add_labels(elements: Iterable[Element]) -> None:
 def _take_style_off(elements: Iterable[Element]) -> None:
     """Names as they are written, which is how tests look for them: a style sheet may show them in capital letters."""
     for element in elements:
+        if not element.name or "aria-label" in element.attrs or "aria-labelledby" in element.attrs:
+            continue
         text = element.label if element.is_field else element.text
-        if not text or "aria-label" in element.attrs or "aria-labelledby" in element.attrs:
+        if not text or text in element.name:
             continue
         before, same, after = element.name.casefold().partition(text.casefold())
         if same and len(before + same + after) == len(element.name) and len(same) == len(text):
