@@ -16,7 +16,7 @@ from agent_runtime_server.adapters.explorer import mine_forms, plan_job
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import Flow, Model, Skipped
 from agent_runtime_server.adapters.explorer.instructions import read_instructions
-from agent_runtime_server.adapters.explorer.language import Goto
+from agent_runtime_server.adapters.explorer.language import Goto, IsVisible
 from agent_runtime_server.adapters.explorer.mine_auth import learn_sign_in
 from agent_runtime_server.adapters.explorer.mine_checkout import mine_checkout
 from agent_runtime_server.adapters.explorer.mine_filters import mine_filters
@@ -167,7 +167,10 @@ async def test_only_the_password_of_an_own_account_is_changed() -> None:
         assert [each.what for each in kit.site.skipped] == ["something else"]
     [mined] = learnt
     assert (mined.flow.id, mined.flow.session) == ("own-password", "anonymous")
-    assert mined.flow.steps[-1].title == "Sign in with the new password"
+    titles = [step.title for step in mined.flow.steps[-2:]]
+    assert titles == ["Try to sign in with the old password", "Sign in with the new password"]
+    refused = [type(each.check) for each in mined.flow.steps[-2].expectations]
+    assert refused == [IsVisible, IsVisible], "what the app says, and its form"
     assert any("Your password is another one now" in each for each in texts(mined.flow))
 
 

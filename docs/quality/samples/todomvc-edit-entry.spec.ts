@@ -27,7 +27,7 @@ test.describe('Entries', () => {
     });
 
     await test.step('Open the first entry, change its text and press Enter', async () => {
-      await entryItem.dblclick();
+      await entryItem.getByText(`Entry ${uid}`, { exact: true }).dblclick();
       await field.fill(`Edited ${uid}`);
       await field.press('Enter');
       await expect(editedItem).toBeVisible();
@@ -38,6 +38,7 @@ test.describe('Entries', () => {
     await test.step('Load the page again', async () => {
       await page.reload();
       await expect(editedItem).toBeVisible();
+      await expect(entryItem).toBeHidden();
     });
   });
 });

@@ -24,6 +24,7 @@ test.describe('Records', () => {
       await page.getByRole('combobox', { name: 'Version:', exact: true }).selectOption({ label: '2.0' });
       await page.getByRole('textbox', { name: 'Keywords:', exact: true }).fill(`Test ${uid}`);
       await page.getByRole('button', { name: 'Create ticket', exact: true }).click();
+      await expect(page.getByRole('row').filter({ hasText: `Test ${uid}` })).toBeVisible();
     });
 
     await test.step('Write a comment and click “Submit changes”', async () => {

@@ -71,7 +71,7 @@ async def test_a_line_is_added_after_the_text_and_a_preview_keeps_nothing() -> N
     assert wiki.saved[0].count("A test added this line") == 1
     assert wiki.text == ARTICLE
     [added] = flows.values()
-    assert checks(added) == [IsVisible, HasValue, IsVisible, IsVisible, HasValue]
+    assert checks(added) == [IsVisible, HasValue, IsVisible, IsVisible, HasValue, HasValue]
     filled = [action.value for step in added.steps for action in step.actions if isinstance(action, Fill)]
     longer = "${text_before}\n\nA test added this line, ${uid}."
     assert filled == [longer, longer, "${text_before}"], "previewed, saved, and put back"
@@ -98,5 +98,5 @@ async def test_blank_lines_around_a_text_are_kept_with_it() -> None:
     wiki = Wiki()
     wiki.text = f"{ARTICLE}\n\n"
     [added] = (await mined(wiki)).values()
-    assert checks(added) == [IsVisible, HasValue, IsVisible, IsVisible, HasValue]
+    assert checks(added) == [IsVisible, HasValue, IsVisible, IsVisible, HasValue, HasValue]
     assert wiki.text == f"{ARTICLE}\n\n"

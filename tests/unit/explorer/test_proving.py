@@ -155,6 +155,15 @@ async def test_what_an_earlier_step_causes_is_proved_by_that(added: tuple[Flow |
         assert expectation.proof.left_out == "open / (on /about instead)"
 
 
+async def test_what_is_still_so_is_proved_by_what_brought_it(browser: Browser, site: str) -> None:
+    typed = tuple(Fill(NOTE, text) for text in ("one", "two", "three", "four"))
+    note = IsVisible(Locator(by="role", value="listitem", has_text="note ${uid}"))
+    result, _ = await run(browser, site, flow(*ADD.steps, Step("Type on", typed, expects(still_shown=note))))
+    proof = kept(result)["still_shown"].proof
+    assert proof is not None
+    assert proof.left_out == 'click button "Add"'
+
+
 async def test_what_differs_each_time_is_dropped(browser: Browser, site: str) -> None:
     volatile = flow(
         Step("Open", (Goto("/about"),), expects(about=IsVisible(heading("About us")))),

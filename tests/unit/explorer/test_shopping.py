@@ -6,8 +6,12 @@ from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.hand import Hand
 from agent_runtime_server.adapters.explorer.language import Goto, NumberIn, Remember
 from agent_runtime_server.adapters.explorer.locators import hangs_on_looks
+from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.mine_catalogue import _prices
 from agent_runtime_server.adapters.explorer.shopping import remember_price
+from agent_runtime_server.adapters.explorer.site import Site, items_of
 from tests.unit.explorer.site import serve
+from tests.unit.explorer.trees import link, make, page
 
 OTHERS = "".join(f"<article><h3>{name}</h3><p class=price>£5.00</p></article>" for name in ("Mug", "Cup"))
 PRODUCT = f"""<main><h1>Plate</h1><div class=product><p class=price>£5.00</p></div>
@@ -26,3 +30,19 @@ async def test_a_price_is_read_where_no_style_is_needed_to_find_it() -> None:
             assert not hangs_on_looks(action.number.target)
             row = hand.in_page(action.number.target).locator("xpath=ancestor-or-self::tr")
             assert await row.inner_text() == "Price\t£5.00"
+
+
+async def test_prices_are_read_where_no_name_can_be_taken_for_one() -> None:
+    things = [
+        make(
+            "li",
+            make("h3", link(name, f"/thing/{number}"), role="heading", name=name),
+            make("p", f"\u00a3{number}.00", role="paragraph"),
+            role="listitem",
+        )
+        for number, name in enumerate(("Mug", "Cup", "Plate"), 4)
+    ]
+    view = page(make("main", make("ul", *things, role="list"), role="main"))
+    found = _prices(view, items_of(view, Site.at("http://app.test/")))
+    assert found is not None
+    assert [each.tag for each in matches(view, found)] == ["p", "p", "p"], "the row of “3 Mugs” would begin with a 3"

@@ -10,6 +10,7 @@ from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.locators import candidates
 from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.naming import plain
 from agent_runtime_server.adapters.explorer.scopes import row_named, within
@@ -103,7 +104,8 @@ async def _in_line(hand: Hand, line: Line, product: Product, element: Element) -
 async def put_in(hand: Hand, kit: Kit, product: Product) -> tuple[Line, View]:
     """Steps from the list to the cart with one product in it; its line, and the page before the cart."""
     await open_product(hand, product)
-    await add_to_cart(hand, await remember_price(hand, "price"))
+    added = await add_to_cart(hand, await remember_price(hand, "price"))
+    await expect_message(hand, added, "a message says that it was added")
     effect = await open_cart(hand, kit)
     return line_of(hand.view, product), effect.before
 

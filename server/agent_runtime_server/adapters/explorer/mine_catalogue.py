@@ -17,7 +17,7 @@ from agent_runtime_server.adapters.explorer.language import (
     IsVisible,
     Locator,
 )
-from agent_runtime_server.adapters.explorer.locators import group
+from agent_runtime_server.adapters.explorer.locators import group, hangs_on_looks
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.money import number_in
@@ -72,15 +72,20 @@ def _sorting(view: View, way: re.Pattern[str]) -> tuple[Element, Element]:
 
 
 def _prices(view: View, items: list[Item]) -> Locator | None:
-    """What holds the prices of all things that are listed, one each: their rows, if those begin with it."""
+    """What holds the prices of all things that are listed, one each; or their rows, if each begins with it.
+
+    A row is the second choice, for the name of another thing may begin with a number; looks are the last one.
+    """
     rows = [item.row for item in items if item.row is not None]
     if len(rows) < 2 or len(rows) != len(items) or not all(amounts(row.text) for row in rows):
         return None
-    if all(number_in(row.text) == amounts(row.text)[0] for row in rows) and (found := group(view, rows)):
-        return found
     priced = [next((each for each in row.walk() if _is_price(each)), None) for row in rows]
     elements = [each for each in priced if each is not None]
-    return group(view, elements) if len(elements) == len(rows) else None
+    found = group(view, elements) if len(elements) == len(rows) else None
+    if found is not None and not hangs_on_looks(found):
+        return found
+    begun = all(number_in(row.text) == amounts(row.text)[0] for row in rows)
+    return (group(view, rows) if begun else None) or found
 
 
 def _is_price(element: Element) -> bool:

@@ -73,7 +73,11 @@ async def _view(kit: Kit, found: EntryList, view: ListView) -> None:
         else:
             await hand.step(f"Click “{view.name}”", *found.remember(), Click(view.target))
             await _expect_some(hand, found, view)
-            title = f"Shows {'ticked' if view.shows_ticked else 'open'} entries only under “{view.name}”"
+            if whole := next((each for each in found.views if each.shows_ticked and each.shows_open), None):
+                await hand.step(f"Click “{whole.name}”", Click(whole.target))
+                hidden = SECOND if view.shows_ticked else ENTRY
+                await hand.expect("the entry that was not shown is there", found.is_shown(hidden))
+            title = f"Shows only {'ticked' if view.shows_ticked else 'open'} entries under “{view.name}”"
         kit.keep(hand.flow(f"view-{slug(view.name)}", "Entries", title, "@crud"), "filter")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.forms import NEW_PASSWORD
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto
+from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto, IsVisible
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mine_sign_out import leave
 from agent_runtime_server.adapters.explorer.mining import Kit
@@ -38,6 +38,7 @@ async def mine_password(kit: Kit) -> None:
         effect = await hand.step("Change the password", *old, *new, Click(await hand.find(send)))
         await expect_message(hand, effect, "the app says so")
         await leave(hand, known)
+        await _try_the_old_one(hand, kit, known)
         await _return(hand, kit, known)
         flow = hand.flow("own-password", "Account", "A changed password is the one that lets in", "@auth", "@form")
         kit.keep(flow, "account", "update")
@@ -69,15 +70,26 @@ def _typed(form: Form) -> list[Element]:
     return [each for each in form.fields if each.kind in ("text", "email", "tel", "password")]
 
 
-async def _return(hand: Hand, kit: Kit, known: SignIn) -> None:
-    """Sign in with the new password. Raises ``LostError``."""
-    actions: list[Action] = [
+async def _try_the_old_one(hand: Hand, kit: Kit, known: SignIn) -> None:
+    """The old password does not let in. Raises ``LostError``."""
+    effect = await hand.step("Try to sign in with the old password", *_signing_in(kit, known, NEW_PASSWORD))
+    await expect_message(hand, effect, "the app refuses it")
+    if not await hand.expect("the form to sign in is still there", IsVisible(known.password)):
+        raise LostError("the old password still lets in")
+
+
+def _signing_in(kit: Kit, known: SignIn, password: str) -> list[Action]:
+    return [
         Goto(known.page),
         Fill(known.username, _own_name(kit)),
-        Fill(known.password, OTHER_PASSWORD),
+        Fill(known.password, password),
         Click(known.submit),
     ]
-    await hand.step("Sign in with the new password", *actions)
+
+
+async def _return(hand: Hand, kit: Kit, known: SignIn) -> None:
+    """Sign in with the new password. Raises ``LostError``."""
+    await hand.step("Sign in with the new password", *_signing_in(kit, known, OTHER_PASSWORD))
     if not await hand.expect(known.success.text, known.success.check):
         raise LostError("the new password does not let in")
 

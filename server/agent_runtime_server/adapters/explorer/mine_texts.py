@@ -78,6 +78,8 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
         await hand.step(
             "Put the text back", Fill(target, BEFORE), Click(await hand.find(_sender(place.again(hand.view))))
         )
+        await hand.step("Look whether it is back", Goto(place.visit.path))
+        await hand.expect("the text is the one before", HasValue(target, BEFORE))
         title = f"“{place.visit.name}” keeps what is added{', and nothing of a preview' if preview else ''}"
         identity = f"{slug(place.visit.name)}-is-added-to"
         flow = hand.flow(identity, SUITE, title, "@crud", "@form", session=place.session)

@@ -165,11 +165,21 @@ class _Trial:
     def _candidates(self) -> Iterator[_Place]:
         wanted = [case for case in self._cases if not case.dropped and case.proof is None]
         for case in reversed(wanted):
+            yield from self._brought_by(case)
             yield from self._places(case.step, _changes)
         if self._acts and not any(case.proven_by_acting and case.outcome for case in self._cases):
             for case in reversed(self._cases):
                 if case.outcome and not case.dropped:
                     yield from self._places(case.step, _is_acting)
+
+    def _brought_by(self, case: _Case) -> Iterator[_Place]:
+        """The end of the step where the same was first expected, and could fail: what is still so came of that."""
+        for same in self._cases:
+            if same.step < case.step and same.proof and same.expectation.check == case.expectation.check:
+                actions = self._flow.steps[same.step].actions
+                if actions and _changes(actions[-1]):
+                    yield _Place(same.step, len(actions) - 1)
+                return
 
     def _places(self, last_step: int, wanted: Callable[[Action], bool]) -> Iterator[_Place]:
         for number in range(last_step, -1, -1):
