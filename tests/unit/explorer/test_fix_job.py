@@ -39,8 +39,14 @@ async def test_an_app_that_lets_nobody_in_any_more_is_planned_anew(tmp_path: Pat
     failing = (Failing(id="search", path=path_of(SEARCH), error="expected a heading"),)
     lines: list[Line] = []
     with Served({"/": "<h1>House</h1>"}, "ada:lets-her-in") as app:
-        who = {"username": "ada", "password": "lets-her-in"}
-        job = Job(kind="fix", app_url=app.url, workspace=str(tmp_path), failing=failing, **who)
+        job = Job(
+            kind="fix",
+            app_url=app.url,
+            workspace=str(tmp_path),
+            failing=failing,
+            username="ada",
+            password="lets-her-in",
+        )
         await fix_job.run(job, lines.append)
     done = lines[-1]
     assert isinstance(done, Done)

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from msgspec.structs import replace
 from playwright.async_api import Browser, StorageState
 
 from agent_runtime_server.adapters.explorer import words
+from agent_runtime_server.adapters.explorer.cases import Case, acts, changes, is_acting, told_of, what_is_left
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
-from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Proof, SignInRecipe
-from agent_runtime_server.adapters.explorer.language import Action, Goto, Reload, Remember, RememberText
+from agent_runtime_server.adapters.explorer.flow import Flow, SignInRecipe
+from agent_runtime_server.adapters.explorer.language import Action, Goto
 from agent_runtime_server.adapters.explorer.player import ActionError
-from agent_runtime_server.adapters.explorer.protocol import Line, Log
+from agent_runtime_server.adapters.explorer.protocol import Line
 from agent_runtime_server.adapters.explorer.stage import Credentials, Scene, Stage
 from agent_runtime_server.adapters.explorer.turns import Turns
 
@@ -53,25 +52,6 @@ class _Place(NamedTuple):
     action: int
 
 
-@dataclass
-class _Case:
-    """An expectation on trial."""
-
-    step: int
-    expectation: Expectation
-    outcome: bool
-    proof: Proof | None = None
-    proven_by_acting: bool = False
-    """An action that was left out did more than open a page."""
-    dropped: str = ""
-    """Why."""
-
-    def prove(self, left_out: str, acting: bool, failure: str) -> None:
-        if self.proof is None or (acting and not self.proven_by_acting):
-            self.proof = Proof(left_out, failure)
-            self.proven_by_acting = acting
-
-
 async def prove(
     browser: Browser,
     base_url: str,
@@ -98,25 +78,27 @@ async def prove(
         return Rejected(f"it cannot be repeated: {error}", stage.failed or stage.refused, stage.failed)
     if (stage.failed or stage.refused) and trial.lost:
         return Rejected("the app answers with an error", by_chance=True, failed=stage.failed)
-    for line in trial.report():
+    for line in told_of(trial.cases):
         emit(line)
-    return trial.verdict()
+    return what_is_left(flow, trial.cases) or Rejected(
+        "no expectation is left that its actions make true and that can fail"
+    )
 
 
 class _Trial:
     def __init__(self, flow: Flow, stage: Stage) -> None:
         self._flow = flow
         self._stage = stage
-        self._cases = [
-            _Case(number, each, each.outcome) for number, step in enumerate(flow.steps) for each in step.expectations
+        self.cases = [
+            Case(number, each, each.outcome) for number, step in enumerate(flow.steps) for each in step.expectations
         ]
-        self._acts = any(_is_acting(action) for step in flow.steps for action in step.actions)
+        self._acts = acts(flow)
 
     async def act_out(self) -> None:
         """As the printed test will do; also sees what was true before already."""
         async with self._stage.scene() as scene:
             for number, step in enumerate(self._flow.steps):
-                first = next((at for at, action in enumerate(step.actions) if _changes(action)), len(step.actions))
+                first = next((at for at, action in enumerate(step.actions) if changes(action)), len(step.actions))
                 await _do(scene, step.actions[:first])
                 if not scene.blank:
                     cases = self._kept(number)
@@ -133,7 +115,7 @@ class _Trial:
                 if first_page and len(step.actions) == 1 and isinstance(step.actions[0], Goto):
                     await self._see_elsewhere(number, step.actions[0])
                     await _do(scene, step.actions)
-                elif step.actions and _changes(step.actions[-1]):
+                elif step.actions and changes(step.actions[-1]):
                     await _do(scene, step.actions[:-1])
                     left_out = await _without(scene, step.actions[-1])
                     await self._see_failures(scene, self._kept(number), step.actions[-1], left_out)
@@ -163,28 +145,28 @@ class _Trial:
             await self._run_without(place)
 
     def _candidates(self) -> Iterator[_Place]:
-        wanted = [case for case in self._cases if not case.dropped and case.proof is None]
+        wanted = [case for case in self.cases if not case.dropped and case.proof is None]
         for case in reversed(wanted):
             yield from self._brought_by(case)
-            yield from self._places(case.step, _changes)
-        if self._acts and not any(case.proven_by_acting and case.outcome for case in self._cases):
-            for case in reversed(self._cases):
+            yield from self._places(case.step, changes)
+        if self._acts and not any(case.proven_by_acting and case.outcome for case in self.cases):
+            for case in reversed(self.cases):
                 if case.outcome and not case.dropped:
-                    yield from self._places(case.step, _is_acting)
+                    yield from self._places(case.step, is_acting)
 
-    def _brought_by(self, case: _Case) -> Iterator[_Place]:
+    def _brought_by(self, case: Case) -> Iterator[_Place]:
         """The end of the step where the same was first expected, and could fail: what is still so came of that."""
-        for same in self._cases:
+        for same in self.cases:
             if same.step < case.step and same.proof and same.expectation.check == case.expectation.check:
                 actions = self._flow.steps[same.step].actions
-                if actions and _changes(actions[-1]):
+                if actions and changes(actions[-1]):
                     yield _Place(same.step, len(actions) - 1)
                 return
 
     def _places(self, last_step: int, wanted: Callable[[Action], bool]) -> Iterator[_Place]:
         for number in range(last_step, -1, -1):
             actions = self._flow.steps[number].actions
-            seen = 1 if number == last_step and actions and _changes(actions[-1]) else 0
+            seen = 1 if number == last_step and actions and changes(actions[-1]) else 0
             yield from (_Place(number, at) for at in range(len(actions) - 1 - seen, -1, -1) if wanted(actions[at]))
 
     async def _run_without(self, place: _Place) -> None:
@@ -212,10 +194,10 @@ class _Trial:
                     return
                 await self._see_failures(scene, self._kept(number), left_out, what)
 
-    async def _see_failures(self, scene: Scene, cases: list[_Case], action: Action, left_out: str) -> None:
+    async def _see_failures(self, scene: Scene, cases: list[Case], action: Action, left_out: str) -> None:
         for case, failure in zip(cases, await _look(scene, cases, FAIL_MS), strict=True):
             if failure is not None:
-                case.prove(left_out, _is_acting(action), failure)
+                case.prove(left_out, is_acting(action), failure)
 
     async def _require(self, scene: Scene, number: int, why: str) -> None:
         cases = self._kept(number)
@@ -226,52 +208,10 @@ class _Trial:
     @property
     def lost(self) -> bool:
         """Something did not hold when it was acted out again."""
-        return any(case.dropped for case in self._cases)
+        return any(case.dropped for case in self.cases)
 
-    def _kept(self, step: int) -> list[_Case]:
-        return [case for case in self._cases if case.step == step and not case.dropped]
-
-    def report(self) -> Iterator[Log]:
-        """One line for each expectation."""
-        for case in self._cases:
-            text = case.expectation.text
-            if case.dropped:
-                yield Log("info", f"dropped: “{text}” — {case.dropped}")
-            elif case.proof is None:
-                yield Log("info", f"dropped: “{text}” — it holds whatever is left out")
-            else:
-                yield Log("info", f"can fail: “{text}” — without {case.proof.left_out}: {case.proof.failure}")
-
-    def verdict(self) -> Flow | Rejected:
-        """The flow with what is left, or why nothing worth a test is left."""
-        kept = [case for case in self._cases if not case.dropped and case.proof]
-        for case in kept:
-            case.outcome = case.outcome or self._outlasts(case)
-        if not any(case.outcome and (case.proven_by_acting or not self._acts) for case in kept):
-            return Rejected("no expectation is left that its actions make true and that can fail")
-        steps = tuple(
-            replace(step, expectations=tuple(_proved(case) for case in kept if case.step == number))
-            for number, step in enumerate(self._flow.steps)
-        )
-        return replace(self._flow, steps=steps)
-
-    def _outlasts(self, case: _Case) -> bool:
-        """What an earlier step made true is looked at again, on a page that is loaded anew."""
-        actions = self._flow.steps[case.step].actions
-        return case.proven_by_acting and not any(map(_is_acting, actions))
-
-
-def _proved(case: _Case) -> Expectation:
-    return replace(case.expectation, outcome=case.outcome, proof=case.proof)
-
-
-def _changes(action: Action) -> bool:
-    return not isinstance(action, Remember | RememberText)
-
-
-def _is_acting(action: Action) -> bool:
-    """It does something in the app, more than open a page."""
-    return _changes(action) and not isinstance(action, Goto | Reload)
+    def _kept(self, step: int) -> list[Case]:
+        return [case for case in self.cases if case.step == step and not case.dropped]
 
 
 async def _do(scene: Scene, actions: Iterable[Action], timeout_ms: float = HOLD_MS) -> None:
@@ -286,6 +226,6 @@ async def _without(scene: Scene, action: Action) -> str:
     return f"{words.action(action)} (on {await scene.stand_in(action)} instead)"
 
 
-async def _look(scene: Scene, cases: list[_Case], timeout_ms: float) -> list[str | None]:
+async def _look(scene: Scene, cases: list[Case], timeout_ms: float) -> list[str | None]:
     """How each expectation fails now, all watched at the same time."""
     return await asyncio.gather(*(scene.player.failure(case.expectation.check, timeout_ms) for case in cases))
