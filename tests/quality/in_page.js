@@ -37,6 +37,9 @@
     return twin;
   };
 
+  // What is new has no place in the layout: whatever lies over it there, people can reach it.
+  const uncover = (element) => Object.assign(element.style, { position: 'relative', zIndex: '1' });
+
   const texts = (element) => {
     const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
     const found = [];
@@ -142,12 +145,14 @@
     in_menu: [`${BUTTONS}, a[href]`, (element) => {
       const menu = document.createElement('details');
       menu.innerHTML = '<summary>More</summary>';
+      uncover(menu);
       element.before(menu);
       menu.append(element);
     }],
     in_dialog: [`${BUTTONS}, a[href]`, (element) => {
       const opener = Object.assign(document.createElement('button'), { type: 'button', textContent: 'Continue here' });
       const dialog = document.createElement('dialog');
+      uncover(opener);
       element.before(opener, dialog);
       dialog.append(element);
       opener.addEventListener('click', () => dialog.showModal());

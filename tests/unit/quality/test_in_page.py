@@ -220,7 +220,9 @@ async def test_what_moved_into_a_menu_or_a_dialog_can_be_got_at(page: Page, prox
         await seen(page, proxy, PageChange(kind, text="Next page"))  # type: ignore[arg-type]
         link = page.get_by_role("link", name="Next page")
         assert not await link.is_visible()
-        await opener.click()
+        cover = '<div style="position: absolute; inset: 0"></div>'
+        await page.evaluate("(cover) => document.body.insertAdjacentHTML('beforeend', cover)", cover)
+        await opener.click(timeout=2000)
         assert await link.is_visible()
 
 
