@@ -57,23 +57,23 @@ async def proxy() -> AsyncIterator[Proxy]:
             yield proxy
 
 
-def write_suite(folder: Path, url: str, source: str) -> Suite:
+def write_suite(folder: Path, source: str) -> Suite:
     """A suite of one file."""
-    baseline.write(folder, url, {})
+    baseline.write(folder, {})
     (folder / "tests/pages.spec.ts").unlink()
     (folder / "tests/items.spec.ts").write_text(source)
     return Suite(folder)
 
 
 @pytest.fixture
-def titles(tmp_path: Path, proxy: Proxy) -> Suite:
-    baseline.write(tmp_path / "titles", proxy.base_url, {"/": "Site"})
+def titles(tmp_path: Path) -> Suite:
+    baseline.write(tmp_path / "titles", {"/": "Site"})
     return Suite(tmp_path / "titles")
 
 
 @pytest.fixture
-def adding(tmp_path: Path, proxy: Proxy) -> Suite:
-    return write_suite(tmp_path / "adding", proxy.base_url, ADDING)
+def adding(tmp_path: Path) -> Suite:
+    return write_suite(tmp_path / "adding", ADDING)
 
 
 def examiner(suite: Suite, proxy: Proxy, *, deadline: float = math.inf) -> Examiner:

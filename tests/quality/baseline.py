@@ -8,10 +8,13 @@ from pathlib import Path
 
 from agent_runtime_server.adapters.explorer.scaffold import suite_files
 
+ANYWHERE = "http://app.test/"
+"""Where the app is, a run says: this suite is the same each time, so that what is known of it is found again."""
 
-def write(folder: Path, app_url: str, titles: Mapping[str, str]) -> None:
+
+def write(folder: Path, titles: Mapping[str, str]) -> None:
     """Write the no-op suite of an app whose pages have these titles, by path."""
-    files = suite_files(app_url, None, "none")
+    files = suite_files(ANYWHERE, None, "none")
     tests = [
         f"test({json.dumps(f'opens {path}')}, async ({{ page }}) => {{\n"
         f"  await page.goto({json.dumps(path)});\n"

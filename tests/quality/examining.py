@@ -94,7 +94,7 @@ class _Bench:
             suite = self._report.made.suite
         else:
             suite = Suite(self._wanted.suite, environment(self._truth))
-        baseline.write(self._folder / "titles", self._url, titles)
+        baseline.write(self._folder / "titles", titles)
         main = await self._looked_at("suite", suite, self._wanted.runs)
         await self._step("code", lambda: self._code(main, suite))
         await self._step("false alarms", lambda: self._alarms(main, suite))

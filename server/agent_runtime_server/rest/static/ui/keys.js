@@ -2,7 +2,7 @@
 
 import { html } from "../vendor/preact-htm/standalone.js";
 import { Icon } from "./glyph.js";
-import { go, href } from "./router.js";
+import { go, href, place } from "./router.js";
 
 const HELP = [
   [["n"], "New task"],
@@ -26,11 +26,12 @@ export const Keys = ({ dialog }) => html`
 const writes = (element) => element.closest("input, textarea, select, dialog") || element.isContentEditable;
 
 /** Listens until the returned function is called. */
-export function shortcuts({ list, place, showKeys }) {
+export function shortcuts({ list, showKeys }) {
   const step = (by) => {
+    const { id: shown, pane } = place(); // by the address: keys may come faster than the page is drawn
     const ids = list.rows.map(({ id }) => id);
-    const next = ids[Math.min(Math.max(ids.indexOf(place.current.id) + by, 0), ids.length - 1)];
-    if (next) go(href.task(next, place.current.pane));
+    const next = ids[Math.min(Math.max(ids.indexOf(shown) + by, 0), ids.length - 1)];
+    if (next) go(href.task(next, pane));
   };
   const actions = {
     n: () => go(href.create),

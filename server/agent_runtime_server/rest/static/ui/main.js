@@ -57,13 +57,11 @@ function App() {
   const info = useLoaded((signal) => get("/v1/info", signal), []);
   const keys = useRef();
   const main = useRef();
-  const place = useRef(here);
-  place.current = here;
   useEffect(() => {
     void list.start();
     return () => list.stop();
   }, []);
-  useEffect(() => shortcuts({ list, place, showKeys: () => keys.current.showModal() }), []);
+  useEffect(() => shortcuts({ list, showKeys: () => keys.current.showModal() }), []);
   useEffect(() => {
     if (here.view === "list") document.title = "Agent Runtime";
   }, [here.view]);
