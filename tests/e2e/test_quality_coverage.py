@@ -71,7 +71,7 @@ TRUTH = Truth(
 async def test_a_flow_is_covered_by_the_test_that_notices_when_it_comes_out_wrong(tmp_path: Path) -> None:
     with serve(PAGES) as url:
         async with before(url) as proxy:
-            suite = write_suite(tmp_path / "suite", proxy.base_url, ADDING)
+            suite = write_suite(tmp_path / "suite", ADDING)
             cache = Cache(tmp_path / "cache.jsonl")
             examiner = Examiner(suite, toolchain(), proxy, lambda: None, workers=1, cache=cache)
             found = await covered(examiner, await examiner.survey(1, tmp_path / "shuffled"), TRUTH)
