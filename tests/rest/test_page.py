@@ -316,7 +316,6 @@ async def test_a_keyboard_is_enough(tmp_path: Path) -> None:
         await expect(page).to_have_url(re.compile(newer["id"]))
         await page.keyboard.press("j")
         await expect(page).to_have_url(re.compile(older["id"]))
-        await page.keyboard.press("k")
         await page.keyboard.press("Escape")
         twice = (
             "for (const key of 'jj') document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}))"

@@ -32,7 +32,7 @@ async def test_a_price_is_read_where_no_style_is_needed_to_find_it() -> None:
             assert await row.inner_text() == "Price\t£5.00"
 
 
-async def test_prices_are_read_where_no_name_can_be_taken_for_one() -> None:
+def test_prices_are_read_where_no_name_can_be_taken_for_one() -> None:
     things = [
         make(
             "li",
