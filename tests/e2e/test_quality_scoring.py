@@ -18,6 +18,7 @@ from tests.quality.proxy import Proxy, before
 from tests.quality.rates import Rate
 from tests.quality.replay import without_expectations
 from tests.quality.scoring import BENIGN_CHANGES, Examiner, OutOfTime, score
+from tests.quality.seeded import Defect, noticed
 from tests.quality.suites import Suite, SuiteBroken, run
 from tests.unit.explorer.site import Page, serve
 
@@ -109,6 +110,12 @@ async def test_titles_notice_nothing_of_it(titles: Suite, proxy: Proxy, tmp_path
     tried = [one async for one in looking.mutation([RETITLED, SWALLOWED], survey)]
     assert [(one.caught_by, one.met) for one in tried] == [("", True), ("", False)]
     assert await looking.false_alarms(survey) == {change.kind: Rate(0, 1) for change in BENIGN_CHANGES}
+    broken = WireChange("server_error", "GET", "/")
+    found = await noticed(
+        [Defect(broken, "SERVER_ERROR", "/"), Defect(SWALLOWED, "SERVER_ERROR", "/add")], looking, survey
+    )
+    assert found.defects == {broken.id: "pages.spec.ts > opens /", SWALLOWED.id: ""}
+    assert (found.recall, found.precision) == (Rate(1, 2), Rate(1, 1))
 
 
 async def test_a_replay_without_expectations_notices_only_what_it_cannot_do(

@@ -9,7 +9,7 @@ from tests.quality.changes import Change
 from tests.quality.coverage import answers, covered
 from tests.quality.mutants import sample
 from tests.quality.rates import Rate
-from tests.quality.scoring import Examiner, Survey, Tried
+from tests.quality.scoring import Examiner, Survey, Tried, score
 from tests.quality.truth import Instruction, Truth
 
 
@@ -30,8 +30,8 @@ class Adherence:
 async def adherence(
     examiner: Examiner, survey: Survey, truth: Truth, instruction: Instruction, mutants: Sequence[Change], seed: int
 ) -> Adherence:
-    """How the suite that was made for an instruction keeps to it. ``mutants`` are those of the asked flows, from which
-    as many are taken as there are flows. Raises OutOfTime."""
+    """How a suite keeps to an instruction, whether or not it was made for it. ``mutants`` are those of the asked flows,
+    from which as many are taken as there are flows. Raises OutOfTime."""
     found = await covered(examiner, survey, truth, instruction.asked)
     trespasses = sorted(
         {
@@ -51,6 +51,11 @@ def asked_flows(found: Sequence[Adherence]) -> Rate:
     """Flows that were asked for and are covered. Goal: 90 %."""
     flows = [test for each in found for test in each.asked.values()]
     return Rate(sum(map(bool, flows)), len(flows))
+
+
+def asked_mutants(found: Sequence[Adherence]) -> Rate:
+    """Mutants of the flows that were asked for, and are caught. Goal: 85 %."""
+    return score([one for each in found for one in each.tried])
 
 
 def left_alone(found: Sequence[Adherence]) -> Rate:

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import html
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-import httpx
-
-from agent_runtime_server.adapters.explorer.browser import open_browser
 from tests.contract.runner_fixtures import toolchain
 from tests.quality import baseline, code
-from tests.quality.adherence import adherence
+from tests.quality.adherence import Adherence, adherence
 from tests.quality.apps import App
 from tests.quality.cache import Cache
-from tests.quality.changes import Change, Script, read
 from tests.quality.coverage import covered
 from tests.quality.making import Made, NotMade, environment, is_made, made
-from tests.quality.mutants import reached, sample
-from tests.quality.proxy import IN_PAGE, Exchange, Proxy, before
-from tests.quality.repairing import NotOffered, Repairer
+from tests.quality.mutants import sample
+from tests.quality.pool import pool_of
+from tests.quality.proxy import Proxy, before
+from tests.quality.repairing import NotOffered, Repairer, unrepaired
 from tests.quality.replay import without_expectations
 from tests.quality.report import Report, Scores, Wanted
-from tests.quality.scoring import Examiner, OutOfTime
-from tests.quality.seeded import defects, judged
+from tests.quality.scoring import Examiner, OutOfTime, Survey
+from tests.quality.seeded import Defect, defects, judged, noticed
 from tests.quality.suites import Suite, SuiteBroken
 from tests.quality.truth import Instruction, Truth
-from tests.quality.truth import source as truth_source
 
 SEED = 1
 WORKERS = 2
-_TITLE = re.compile(r"<title>([^<]*)</title>")
 
 
 async def examined(
@@ -49,7 +42,7 @@ async def examined(
     url = app.start()
     cache = Cache(wanted.folder / "cache.jsonl")
     async with before(url, truth.credentials) as proxy:
-        flows, titles = await _pool(name, app, proxy, truth, cache)
+        flows, titles = await pool_of(name, app, proxy, truth, cache)
         beyond = [flow for flow, each in truth.flows.items() if each.beyond]
         within = {flow: changes for flow, changes in flows.items() if flow not in beyond}
         pool = {change for changes in within.values() for change in changes if change.id not in truth.equivalent}
@@ -101,10 +94,10 @@ class _Bench:
         if plain := self._report.made:
             await self._step("repair", lambda: self._repairs(plain, main))
             for number, instruction in enumerate(self._truth.instructions, 1):
-                await self._step(f"instruction {number}", partial(self._adherence, number, instruction))
+                await self._step(f"instruction {number}", partial(self._heeded, main, number, instruction))
         await self._mutated(main, suite)
         if plain:
-            await self._step("findings", lambda: self._findings(plain))
+            await self._step("findings", lambda: self._findings(plain, main))
             await self._step("determinism", lambda: self._again(plain))
         replay = without_expectations(suite, self._folder / "replay")
         for called, baseline_suite in (
@@ -112,9 +105,21 @@ class _Bench:
             ("titles only", Suite(self._folder / "titles")),
         ):
             if self._is_wanted(called):
-                await self._mutated(await self._looked_at(called, baseline_suite, 1), baseline_suite)
+                await self._compared(called, baseline_suite, main)
             else:
                 self._report.left_out.append(called)
+
+    async def _compared(self, called: str, suite: Suite, main: Scores) -> None:
+        """A baseline, beside the suite: it heeds no instruction, tells of defects by failing, and repairs nothing."""
+        scores = await self._looked_at(called, suite, 1)
+        await self._mutated(scores, suite)
+        if main.adherence:
+            await self._step(f"{called}: instructions", lambda: self._unheeded(scores, suite, main))
+        if main.findings:
+            await self._step(f"{called}: findings", lambda: self._noticed(scores, suite))
+        if main.repairs is not None:
+            scores.repairs = unrepaired(main.repairs)
+            self._keep(self._report)
 
     def _examiner(self, suite: Suite) -> Examiner:
         return Examiner(
@@ -188,14 +193,22 @@ class _Bench:
         self._app.start()
         return await made(url, self._truth, self._folder, name, instructions)
 
-    async def _findings(self, plain: Made) -> None:
-        seeded = defects(self._report.flows, urlsplit(self._url).path, SEED)
+    def _seeded(self) -> list[Defect]:
+        return defects(self._report.flows, urlsplit(self._url).path, SEED)
+
+    async def _findings(self, plain: Made, main: Scores) -> None:
+        seeded = self._seeded()
         self._proxy.changes = tuple(defect.change for defect in seeded)
         try:
             broken = await self._made(self._through(), "defects")
         finally:
             self._proxy.changes = ()
-        self._report.findings = judged(seeded, broken.findings, plain.findings)
+        main.findings = judged(seeded, broken.findings, plain.findings)
+
+    async def _noticed(self, scores: Scores, suite: Suite) -> None:
+        if scores.survey is None:
+            raise OutOfTime
+        scores.findings = await noticed(self._seeded(), self._examiner(suite), scores.survey)
 
     async def _again(self, plain: Made) -> None:
         again = await self._made(self._url, "again")
@@ -204,13 +217,26 @@ class _Bench:
             "tests": plain.suite.tests() == again.suite.tests(),
         }
 
-    async def _adherence(self, number: int, instruction: Instruction) -> None:
+    async def _heeded(self, main: Scores, number: int, instruction: Instruction) -> None:
         suite = (await self._made(self._url, f"instruction-{number}", instruction.text)).suite
         examiner = self._examiner(suite)
         survey = await examiner.survey(1, self._folder / "shuffled")
-        mutants = [change for name in instruction.asked for change in self._report.flows[name]]
+        main.adherence.append(await self._adherence(examiner, survey, number, instruction))
+
+    async def _unheeded(self, scores: Scores, suite: Suite, main: Scores) -> None:
+        """Of the instructions that were measured; each time by the same mutants."""
+        if scores.survey is None:
+            raise OutOfTime
+        texts = {each.text for each in main.adherence}
+        for number, instruction in enumerate(self._truth.instructions, 1):
+            if instruction.text in texts:
+                found = await self._adherence(self._examiner(suite), scores.survey, number, instruction)
+                scores.adherence.append(found)
+
+    async def _adherence(self, examiner: Examiner, survey: Survey, number: int, instruction: Instruction) -> Adherence:
+        mutants = [change for name in instruction.asked for change in self._report.flows.get(name, ())]
         known = [change for change in mutants if change.id not in self._truth.equivalent]
-        self._report.adherence.append(await adherence(examiner, survey, self._truth, instruction, known, SEED + number))
+        return await adherence(examiner, survey, self._truth, instruction, known, SEED + number)
 
     async def _repairs(self, plain: Made, main: Scores) -> None:
         if main.survey is None:
@@ -227,10 +253,10 @@ class _Bench:
             self._cache,
             self._deadline,
         )
-        self._report.repairs = []
+        main.repairs = []
         async for repair in repairer.repairs(self._report.flows, main.survey, SEED):
             print(f"  {repair.change.id}: {repair.test}: {repair.verdict}", file=sys.stderr, flush=True)
-            self._report.repairs.append(repair)
+            main.repairs.append(repair)
 
     def _through(self) -> str:
         """The app's address behind the proxy."""
@@ -239,40 +265,3 @@ class _Bench:
 
 def _without_ports(text: str) -> str:
     return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", text)
-
-
-async def _pool(
-    name: str, app: App, proxy: Proxy, truth: Truth, cache: Cache
-) -> tuple[dict[str, list[Change]], dict[str, str]]:
-    """The mutants that each flow reaches, and the titles of pages that everybody can open, by path."""
-    patterns = [
-        *truth.templates,
-        *(form.path for form in truth.forms),
-        *(asked.path for flow in truth.flows.values() for asked in flow.asks),
-    ]
-    patterns = [*dict.fromkeys(pattern for pattern in patterns if pattern != "*")]
-    asked = ("pool", IN_PAGE, truth_source(name), repr(patterns))
-    if asked in cache:
-        known = cache.get(asked)
-        return {flow: [read(each) for each in changes] for flow, changes in known["flows"].items()}, known["titles"]
-    async with open_browser() as browser:
-        acts = {flow: each.act for flow, each in truth.flows.items()}
-        found = await reached(browser, proxy, acts, patterns, app.start)
-    for flow, each in truth.flows.items():
-        changes = {*found[flow], *(change for change in each.breaks if not isinstance(change, Script))}
-        found[flow] = sorted(changes, key=lambda change: change.id)
-    titles = await _titles(proxy.base_url, proxy.exchanges)
-    written = {flow: [asdict(change) for change in changes] for flow, changes in found.items()}
-    cache.put(asked, {"flows": written, "titles": titles})
-    return found, titles
-
-
-async def _titles(base_url: str, exchanges: Sequence[Exchange]) -> dict[str, str]:
-    paths = sorted({each.path for each in exchanges if each.method == "GET" and each.media_type == "text/html"})
-    titles: dict[str, str] = {}
-    async with httpx.AsyncClient(base_url=base_url) as client:
-        for path in paths:
-            answer = await client.get(path)
-            if answer.status_code == httpx.codes.OK and (title := _TITLE.search(answer.text)):
-                titles[path] = html.unescape(title[1]).strip()
-    return titles

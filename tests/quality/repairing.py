@@ -80,6 +80,11 @@ def rates(repairs: Sequence[Repair]) -> dict[str, Rate]:
     }
 
 
+def unrepaired(repairs: Sequence[Repair]) -> list[Repair]:
+    """What becomes of the same tests where nobody repairs anything: each one stays as it is, and fails."""
+    return [replace(each, verdict="refused") for each in repairs]
+
+
 class Repairer:
     """Has a suite repaired that the service has made, again and again from where it was."""
 

@@ -13,7 +13,7 @@ from tests.quality.coverage import Covered
 from tests.quality.making import Made
 from tests.quality.rates import Rate
 from tests.quality.repairing import Repair
-from tests.quality.scoring import Survey, Tried, score
+from tests.quality.scoring import Survey, Tried
 from tests.quality.seeded import Findings
 
 
@@ -27,6 +27,9 @@ class Scores:
     tried: list[Tried] | None = None
     alarms: dict[str, Rate] | None = None
     code: code.Code | None = None
+    adherence: list[Adherence] = field(default_factory=list)
+    findings: Findings | None = None
+    repairs: list[Repair] | None = None
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class Report:
 
     app: str
     flows: Mapping[str, Sequence[Change]]
-    """The mutants that each flow reaches."""
+    """The mutants that each flow reaches, but for those beyond the given user."""
     mutants: Sequence[Change]
     equivalent: Mapping[str, str]
     beyond: Sequence[str] = ()
@@ -44,9 +47,6 @@ class Report:
     made: Made | None = None
     same_again: Mapping[str, bool] | None = None
     """Whether the plan and the tests are the same to the byte, when they are made once more."""
-    findings: Findings | None = None
-    repairs: list[Repair] | None = None
-    adherence: list[Adherence] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     """What there was no time for, or nobody asked for."""
     seconds: float = 0.0
@@ -64,9 +64,3 @@ class Wanted:
     """A suite that is there; by default one is made."""
     parts: Sequence[str] = ()
     """Steps of the work with one of these in their names, and no others; none for all."""
-
-
-def asked_for(report: Report) -> Rate | None:
-    """The mutation score within flows that were asked for, of the suites that were made for that."""
-    tried = [one for each in report.adherence for one in each.tried]
-    return score(tried) if report.adherence else None

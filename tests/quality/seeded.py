@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tests.quality.changes import Change, PageChange, Script, WireChange, fits
 from tests.quality.making import Finding
 from tests.quality.rates import Rate
+from tests.quality.scoring import Examiner, Survey, meeting
 
 _BROKEN_PAGE = "/no-such-page"
 _THROWS = "addEventListener('load', () => { throw new Error('a seeded error of this page'); });"
@@ -87,6 +88,12 @@ def judged(seeded: Sequence[Defect], found: Sequence[Finding], before: Sequence[
     }
     false = [finding for finding in new if not any(_explains(defect, finding) for defect in seeded)]
     return Findings(told, [_shown(each) for each in false], [_shown(each) for each in before])
+
+
+async def noticed(seeded: Sequence[Defect], examiner: Examiner, survey: Survey) -> Findings:
+    """For which defects a test fails, of a suite that has no other way to tell of them. Raises OutOfTime."""
+    tried = [await examiner.tried(defect.change, meeting(defect.change, survey), survey) for defect in seeded]
+    return Findings({each.mutant.id: each.caught_by for each in tried}, [], [])
 
 
 def _explains(defect: Defect, finding: Finding) -> bool:

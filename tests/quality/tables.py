@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.quality import repairing
-from tests.quality.adherence import asked_flows, left_alone
+from tests.quality.adherence import asked_flows, asked_mutants, left_alone
 from tests.quality.rates import Rate
-from tests.quality.report import Report, Scores, asked_for
+from tests.quality.report import Report, Scores
 from tests.quality.scoring import score
 
 NOT_MEASURED = "not measured"
@@ -20,8 +20,6 @@ GOALS = {
     "flows": "60 %",
     "templates": "85 %",
     "forms": "80 %",
-}
-MORE_GOALS = {
     "asked flows": "90 %",
     "mutants of asked flows": "85 %",
     "excluded areas left alone": "100 %",
@@ -34,27 +32,22 @@ MORE_GOALS = {
 
 
 def figures(scores: Scores) -> dict[str, Rate | None]:
-    """The rates of one suite, by what they are of."""
+    """The rates of one suite, by what they are of; None for what has not been measured."""
     parts: dict[str, Rate | None] = {
         "stability": scores.survey.stability if scores.survey else None,
         "mutants": score(scores.tried) if scores.tried else None,
     }
     covered = scores.covered.rates if scores.covered else {}
-    return parts | {name: covered.get(name) for name in ("flows", "templates", "forms")}
-
-
-def more_figures(report: Report) -> dict[str, Rate | None]:
-    """The rates of what was made beside the suite: for instructions, of a defective app, and after changes."""
-    repaired = repairing.rates(report.repairs) if report.repairs else {}
+    repaired = repairing.rates(scores.repairs) if scores.repairs else {}
     return {
-        "asked flows": asked_flows(report.adherence) if report.adherence else None,
-        "mutants of asked flows": asked_for(report),
-        "excluded areas left alone": left_alone(report.adherence) if report.adherence else None,
-        "findings, recall": report.findings.recall if report.findings else None,
-        "findings, precision": report.findings.precision if report.findings else None,
-        "repairs right": repaired.get("repairs right"),
-        "repairs wrong": repaired.get("repairs wrong"),
-        "removed elements refused": repaired.get("removed elements refused"),
+        **parts,
+        **{name: covered.get(name) for name in ("flows", "templates", "forms")},
+        "asked flows": asked_flows(scores.adherence) if scores.adherence else None,
+        "mutants of asked flows": asked_mutants(scores.adherence) if scores.adherence else None,
+        "excluded areas left alone": left_alone(scores.adherence) if scores.adherence else None,
+        "findings, recall": scores.findings.recall if scores.findings else None,
+        "findings, precision": scores.findings.precision if scores.findings else None,
+        **{name: repaired.get(name) for name in ("repairs right", "repairs wrong", "removed elements refused")},
     }
 
 
@@ -76,9 +69,6 @@ def tables_of(report: Report, command: str) -> str:
         ),
         "",
     ]
-    more = more_figures(report)
-    if any(more.values()):
-        lines += [*table(["", "goal", "suite"], [(n, g, _shown(more[n])) for n, g in MORE_GOALS.items()]), ""]
     if report.same_again:
         parts = [f"the {name} {'are' if same else 'are **not**'} the same" for name, same in report.same_again.items()]
         lines += ["Made once more: " + ", ".join(parts) + ", byte by byte.", ""]
@@ -91,7 +81,7 @@ def tables_of(report: Report, command: str) -> str:
             "",
         ]
     lines += [*_alarms(first), *_code(first), *_unstable(first), *_coverage(report), *_mutants(report)]
-    lines += [*_adherence(report), *_findings(report), *_repairs(report)]
+    lines += [*_adherence(first), *_findings(first), *_repairs(first)]
     return "\n".join(lines)
 
 
@@ -118,7 +108,6 @@ def data_of(report: Report, command: str) -> dict[str, Any]:
         "seconds_to_make": report.made and round(report.made.seconds, 1),
         "tokens": report.made and report.made.tokens,
         "left_out": report.left_out,
-        "figures": {name: _plain(rate) for name, rate in more_figures(report).items()},
         "same_again": report.same_again and dict(report.same_again),
         "suites": {
             each.name: {
@@ -208,7 +197,7 @@ def _mutants(report: Report) -> list[str]:
     return lines + _section("Equivalent mutants", ["mutant", "why"], report.equivalent.items())
 
 
-def _adherence(report: Report) -> list[str]:
+def _adherence(scores: Scores) -> list[str]:
     rows = [
         (
             each.text,
@@ -218,14 +207,14 @@ def _adherence(report: Report) -> list[str]:
             str(score(each.tried)),
             "; ".join(one.mutant.id for one in each.tried if not one.caught_by) or "none",
         )
-        for each in report.adherence
+        for each in scores.adherence
     ]
     heads = ["instruction", "tests", "asked flows", "excluded requests", "mutants", "mutants that live"]
     return _section("Instructions", heads, rows)
 
 
-def _findings(report: Report) -> list[str]:
-    found = report.findings
+def _findings(scores: Scores) -> list[str]:
+    found = scores.findings
     if found is None:
         return []
     lines = _section(
@@ -235,8 +224,8 @@ def _findings(report: Report) -> list[str]:
     return lines + _section("Findings of the app as it is", ["finding"], [(each,) for each in found.before])
 
 
-def _repairs(report: Report) -> list[str]:
-    rows = [(each.change.id, _short(each.test), each.verdict) for each in report.repairs or ()]
+def _repairs(scores: Scores) -> list[str]:
+    rows = [(each.change.id, _short(each.test), each.verdict) for each in scores.repairs or ()]
     return _section("Repairs", ["change", "test", "verdict"], rows)
 
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 from playwright.async_api import Browser
 
-from agent_runtime_server.adapters.explorer import fix_flow
+from agent_runtime_server.adapters.explorer import fix_flow, fix_trouble
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.fix_flow import FlowRepair
 from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Step
@@ -66,8 +66,8 @@ class App:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The app is a quick one."""
-    for name in ("ACTION_MS", "CHECK_MS", "OPEN_MS"):
-        monkeypatch.setattr(fix_flow, name, 2500)
+    for module, name in ((fix_trouble, "ACTION_MS"), (fix_trouble, "CHECK_MS"), (fix_flow, "OPEN_MS")):
+        monkeypatch.setattr(module, name, 2500)
 
 
 @pytest.fixture(scope="module")

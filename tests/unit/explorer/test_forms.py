@@ -3,16 +3,14 @@
 import pytest
 
 from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.fields import good_value, kind_of, wrong_value
 from agent_runtime_server.adapters.explorer.forms import (
     action_for,
-    good_value,
     is_registration,
     is_search,
     is_sign_in,
-    kind_of,
     radio_choices,
     wanted_fields,
-    wrong_value,
 )
 from agent_runtime_server.adapters.explorer.language import Choose, Fill, Locator, SetChecked
 from agent_runtime_server.adapters.explorer.view import Form

@@ -12,6 +12,7 @@ from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.language import (
     Click,
+    Fill,
     HasOutline,
     IsChecked,
     IsHidden,
@@ -37,11 +38,16 @@ class Issue:
 
 
 class Tracker:
-    """Keeps issues; one that is deaf takes neither comments nor states, and its filter lists everything."""
+    """Keeps issues; one that is deaf takes neither comments nor states, and its filter lists everything.
 
-    def __init__(self, *, deaf: bool = False) -> None:
+    Where what is needed is not ``marked``, nothing tells which fields may be left out; ``strict``: none.
+    """
+
+    def __init__(self, *, deaf: bool = False, marked: bool = True, strict: bool = False) -> None:
         self.issues: list[Issue] = []
         self.deaf = deaf
+        self.required = "required" if marked else ""
+        self.strict = strict
         self.rules = ["one"]
 
     def pages(self) -> dict[str, Page]:
@@ -71,11 +77,11 @@ class Tracker:
         )
 
     def new(self, sent: Mapping[str, str]) -> str:
-        if title := sent.get("title"):
+        if (title := sent.get("title")) and (sent.get("author") or not self.strict):
             self.issues.append(Issue(title))
             return f"<script>location.replace('/issue?number={len(self.issues)}')</script>"
-        return """<main><h1>New issue</h1><form method=post action=/new>
-            <label>Title <input name=title required></label>
+        return f"""<main><h1>New issue</h1><form method=post action=/new>
+            <label>Title <input name=title {self.required}></label>
             <label>Your email <input name=author></label><button>Add the issue</button></form></main>"""
 
     def issue(self, sent: Mapping[str, str]) -> str:
@@ -167,3 +173,17 @@ async def test_what_the_app_does_not_keep_becomes_no_test() -> None:
     flows = await mined(Tracker(deaf=True))
     assert not flows.keys() & {"add-the-issue-is-commented-on", "add-the-issue-changes-its-state", "settings-is-kept"}
     assert IsHidden not in checks(flows["issues-filters"])
+
+
+def filled_first(flow: Flow) -> list[str]:
+    """The fields of the form that makes the thing."""
+    made = next(step for step in flow.steps if any(isinstance(action, Fill) for action in step.actions))
+    return [str(action.target.name) for action in made.actions if isinstance(action, Fill)]
+
+
+@pytest.mark.parametrize(("strict", "needed"), [(False, ["Title"]), (True, ["Title", "Your email"])])
+async def test_what_happens_to_a_thing_needs_no_more_of_it_than_the_app_does(strict: bool, needed: list[str]) -> None:
+    flows = await mined(Tracker(marked=False, strict=strict))
+    assert filled_first(flows["add-the-issue-is-made"]) == ["Title", "Your email"]
+    assert filled_first(flows["add-the-issue-is-commented-on"]) == needed
+    assert filled_first(flows["add-the-issue-changes-its-state"]) == needed

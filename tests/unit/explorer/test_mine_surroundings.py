@@ -86,6 +86,27 @@ async def test_of_a_column_of_things_three_are_told_and_of_a_navigation_all(brow
     assert {role: told.count("link") for role, told in outlines(flow).items()} == {"navigation": 5, "complementary": 3}
 
 
+@pytest.mark.parametrize(
+    ("around", "told"),
+    [
+        ("<aside><nav><ul>{links}</ul></nav></aside><main>{heading}</main>", 5),
+        ("<nav><a href=/>Start</a></nav><main>{heading}<ul>{links}</ul></main>", 3),
+        ("<main><nav aria-label=Path><a href=/>Start</a></nav>{heading}<ul>{links}</ul></main>", 5),
+    ],
+    ids=["a navigation in a column", "a list beside a navigation", "no navigation but the path to the page"],
+)
+async def test_what_leads_through_an_app_is_told_whole(browser: Browser, around: str, told: int) -> None:
+    links = "".join(f"<li><a href=/{name}>{name}</a>" for name in "abcde")
+    pages: dict[str, Page] = {f"/{name}": around.format(links=links, heading=f"<h1>{name * 4}</h1>") for name in "abcd"}
+    mined: list[Mined] = []
+    with serve(pages) as url:
+        kit = kit_for(browser, url, mined)
+        await opened(kit, *pages)
+        await mine_surroundings(kit)
+    [flow] = [each.flow for each in mined if each.flow.id == "surroundings-everywhere"]
+    assert max(look.outline.count("listitem") for look in looks(flow)) == told
+
+
 async def test_who_has_signed_in_sees_more(browser: Browser, pages: Mapping[str, Page]) -> None:
     mined: list[Mined] = []
     with serve(pages) as url:

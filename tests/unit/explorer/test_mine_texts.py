@@ -12,6 +12,7 @@ from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.language import Fill, HasValue, IsVisible
 from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
+from agent_runtime_server.adapters.explorer.proving import Credentials, prove
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import serve
 
@@ -20,12 +21,16 @@ ARTICLE = "Ducks swim.\n\nSome fly."
 
 
 class Wiki:
-    """One article, which all may change; or which forgets what it is told, or keeps what should only be shown."""
+    """One article, which all may change; or which forgets what it is told, or keeps what should only be shown.
 
-    def __init__(self, *, forgets: bool = False, previews: bool = True) -> None:
+    ``stays``: what was saved is shown beside the field, on the same page.
+    """
+
+    def __init__(self, *, forgets: bool = False, previews: bool = True, stays: bool = False) -> None:
         self.text = ARTICLE
         self.forgets = forgets
         self.previews = previews
+        self.stays = stays
         self.saved: list[str] = []
 
     def article(self, _: Mapping[str, str]) -> str:
@@ -36,10 +41,11 @@ class Wiki:
         if "save" in sent:
             self.text = self.text if self.forgets else text
             self.saved.append(text)
-            return "<script>location.replace('/ducks')</script>"
+            if not self.stays:
+                return "<script>location.replace('/ducks')</script>"
         if not self.previews:
             self.text = text
-        shown = _paragraphs(text) if "preview" in sent else ""
+        shown = _paragraphs(text) if "preview" in sent or self.stays else ""
         return f"""<main><h1>Change “Ducks”</h1>{shown}<form method=post action=/edit>
             <label>Text <textarea name=text>{html.escape(text)}</textarea></label>
             <button name=preview value=1>Preview</button><button name=cancel value=1>Cancel</button>
@@ -75,6 +81,20 @@ async def test_a_line_is_added_after_the_text_and_a_preview_keeps_nothing() -> N
     filled = [action.value for step in added.steps for action in step.actions if isinstance(action, Fill)]
     longer = "${text_before}\n\nA test added this line, ${uid}."
     assert filled == [longer, longer, "${text_before}"], "previewed, saved, and put back"
+
+
+async def test_what_it_takes_to_prove_the_flow_leaves_the_text_as_it_was() -> None:
+    wiki = Wiki(stays=True)
+    flows: list[Mined] = []
+    with serve({"/ducks": wiki.article, "/edit": wiki.edit}) as url:
+        async with open_browser() as browser:
+            await opened(kit := kit_for(browser, url, flows), "/ducks", "/edit")
+            await mine_forms(kit)
+            [mined] = flows
+            kept = await prove(browser, url, mined.flow, None, Credentials("", ""), lambda _: None)
+    assert wiki.text == ARTICLE
+    assert isinstance(kept, Flow)
+    assert [each.text for each in kept.steps[-1].expectations] == ["the text is the one before"]
 
 
 async def test_a_text_that_is_not_kept_becomes_no_test() -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser
 
 from agent_runtime_server.adapters.explorer import desk as desk_module
-from agent_runtime_server.adapters.explorer import mining, own_account, plan_job
+from agent_runtime_server.adapters.explorer import miners, mining, own_account
 from agent_runtime_server.adapters.explorer.desk import Desk
 from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.instructions import read_instructions
@@ -47,24 +47,24 @@ async def test_pages_are_looked_at_though_the_time_for_other_flows_is_over(
     async def endless_pages(kit: Kit) -> None:
         raise OutOfTimeError("a page")
 
-    monkeypatch.setattr(plan_job, "OF_PAGES", {pages, endless_pages})
-    monkeypatch.setattr(plan_job, "time", SimpleNamespace(monotonic=lambda: 50.0))
+    monkeypatch.setattr(miners, "OF_PAGES", {pages, endless_pages})
+    monkeypatch.setattr(miners, "time", SimpleNamespace(monotonic=lambda: 50.0))
     concepts = frozenset({"form"})
-    early = await plan_job._mine(kit, [(pages, concepts), (other, concepts)], 20.0)
+    early = await miners.mine(kit, [(pages, concepts), (other, concepts)], 20.0)
     assert (early, worked) == ([], [("pages", 70.0), ("other", 10.0)])
     worked.clear()
-    await plan_job._mine(kit, [(endless, concepts), (other, concepts), (pages, concepts)], 20.0)
+    await miners.mine(kit, [(endless, concepts), (other, concepts), (pages, concepts)], 20.0)
     assert worked == [("other", -10.0), ("pages", 70.0)]
     assert kit.site.truncated
     worked.clear()
-    await plan_job._mine(kit, [(endless_pages, concepts), (other, concepts)], 20.0)
+    await miners.mine(kit, [(endless_pages, concepts), (other, concepts)], 20.0)
     assert worked == [("other", 10.0)]
     worked.clear()
     kit.until = 100.0
-    await plan_job._mine(kit, [(other, concepts), (pages, concepts), (other, concepts)], 20.0)
+    await miners.mine(kit, [(other, concepts), (pages, concepts), (other, concepts)], 20.0)
     assert worked == [("other", 80.0), ("pages", 70.0), ("other", 100.0)]
     worked.clear()
-    await plan_job._mine(kit, [(other, concepts)], 20.0)
+    await miners.mine(kit, [(other, concepts)], 20.0)
     assert (worked, kit.until) == ([("other", 100.0)], 100.0)
 
 
@@ -76,14 +76,14 @@ async def test_pages_are_gone_on_with_in_the_time_that_flows_leave(kit: Kit, mon
         if kit.until < 100.0:
             raise OutOfTimeError("a page")
 
-    monkeypatch.setattr(plan_job, "OF_PAGES", {pages})
-    monkeypatch.setattr(plan_job, "time", SimpleNamespace(monotonic=lambda: 50.0))
+    monkeypatch.setattr(miners, "OF_PAGES", {pages})
+    monkeypatch.setattr(miners, "time", SimpleNamespace(monotonic=lambda: 50.0))
     kit.until = 100.0
-    assert await plan_job._mine(kit, [(pages, frozenset({"form"}))], 20.0) == []
+    assert await miners.mine(kit, [(pages, frozenset({"form"}))], 20.0) == []
     assert worked == [70.0, 100.0]
     assert not kit.site.truncated
     kit.until = 90.0
-    await plan_job._mine(kit, [(pages, frozenset({"form"}))], 20.0)
+    await miners.mine(kit, [(pages, frozenset({"form"}))], 20.0)
     assert worked == [70.0, 100.0, 70.0, 90.0]
     assert kit.site.truncated
 
@@ -196,7 +196,7 @@ async def test_words_that_name_no_concept_reach_those_who_look_for_words(kit: Ki
         worked.append("carts")
 
     kit.wish = read_instructions("Test only the reviews")
-    await plan_job._mine(kit, [(carts, frozenset({"cart"})), (forms, frozenset({"form"}))], 20.0)
+    await miners.mine(kit, [(carts, frozenset({"cart"})), (forms, frozenset({"form"}))], 20.0)
     assert worked == ["forms"]
 
 

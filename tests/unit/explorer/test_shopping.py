@@ -5,11 +5,12 @@ from __future__ import annotations
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.hand import Hand
 from agent_runtime_server.adapters.explorer.language import Goto, NumberIn, Remember
+from agent_runtime_server.adapters.explorer.listed import items_of
 from agent_runtime_server.adapters.explorer.locators import hangs_on_looks
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mine_catalogue import _prices
 from agent_runtime_server.adapters.explorer.shopping import remember_price
-from agent_runtime_server.adapters.explorer.site import Site, items_of
+from agent_runtime_server.adapters.explorer.site import Site
 from tests.unit.explorer.site import serve
 from tests.unit.explorer.trees import link, make, page
 
@@ -37,7 +38,8 @@ def test_prices_are_read_where_no_name_can_be_taken_for_one() -> None:
         make(
             "li",
             make("h3", link(name, f"/thing/{number}"), role="heading", name=name),
-            make("p", f"\u00a3{number}.00", role="paragraph"),
+            make("p", f"\u00a3{number}.00", role="paragraph", class_="price"),
+            make("p", "In stock", role="paragraph", class_="stock"),
             role="listitem",
         )
         for number, name in enumerate(("Mug", "Cup", "Plate"), 4)
@@ -45,4 +47,6 @@ def test_prices_are_read_where_no_name_can_be_taken_for_one() -> None:
     view = page(make("main", make("ul", *things, role="list"), role="main"))
     found = _prices(view, items_of(view, Site.at("http://app.test/")))
     assert found is not None
-    assert [each.tag for each in matches(view, found)] == ["p", "p", "p"], "the row of “3 Mugs” would begin with a 3"
+    assert not hangs_on_looks(found)
+    texts = [each.text for each in matches(view, found)]
+    assert texts == ["\u00a34.00", "\u00a35.00", "\u00a36.00"], "the row of “3 Mugs” would begin with a 3"

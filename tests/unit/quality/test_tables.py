@@ -11,7 +11,7 @@ from tests.quality.changes import PageChange, WireChange
 from tests.quality.coverage import Covered
 from tests.quality.overview import write_overview
 from tests.quality.rates import Rate
-from tests.quality.repairing import Repair
+from tests.quality.repairing import Repair, unrepaired
 from tests.quality.report import Report, Scores
 from tests.quality.scoring import Survey, Tried
 from tests.quality.seeded import Findings
@@ -30,12 +30,15 @@ def report() -> Report:
         Scores("titles only", SURVEY, None, [Tried(SWALLOWED, "", met=False)]),
     ]
     lives = Tried(WireChange("swallowed", "POST", "/drop"), "")
-    made.adherence = [Adherence("Test adding | only.", 2, {"add": ""}, ["GET /admin"], [*tried, lives])]
-    made.repairs = [
+    suite, titles = made.scores
+    suite.adherence = [Adherence("Test adding | only.", 2, {"add": ""}, ["GET /admin"], [*tried, lives])]
+    suite.repairs = [
         Repair(PageChange("reworded", text="Add"), "are added", "right"),
         Repair(PageChange("gone", text="Add"), "are added", "wrong"),
     ]
-    made.findings = Findings({"server_error GET /": "500"}, ["made up"], [])
+    titles.repairs = unrepaired(suite.repairs)
+    suite.findings = Findings({"server_error GET /": "500"}, ["made up"], [])
+    titles.findings = Findings({"server_error GET /": ""}, [], [])
     made.same_again = {"plan": True, "tests": False}
     made.left_out = ["false alarms"]
     return made
@@ -44,10 +47,10 @@ def report() -> Report:
 def test_what_there_was_no_time_for_is_no_rate() -> None:
     begun = report()
     begun.scores[0].tried = []
-    begun.repairs = []
+    begun.scores[0].repairs = []
     lines = tables_of(begun, "").splitlines()
     assert "| mutants | 70 % | not measured | 0.0% of 1 (0.0% to 79.3%) |" in lines
-    assert "| repairs right | 85 % | not measured |" in lines
+    assert "| repairs right | 85 % | not measured | 0.0% of 1 (0.0% to 79.3%) |" in lines
 
 
 def test_the_page_of_an_app() -> None:
@@ -55,10 +58,12 @@ def test_the_page_of_an_app() -> None:
     for line in (
         "| mutants | 70 % | 100.0% of 1 (20.7% to 100.0%) | 0.0% of 1 (0.0% to 79.3%) |",
         "| flows | 60 % | 50.0% of 2 (9.5% to 90.5%) | not measured |",
-        "| asked flows | 90 % | 0.0% of 1 (0.0% to 79.3%) |",
-        "| repairs right | 85 % | 100.0% of 1 (20.7% to 100.0%) |",
-        "| removed elements refused | 100 % | 0.0% of 1 (0.0% to 79.3%) |",
-        "| findings, precision | 80 % | 50.0% of 2 (9.5% to 90.5%) |",
+        "| asked flows | 90 % | 0.0% of 1 (0.0% to 79.3%) | not measured |",
+        "| mutants of asked flows | 85 % | 50.0% of 2 (9.5% to 90.5%) | not measured |",
+        "| repairs right | 85 % | 100.0% of 1 (20.7% to 100.0%) | 0.0% of 1 (0.0% to 79.3%) |",
+        "| removed elements refused | 100 % | 0.0% of 1 (0.0% to 79.3%) | 100.0% of 1 (20.7% to 100.0%) |",
+        "| findings, recall | 90 % | 100.0% of 1 (20.7% to 100.0%) | 0.0% of 1 (0.0% to 79.3%) |",
+        "| findings, precision | 80 % | 50.0% of 2 (9.5% to 90.5%) | none of 0 |",
         "Not measured: false alarms.",
         "| add | are added | not measured |",
         "| look | acted out, outcome not asserted | not measured |",

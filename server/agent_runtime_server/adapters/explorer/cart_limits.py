@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.cart_lines import put_in, update_button
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import words_of, wrong_value
+from agent_runtime_server.adapters.explorer.fields import words_of, wrong_value
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto, IsInvalid, Press
 from agent_runtime_server.adapters.explorer.messages import expect_message

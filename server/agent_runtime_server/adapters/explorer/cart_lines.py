@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from agent_runtime_server.adapters.explorer.currency import amounts
@@ -105,7 +106,9 @@ async def put_in(hand: Hand, kit: Kit, product: Product) -> tuple[Line, View]:
     """Steps from the list to the cart with one product in it; its line, and the page before the cart."""
     await open_product(hand, product)
     added = await add_to_cart(hand, await remember_price(hand, "price"))
-    await expect_message(hand, added, "a message says that it was added")
+    # A page that adding leads to has much to say; what was said where one was before is the answer.
+    about = re.compile(rf"\badded\b|{re.escape(product.name)}", re.IGNORECASE) if added.navigated else None
+    await expect_message(hand, added, "a message says that it was added", pattern=about)
     effect = await open_cart(hand, kit)
     return line_of(hand.view, product), effect.before
 

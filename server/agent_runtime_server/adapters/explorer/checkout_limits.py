@@ -5,7 +5,8 @@ from __future__ import annotations
 from agent_runtime_server.adapters.explorer.buying import Buyer, buying, finish
 from agent_runtime_server.adapters.explorer.checkout_walk import Passage, Walk, checkout_form, fill_cart
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import Entry, wrong_value
+from agent_runtime_server.adapters.explorer.fields import wrong_value
+from agent_runtime_server.adapters.explorer.forms import Entry
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto, IsVisible, SetChecked
 from agent_runtime_server.adapters.explorer.messages import expect_message

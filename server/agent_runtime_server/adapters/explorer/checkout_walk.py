@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.fields import kind_of, words_of
 from agent_runtime_server.adapters.explorer.forms import (
     Entry,
     action_for,
     is_search,
     is_sign_in,
-    kind_of,
     radio_choices,
     wanted_fields,
-    words_of,
 )
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Action, Click, Locator

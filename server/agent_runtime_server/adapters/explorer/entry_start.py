@@ -6,7 +6,8 @@ import re
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.entry_list import ENTRY, TEXT, EntryList
-from agent_runtime_server.adapters.explorer.forms import is_search, is_sign_in, kind_of
+from agent_runtime_server.adapters.explorer.fields import kind_of
+from agent_runtime_server.adapters.explorer.forms import is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Click, Fill, Locator, Press
 from agent_runtime_server.adapters.explorer.scopes import row_of

@@ -13,19 +13,17 @@ from agent_runtime_server.adapters.explorer.fingerprints import Hidden, fingerpr
 from agent_runtime_server.adapters.explorer.fix_choice import CONTROLS, Choice, choose, told
 from agent_runtime_server.adapters.explorer.fix_openers import is_new, openers, put_away
 from agent_runtime_server.adapters.explorer.fix_places import Place, is_used, with_click, with_locator
-from agent_runtime_server.adapters.explorer.fix_trouble import Trouble, not_found_once
+from agent_runtime_server.adapters.explorer.fix_trouble import Trouble, not_found_once, played
 from agent_runtime_server.adapters.explorer.flow import Fingerprint, Flow, Located
 from agent_runtime_server.adapters.explorer.hand import locators_of
 from agent_runtime_server.adapters.explorer.known_elements import KnownElements
 from agent_runtime_server.adapters.explorer.language import (
     Action,
-    Check,
     Click,
     Goto,
     Hover,
     IsVisible,
     Locator,
-    Press,
     Reload,
     Remember,
     RememberText,
@@ -34,7 +32,7 @@ from agent_runtime_server.adapters.explorer.locators import has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.perceive import perceive
 from agent_runtime_server.adapters.explorer.player import ActionError
-from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, Traffic, origin_of
+from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, origin_of
 from agent_runtime_server.adapters.explorer.similarity import texts
 from agent_runtime_server.adapters.explorer.stage import Scene, Stage
 from agent_runtime_server.adapters.explorer.text import escape, locators_in, rewritten
@@ -42,8 +40,6 @@ from agent_runtime_server.adapters.explorer.verdict import Verdict
 
 PASSES = 2
 """How often a repaired flow must hold, in fresh contexts and with other data."""
-ACTION_MS = 3000
-CHECK_MS = 5000
 OPEN_MS = 1500
 """How long what an opener opens is waited for."""
 MOST_CHANGES = 6
@@ -52,7 +48,6 @@ MOST_OPENERS = 4
 GIVEN = ("uid", "username", "password")
 """What is known before a flow begins."""
 _LOOKING = Goto | Reload | Hover | Remember | RememberText
-_MOVING = Goto | Reload | Click | Press
 
 
 @dataclass
@@ -77,7 +72,7 @@ class FlowRepair:
         passes = 0
         while passes < PASSES:
             async with self.stage.scene() as scene:
-                trouble = await self._play(scene, self.flow)
+                trouble = await played(self.flow, scene, self.base_url)
                 verdict = await self._mend(trouble) if trouble else None
             if verdict is not None:
                 return verdict
@@ -95,37 +90,6 @@ class FlowRepair:
 
     def _known(self, locator: Locator) -> Fingerprint | None:
         return self.learnt.get(locator) or self.known.of(self.path, locator)
-
-    async def _play(self, scene: Scene, flow: Flow, until: Place | None = None) -> Trouble | None:
-        """Act a flow out, to a place or to its end, or as far as that goes."""
-        traffic = Traffic(scene.page, origin_of(self.base_url))
-        session = await scene.page.context.new_cdp_session(scene.page)
-        bad_before, exceptions_before = 0, 0
-
-        async def trouble(place: Place, what: Action | Check, error: str) -> Trouble:
-            await traffic.settle(2.0)
-            view = await perceive(session, scene.page.url)
-            exceptions = [message for _, message in traffic.exceptions[exceptions_before:]]
-            return Trouble(place, what, error, scene, view, traffic.bad[bad_before:], exceptions)
-
-        for number, step in enumerate(flow.steps):
-            for at, action in enumerate(step.actions):
-                if (place := Place(number, at, False)) == until:
-                    return None
-                if isinstance(action, _MOVING):
-                    before = len(traffic.bad), len(traffic.exceptions)
-                try:
-                    await scene.player.act(action, ACTION_MS)
-                except ActionError as error:
-                    return await trouble(place, action, str(error))
-                if isinstance(action, _MOVING):
-                    bad_before, exceptions_before = before
-            for at, expectation in enumerate(step.expectations):
-                if (place := Place(number, at, True)) == until:
-                    return None
-                if (failure := await scene.player.failure(expectation.check, CHECK_MS)) is not None:
-                    return await trouble(place, expectation.check, failure)
-        return None
 
     async def _mend(self, trouble: Trouble) -> Verdict | None:
         """Change the flow so that it may get further; why that cannot be done, if it cannot."""
@@ -237,17 +201,20 @@ class FlowRepair:
     async def _was_there_before(self, trouble: Trouble, target: Locator) -> bool:
         """Whether the page has the element, shown or not, when the step begins; also where that cannot be seen."""
         async with self.stage.scene() as scene:
-            if await self._play(scene, self.flow, Place(trouble.place.step, 0, False)) is not None:
+            if await self._arrive(scene, Place(trouble.place.step, 0, False)) is not None:
                 return True
             session = await scene.page.context.new_cdp_session(scene.page)
             view = await perceive(session, scene.page.url)
             meant = scene.player.resolved(target)
             return bool(matches(view, meant)) or put_away(view, meant) is not None
 
+    async def _arrive(self, scene: Scene, place: Place) -> Trouble | None:
+        return await played(self.flow, scene, self.base_url, place)
+
     async def _opens(self, locator: Locator, trouble: Trouble) -> bool:
         """Whether what failed goes well after a click there."""
         async with self.stage.scene() as scene:
-            if await self._play(scene, self.flow, trouble.place) is not None:
+            if await self._arrive(scene, trouble.place) is not None:
                 return False
             try:
                 await scene.player.act(Click(locator), OPEN_MS)

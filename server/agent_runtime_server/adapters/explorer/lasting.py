@@ -24,7 +24,8 @@ _SPECIAL = re.compile(r"[\\^$.*+?()[\]{}|/]")
 
 
 def lasting_name(element: Element) -> str:
-    """The name as it is written, if it stays; with ``ANY_NUMBER`` for each number of a heading; else empty."""
+    """The name as it is written, if it stays; with ``ANY_NUMBER`` for each number of a heading or of the head of
+    a column; else empty."""
     name = element.written
     if len(name) > _LONGEST or "${" in name:
         return ""

@@ -51,14 +51,13 @@ def candidates(view: View, element: Element) -> Iterator[Locator]:
 
 
 def group(view: View, elements: Sequence[Element]) -> Locator | None:
-    """A locator that finds just these elements, all of the same kind, or None."""
+    """A locator that finds just these elements, all of the same kind, or None; by their looks as a last resort."""
     first = elements[0]
     kinds: list[Locator] = []
     if first.role:
         kinds.append(Locator(by="role", value=first.role, level=first.level))
         if first.name and len(elements) > 1 and all(each.name == first.name for each in elements):
             kinds.append(Locator(by="role", value=first.role, name=first.name))
-    kinds += [css_class(first, name) for name in first.classes]
     sign = currency(first.text)
     if sign and first.role:
         kinds.append(Locator(by="role", value=first.role, has_text=sign))
@@ -66,8 +65,8 @@ def group(view: View, elements: Sequence[Element]) -> Locator | None:
     common = [above for above in common if all(each.inside(above) for each in elements)]
     common.sort(key=lambda above: above.role != "main")
     scopes = [None, *(scope for above in common if (scope := scope_of(view, above)))]
-    inside_row = _row_kinds(elements)
-    for kind in (*kinds, *inside_row):
+    looks = [css_class(first, name) for name in first.classes]
+    for kind in (*kinds, *_row_kinds(elements), *looks):
         for scope in scopes:
             locator = within(kind, scope) if scope else kind
             if matches(view, locator) == list(elements):

@@ -152,7 +152,7 @@ async def _wrong_password(kit: Kit, known: SignIn) -> None:
         await hand.step("Open the sign-in page", Goto(known.page))
         title = "Try to sign in with a wrong password"
         effect = await _fill_in(hand, known, "${username}", WRONG_PASSWORD, title)
-        await _expect_refusal(hand, known, effect)
+        await expect_to_stay_out(hand, known, effect)
         flow = hand.flow("wrong-password", "Sign-in", "Refuses a wrong password", "@auth", "@negative")
         kit.keep(flow, "sign_in")
 
@@ -162,7 +162,7 @@ async def _unknown_user(kit: Kit, known: SignIn) -> None:
         await hand.step("Open the sign-in page", Goto(known.page))
         name = "nobody+${uid}@example.com" if "@" in kit.username else "nobody${uid}"
         effect = await _fill_in(hand, known, name, "${password}", "Try to sign in as a user who does not exist")
-        await _expect_refusal(hand, known, effect)
+        await expect_to_stay_out(hand, known, effect)
         flow = hand.flow("unknown-user", "Sign-in", "Refuses an unknown user", "@auth", "@negative")
         kit.keep(flow, "sign_in")
 
@@ -171,9 +171,10 @@ async def _fill_in(hand: Hand, known: SignIn, name: str, password: str, title: s
     return await hand.step(title, Fill(known.username, name), Fill(known.password, password), Click(known.submit))
 
 
-async def _expect_refusal(hand: Hand, known: SignIn, effect: Effect) -> None:
+async def expect_to_stay_out(hand: Hand, known: SignIn, effect: Effect) -> None:
+    """Who tried to sign in is refused. Raises ``LostError`` where that lets in."""
     if await hand.holds(known.success.check):
-        raise LostError("the app let a stranger in")
+        raise LostError("the app lets in who should stay out")
     await expect_message(hand, effect, "the sign-in is refused with a message")
     await hand.expect("the form to sign in is still there", IsVisible(known.password), outcome=False)
 

@@ -17,12 +17,13 @@ from agent_runtime_server.adapters.explorer.language import (
     IsVisible,
     Locator,
 )
+from agent_runtime_server.adapters.explorer.listed import Item, items_of, largest_list
 from agent_runtime_server.adapters.explorer.locators import group, hangs_on_looks
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.money import number_in
 from agent_runtime_server.adapters.explorer.shopping import add_button, find_products, price_on
-from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
+from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import OUT_OF_STOCK
 
@@ -33,7 +34,7 @@ _FALLING = re.compile(r"high\w*\b.*\blow|desc|most expensive|highest|dearest|fal
 
 async def mine_catalogue(kit: Kit) -> None:
     """All flows about the list of products, if there is one."""
-    listing = kit.listing()
+    listing = largest_list(kit.site)
     items = items_of(listing.view, kit.site) if listing else []
     if listing is None or sum(item.price is not None for item in items) < 2:
         return

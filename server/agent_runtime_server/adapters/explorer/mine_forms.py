@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.flow import Skipped
-from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in
+from agent_runtime_server.adapters.explorer.forms import Entry, is_registration, is_search, is_sign_in, key_of
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent, typed
@@ -18,7 +18,6 @@ from agent_runtime_server.adapters.explorer.mine_texts import mine_text, text_in
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.mistakes import mistakes
 from agent_runtime_server.adapters.explorer.place import Place
-from agent_runtime_server.adapters.explorer.records import key_of
 from agent_runtime_server.adapters.explorer.scopes import row_of
 from agent_runtime_server.adapters.explorer.view import Form
 from agent_runtime_server.adapters.explorer.vocabulary import concepts_in

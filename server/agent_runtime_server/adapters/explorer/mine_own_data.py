@@ -8,13 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import (
-    good_value,
-    is_registration,
-    is_search,
-    is_sign_in,
-    kind_of,
-)
+from agent_runtime_server.adapters.explorer.fields import good_value, kind_of
+from agent_runtime_server.adapters.explorer.forms import is_registration, is_search, is_sign_in
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Click, Fill, Goto, HasValue
 from agent_runtime_server.adapters.explorer.messages import expect_message

@@ -7,7 +7,7 @@ import re
 from agent_runtime_server.adapters.explorer import menus
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import words_of
+from agent_runtime_server.adapters.explorer.fields import words_of
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.instructions import stems_of
 from agent_runtime_server.adapters.explorer.language import (
@@ -42,13 +42,14 @@ _STATE = re.compile(r"\b(state|status|stage|priority|severity|action)\b", re.IGN
 _SAYS = re.compile(r"comment|reply|answer|message|note|text", re.IGNORECASE)
 
 
-async def mine_own_page(kit: Kit, place: Place) -> None:
-    """It has what such pages have; a comment is shown and kept; so is another state."""
+async def mine_own_page(kit: Kit, place: Place, lean: Place) -> None:
+    """It has what such pages have; a comment is shown and kept; so is another state. ``lean`` is the same place, for
+    what is not about all that was filled in."""
     if not await _look(kit, place):
         return
-    await _comment(kit, place)
+    await _comment(kit, lean)
     for number in range(MOST_CHOICES):
-        if await _change_state(kit, place, number):
+        if await _change_state(kit, lean, number):
             return
 
 

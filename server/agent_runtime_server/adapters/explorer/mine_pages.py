@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Click, HasOutline, IsVisible, Locator, UrlIs
+from agent_runtime_server.adapters.explorer.listed import items_of, largest_list
 from agent_runtime_server.adapters.explorer.messages import standing_words
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.outline import (
@@ -25,7 +26,7 @@ from agent_runtime_server.adapters.explorer.outline import (
     shared,
     template,
 )
-from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
+from agent_runtime_server.adapters.explorer.site import Site, Visit
 from agent_runtime_server.adapters.explorer.templates import names_a_page, segments
 from agent_runtime_server.adapters.explorer.text import escape
 from agent_runtime_server.adapters.explorer.view import View
@@ -187,7 +188,7 @@ async def _walk(kit: Kit, home: Visit, ways: Sequence[tuple[str, str]]) -> None:
 
 
 async def _open_item(kit: Kit) -> None:
-    listing = kit.listing()
+    listing = largest_list(kit.site)
     if listing is None:
         return
     items = items_of(listing.view, kit.site)

@@ -23,12 +23,13 @@ from agent_runtime_server.adapters.explorer.language import (
     NumberIn,
     Press,
 )
+from agent_runtime_server.adapters.explorer.listed import Item, items_of, largest_list
 from agent_runtime_server.adapters.explorer.locators import group
 from agent_runtime_server.adapters.explorer.messages import expect_message
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.money import number_in
 from agent_runtime_server.adapters.explorer.scopes import row_of
-from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
+from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.totals import lasting
 from agent_runtime_server.adapters.explorer.view import Form, View
 from agent_runtime_server.adapters.explorer.vocabulary import NO_RESULTS
@@ -65,7 +66,7 @@ def _place(kit: Kit) -> tuple[Visit, Form] | None:
         for form in visit.view.forms
         if is_search(form) and not form.guarded and not visit.signed_in
     ]
-    listing = kit.listing()
+    listing = largest_list(kit.site)
     return next((each for each in found if each[0] is listing), found[0] if found else None)
 
 

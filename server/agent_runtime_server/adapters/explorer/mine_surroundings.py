@@ -157,7 +157,8 @@ def _main_of(view: View) -> Locator:
 
 def _bounds(view: View, key: Key) -> Bounds:
     """Columns beside may list what is new; the main part is more than data where the navigation is part of it."""
-    whole = key[0] != "complementary" and (key != MAIN or not view.by_role("navigation"))
+    apart = any(not each.inside(view.main) for each in view.by_role("navigation"))
+    whole = key[0] != "complementary" and not (key == MAIN and apart)
     return AROUND if whole else AROUND._replace(alike=PAGE.alike)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 from playwright.async_api import Browser, Error, HttpCredentials
 
-from agent_runtime_server.adapters.explorer.browser import new_context
+from agent_runtime_server.adapters.explorer.contexts import fresh_page
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.findings import check_flow, tell
@@ -23,7 +23,7 @@ from agent_runtime_server.adapters.explorer.instructions import Wish
 from agent_runtime_server.adapters.explorer.language import Action, Goto, UrlIs
 from agent_runtime_server.adapters.explorer.protocol import Activity, Line, Log
 from agent_runtime_server.adapters.explorer.settle import SERVER_ERROR, BadResponse
-from agent_runtime_server.adapters.explorer.site import Site, Visit, items_of
+from agent_runtime_server.adapters.explorer.site import Site, Visit
 from agent_runtime_server.adapters.explorer.text import new_uid
 from agent_runtime_server.adapters.explorer.turns import Turns
 from agent_runtime_server.adapters.explorer.view import View
@@ -95,13 +95,9 @@ class Kit:
             else:
                 prelude = self.site.sign_in.recipe.actions
         values = {"uid": new_uid(), "username": self.username, "password": self.password}
-        context = await new_context(self.browser, state, self.gate)
-        try:
-            page = await context.new_page()
-            session = await context.new_cdp_session(page)
+        async with fresh_page(self.browser, state, self.gate) as page:
+            session = await page.context.new_cdp_session(page)
             yield Hand(page, session, self.site.app_url, values, prelude, self.doorkeeper, self.turns)
-        finally:
-            await context.close()
 
     @asynccontextmanager
     async def attempt(
@@ -222,16 +218,6 @@ class Kit:
     def log(self, message: str) -> None:
         """Tell what was decided."""
         self.emit(Log("info", message))
-
-    def listing(self) -> Visit | None:
-        """The page that lists most things with a price, or simply most things; earlier pages win."""
-        best: tuple[tuple[int, int], Visit] | None = None
-        for visit in self.site.good:
-            items = items_of(visit.view, self.site)
-            size = (sum(item.price is not None for item in items), len(items))
-            if "?" not in visit.path and not visit.signed_in and size[1] >= 2 and (best is None or size > best[0]):
-                best = size, visit
-        return best[1] if best else None
 
 
 def _pages_of(flow: Flow) -> list[str]:

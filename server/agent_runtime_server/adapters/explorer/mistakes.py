@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import Entry, wrong_value
+from agent_runtime_server.adapters.explorer.fields import wrong_value
+from agent_runtime_server.adapters.explorer.forms import Entry
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import Fill
 from agent_runtime_server.adapters.explorer.mining import Kit, slug

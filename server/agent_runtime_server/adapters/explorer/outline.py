@@ -51,7 +51,7 @@ class Part(NamedTuple):
 
     role: str
     name: str
-    """Of headings, with ``ANY_NUMBER`` for each number."""
+    """Of headings and heads of columns, with ``ANY_NUMBER`` for each number."""
     url: str
     parts: tuple[Part, ...]
     marked: bool = False
@@ -183,7 +183,9 @@ def _url(view: View, element: Element, own: Callable[[str], str | None]) -> str:
 def _without_repeats(parts: Sequence[Part], most: int) -> list[Part]:
     kept: list[Part] = []
     run = 0
-    for part in (each._replace(parts=tuple(_without_repeats(each.parts, most))) for each in parts):
+    for part in parts:
+        within = max(most, AROUND.alike) if part.role == "navigation" else most
+        part = part._replace(parts=tuple(_without_repeats(part.parts, within)))
         alike = bool(kept) and kept[-1].shape == part.shape and bool(part.parts or not part.name)
         run = run + 1 if alike else 0
         if run < (most if part.parts else 1) and not (ANY_NUMBER in part.name and part in kept[-1:]):

@@ -11,7 +11,7 @@ from typing import Literal
 from agent_runtime_server.adapters.explorer.checkout_walk import fill_entries
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import Entry, action_for, wanted_fields
+from agent_runtime_server.adapters.explorer.forms import Entry, action_for, key_of, wanted_fields
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Action, Check, Click, Goto
 from agent_runtime_server.adapters.explorer.messages import message_texts
@@ -38,6 +38,8 @@ class Place:
     """The paths to open to get there; empty for the page's own."""
     called: str = ""
     """Another name than its own, where several forms have that."""
+    lean: bool = False
+    """No more is filled in than it needs: what it says is required, and one thing to know again what it makes."""
 
     @property
     def session(self) -> Literal["anonymous", "fresh"]:
@@ -110,7 +112,8 @@ class Place:
 
     async def entries(self, hand: Hand, form: Form) -> list[Entry]:
         """How its fields are filled in rightly."""
-        return await fill_entries(hand, form, {})
+        entries = await fill_entries(hand, form, {})
+        return [each for each in entries if each.field.required or each is key_of(entries)] if self.lean else entries
 
     async def send(self, hand: Hand, title: str) -> tuple[Effect, Sequence[Entry]]:
         """The steps to the form, and one that fills it in and sends it."""

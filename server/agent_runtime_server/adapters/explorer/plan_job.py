@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 from msgspec import structs
 from playwright.async_api import Browser, HttpCredentials
 
-from agent_runtime_server.adapters.explorer import (
-    mine_account,
-    mine_auth,
-    mine_cart,
-    mine_catalogue,
-    mine_checkout,
-    mine_choices,
-    mine_entries,
-    mine_filters,
-    mine_forms,
-    mine_own_data,
-    mine_pages,
-    mine_password,
-    mine_registration,
-    mine_search,
-    mine_settings,
-    mine_surroundings,
-)
+from agent_runtime_server.adapters.explorer import mine_auth
 from agent_runtime_server.adapters.explorer.accessibility import Judge
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.dead_buttons import find_dead_buttons
@@ -40,7 +21,8 @@ from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.in_browser import work_in_browser
 from agent_runtime_server.adapters.explorer.instructions import Wish, read_instructions
 from agent_runtime_server.adapters.explorer.links import check_links
-from agent_runtime_server.adapters.explorer.mining import Emit, Kit, OutOfTimeError
+from agent_runtime_server.adapters.explorer.miners import MINERS, mine
+from agent_runtime_server.adapters.explorer.mining import Emit, Kit
 from agent_runtime_server.adapters.explorer.plan_text import print_plan
 from agent_runtime_server.adapters.explorer.protocol import Activity, Done, Job, Log, Wrote
 from agent_runtime_server.adapters.explorer.site import Site
@@ -55,31 +37,6 @@ runs that show that the tests are steady."""
 _FOR_PAGES = 0.15
 """Share of the time for a look at each kind of page, whenever that begins: flows leave it what it needs."""
 WORST_FIRST = ("high", "medium", "low")
-
-Miner = Callable[[Kit], Awaitable[None]]
-MINERS: tuple[tuple[Miner, frozenset[str]], ...] = (
-    (mine_auth.mine_sign_in, frozenset({"sign_in", "sign_out"})),
-    (mine_auth.mine_access, frozenset({"sign_in", "account"})),
-    (mine_search.mine_search, frozenset({"search"})),
-    (mine_cart.mine_cart, frozenset({"cart"})),
-    (mine_checkout.mine_checkout, frozenset({"checkout", "orders"})),
-    (mine_catalogue.mine_catalogue, frozenset({"browse", "filter"})),
-    (mine_account.mine_wishes, frozenset({"wishes", "account"})),
-    (mine_account.mine_things, frozenset({"create", "account"})),
-    (mine_password.mine_password, frozenset({"account"})),
-    (mine_own_data.mine_own_data, frozenset({"account", "form"})),
-    (mine_registration.mine_registration, frozenset({"register"})),
-    (mine_entries.mine_entries, frozenset({"create", "edit", "remove", "filter", "form"})),
-    (mine_pages.mine_navigation, frozenset({"navigation"})),
-    (mine_surroundings.mine_surroundings, frozenset({"navigation"})),
-    (mine_pages.mine_smoke, frozenset({"navigation"})),
-    (mine_choices.mine_choices, frozenset({"filter", "form"})),
-    (mine_forms.mine_forms, frozenset({"form"})),
-    (mine_filters.mine_filters, frozenset({"filter", "form"})),
-    (mine_settings.mine_settings, frozenset({"form"})),
-)
-"""In the order in which they run when nothing is asked for. Pages are seen before forms fill them."""
-OF_PAGES = frozenset({mine_pages.mine_navigation, mine_surroundings.mine_surroundings, mine_pages.mine_smoke})
 
 
 async def run(job: Job, emit: Emit) -> None:
@@ -115,7 +72,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit, gate: HttpCredentials | 
     for_pages = job.max_seconds * _FOR_PAGES
     async with asyncio.TaskGroup() as tasks:
         desk.tasks = tasks
-        shaken = await _mine(kit, MINERS, for_pages)
+        shaken = await mine(kit, MINERS, for_pages)
         await find_dead_buttons(kit)
         emit(Activity("Proving that each expectation can fail"))
     if shaken or desk.again:
@@ -123,7 +80,7 @@ async def _plan(job: Job, browser: Browser, emit: Emit, gate: HttpCredentials | 
         async with asyncio.TaskGroup() as tasks:
             desk.tasks = tasks
             await desk.judge_again()
-            await _mine(kit, shaken, max(0.0, kit.until - time.monotonic()))
+            await mine(kit, shaken, max(0.0, kit.until - time.monotonic()))
     proved = desk.in_order(wish)
     model = Model(
         app_url=job.app_url,
@@ -192,40 +149,6 @@ async def _walk(hand: Hand, kit: Kit, budget: Budget, start: str, judge: Judge, 
     await Crawl(hand, kit.site, kit.wish, budget, kit.emit, signed_in=signed_in, judge=judge).run(start)
     await check_links(hand, kit.site, kit.emit, budget.until)
     tell_foreign(hand, kit.emit)
-
-
-async def _mine(
-    kit: Kit, miners: Sequence[tuple[Miner, frozenset[str]]], for_pages: float
-) -> list[tuple[Miner, frozenset[str]]]:
-    """Have miners work; those that lost something while the app answered with errors. ``for_pages`` is in seconds."""
-    shaken, cut = [], []
-    until, pages = kit.until, None
-    concerned = [miner for miner in miners if kit.wish.concerns(miner[1])]
-    kit.until -= for_pages if any(mine in OF_PAGES for mine, _ in concerned) else 0.0
-    for mine, concepts in sorted(concerned, key=lambda miner: kit.wish.rank(miner[1])):
-        if mine in OF_PAGES:
-            pages = pages or replace(kit, until=time.monotonic() + for_pages, behind=lambda: 0.0)
-            kit.until = until
-        worker = pages if pages is not None and mine in OF_PAGES else kit
-        before = worker.shaken
-        if not await _in_time(mine, worker):
-            cut.append(mine)
-        if worker.shaken > before:
-            shaken.append((mine, concepts))
-    kit.until = until
-    # Flows may have left more time than was kept for pages.
-    left = [mine for mine in cut if not (mine in OF_PAGES and await _in_time(mine, kit))]
-    kit.site.truncated = kit.site.truncated or bool(left)
-    return shaken
-
-
-async def _in_time(mine: Miner, kit: Kit) -> bool:
-    try:
-        await mine(kit)
-    except OutOfTimeError as error:
-        kit.emit(Log("warning", f"the time is over before: {error}"))
-        return False
-    return True
 
 
 def _title(site: Site) -> str:

@@ -2,7 +2,8 @@
 
 A flow is acted out twice, in fresh contexts and with other unique data; what does not hold both times is dropped. The
 second time, each step stops before its last action: an expectation that already holds there needs that action for
-nothing. What nothing can make fail by then is tried again with earlier actions left out, and dropped in the end.
+nothing. What nothing can make fail by then is tried again with earlier actions left out, first that which brought the
+same before, and dropped in the end.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ class _Trial:
                 await self._see_failures(aside, cases, first, f"{words.action(first)} (on {other} instead)")
 
     async def leave_out_more(self) -> None:
-        """For what is not proved yet, leave out earlier actions, the last ones first."""
+        """For what is not proved yet, leave out what brought the same before, and then other actions from the last."""
         tried: set[_Place] = set()
         for _ in range(LEFT_OUT_RUNS):
             place = next((place for place in self._candidates() if place not in tried), None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.forms import Entry
+from agent_runtime_server.adapters.explorer.forms import Entry, key_of, wanted_fields
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
     Action,
@@ -23,6 +23,7 @@ from agent_runtime_server.adapters.explorer.language import (
 )
 from agent_runtime_server.adapters.explorer.locators import candidates
 from agent_runtime_server.adapters.explorer.matching import matches
+from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.naming import NAMED_ROLES
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.scopes import row_of
@@ -30,8 +31,6 @@ from agent_runtime_server.adapters.explorer.site import Site
 from agent_runtime_server.adapters.explorer.text import references, substitute
 from agent_runtime_server.adapters.explorer.view import View
 
-_NAMES = frozenset({"title", "name", "identifier", "username"})
-"""What a field is for that a list shows, rather than an address or a text."""
 _HOLDERS = ("heading", "link", "paragraph", "article", "definition", "cell")
 MOST_FACTS = 3
 _SHORTEST_FACT = 3
@@ -67,16 +66,6 @@ class Record:
         return IsVisible(self.shown)
 
 
-def key_of(entries: Sequence[Entry]) -> Entry | None:
-    """The entry whose value no other run has; a name or a title if there is one, as that is what lists show."""
-    unique = [
-        each
-        for each in entries
-        if isinstance(each.action, Fill) and "uid" in references(each.action.value) and each.kind != "password"
-    ]
-    return min(unique, key=lambda each: (each.field.tag == "textarea", each.kind not in _NAMES), default=None)
-
-
 async def find_record(hand: Hand, site: Site, place: Place, entries: Sequence[Entry]) -> Record:
     """What sending the form has made; one more step where another page must be opened to see it.
 
@@ -105,6 +94,17 @@ async def make_one(hand: Hand, site: Site, place: Place) -> Record:
     record = await find_record(hand, site, place, entries)
     await hand.expect("what was made is shown", record.check, outcome=False)
     return record
+
+
+async def leanest(kit: Kit, place: Place) -> Place:
+    """The form, from now on filled in with no more than it needs, if it takes that; else as it is."""
+    if all(each.required for each in wanted_fields(place.form)):
+        return place
+    lean = replace(place, lean=True)
+    async with place.attempt(kit, f"sending “{place.name}” with no more than it needs") as hand:
+        await make_one(hand, kit.site, lean)
+        return lean
+    return place
 
 
 async def see_again(hand: Hand, record: Record, text: Text) -> Record:

@@ -16,11 +16,12 @@ from agent_runtime_server.adapters.explorer.language import (
     NumberIn,
     Remember,
 )
+from agent_runtime_server.adapters.explorer.listed import Item, items_of, largest_list
 from agent_runtime_server.adapters.explorer.locators import candidates, hangs_on_looks, has_digits
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit
 from agent_runtime_server.adapters.explorer.scopes import row_of
-from agent_runtime_server.adapters.explorer.site import Item, Visit, items_of
+from agent_runtime_server.adapters.explorer.site import Visit
 from agent_runtime_server.adapters.explorer.view import View
 from agent_runtime_server.adapters.explorer.vocabulary import ADD_TO_CART, PRICE, speaks_of
 
@@ -42,7 +43,7 @@ class Product:
 
 async def find_products(kit: Kit) -> list[Product]:
     """Products of the list with most prices whose pages offer to add them to the cart."""
-    listing = kit.listing()
+    listing = largest_list(kit.site)
     found: list[Product] = []
     if listing is None:
         return found

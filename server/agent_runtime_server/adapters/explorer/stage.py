@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, HttpCredentials, Page, Response, StorageState
 from playwright.async_api import Error as PlaywrightError
 
-from agent_runtime_server.adapters.explorer.browser import new_context
+from agent_runtime_server.adapters.explorer.contexts import fresh_page
 from agent_runtime_server.adapters.explorer.doorkeeper import Doorkeeper
 from agent_runtime_server.adapters.explorer.flow import Flow, SignInRecipe
 from agent_runtime_server.adapters.explorer.hand import SIGN_IN_MS
@@ -86,14 +86,10 @@ class Stage:
 
     @asynccontextmanager
     async def _page(self, storage: StorageState | None) -> AsyncIterator[Page]:
-        context = await new_context(self._browser, storage, self._credentials.gate)
-        try:
-            page = await context.new_page()
+        async with fresh_page(self._browser, storage, self._credentials.gate) as page:
             page.on("dialog", lambda dialog: dialog.accept())
             page.on("response", self._on_response)
             yield page
-        finally:
-            await context.close()
 
     def _on_response(self, response: Response) -> None:
         if response.status >= SERVER_ERROR and origin_of(response.url) == origin_of(self._base_url):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import assert_never
 
 from agent_runtime_server.adapters.explorer import typescript
@@ -44,8 +44,8 @@ from agent_runtime_server.adapters.explorer.language import (
     Times,
     UrlIs,
 )
-from agent_runtime_server.adapters.explorer.test_names import GIVEN, Names
-from agent_runtime_server.adapters.explorer.text import names_in, url_expression
+from agent_runtime_server.adapters.explorer.test_names import GIVEN, Names, tried_together
+from agent_runtime_server.adapters.explorer.text import names_in
 
 _DEEPER = 2
 """Columns that a block moves what is in it to the right."""
@@ -69,13 +69,13 @@ class Body:
         """Constants, then one ``test.step`` for each step, with blank lines between."""
         for calls, name in self._named.locators.items():
             known = [*self._named.shortened(calls[:-1]), calls[-1]]
-            yield from self._wrapped(f"const {name} = ", known, ";", 4)
+            yield from self._chained(f"const {name} = ", known, ";", 4)
         for outline, name in self._named.outlines.items():
             yield f"    const {name} = `"
             yield from (f"      {line}" for line in typescript.template(outline).splitlines())
             yield "    `;"
         blank = bool(self._named.locators or self._named.outlines)
-        patient = _tried_again(self._flow.steps)
+        patient = tried_together(self._flow.steps)
         if patient:
             yield from [""] if blank else []
             yield "    await expect(async () => {"
@@ -167,13 +167,13 @@ class Body:
                 lines = [f"        {line}" for line in typescript.template(outline).splitlines()]
                 return [f"      await expect({self._locator(target)}).toMatchAriaSnapshot(`", *lines, "      `);"]
             case UrlIs(pattern):
-                return [f"      await expect(page).toHaveURL({_url(pattern)});"]
+                return [f"      await expect(page).toHaveURL({typescript.url(pattern)});"]
             case Equals(left, right):
                 return self._equals(left, right)
             case InOrder(target, descending):
                 read = f"async () => {self._help('order')}(await {self._help('amounts')}({self._locator(target)}))"
                 matcher = f".toBe('{'falling' if descending else 'rising'}')"
-                return self._wrapped("await ", ["expect", f".poll({read})", matcher], ";", 6)
+                return self._chained("await ", ["expect", f".poll({read})", matcher], ";", 6)
             case _:
                 assert_never(check)
 
@@ -182,14 +182,14 @@ class Body:
         if _is_live(wanted):
             return [
                 "      await expect(async () => {",
-                *self._wrapped(f"expect({self._number(seen)})", [f".toBeCloseTo({self._number(wanted)})"], ";", 8),
+                *self._chained(f"expect({self._number(seen)})", [f".toBeCloseTo({self._number(wanted)})"], ";", 8),
                 "      }).toPass();",
             ]
         if isinstance(seen, CountOf):
             return self._expect(seen.target, f".toHaveCount({self._number(wanted)})")
         read = self._number(seen)
         read = f"() => {read.removeprefix('await ')}" if isinstance(seen, NumberIn) else f"async () => {read}"
-        return self._wrapped("await ", ["expect", f".poll({read})", f".toBeCloseTo({self._number(wanted)})"], ";", 6)
+        return self._chained("await ", ["expect", f".poll({read})", f".toBeCloseTo({self._number(wanted)})"], ";", 6)
 
     def _number(self, number: Number) -> str:
         match number:
@@ -230,7 +230,7 @@ class Body:
         return "".join(self._chain(target))
 
     def _call(self, target: Locator, call: str) -> list[str]:
-        return self._wrapped("await ", [*self._chain(target), call], ";", 6)
+        return self._chained("await ", [*self._chain(target), call], ";", 6)
 
     def _expect(self, target: Locator, matcher: str) -> list[str]:
         return self._expected(self._chain(target), matcher)
@@ -239,29 +239,10 @@ class Body:
         line = f"      await expect({''.join(calls)}){matcher};"
         if len(line) <= self._width:
             return [line]
-        return ["      await expect(", *self._wrapped("", calls, ",", 8), f"      ){matcher};"]
+        return ["      await expect(", *self._chained("", calls, ",", 8), f"      ){matcher};"]
 
-    def _wrapped(self, before: str, calls: list[str], after: str, indent: int) -> list[str]:
-        """A chain of calls in one line if it fits, else one call a line."""
-        line = f"{' ' * indent}{before}{''.join(calls)}{after}"
-        if len(line) <= self._width or len(calls) < 3:
-            return [line]
-        deeper = [f"{' ' * (indent + 2)}{call}" for call in calls[1:]]
-        return [f"{' ' * indent}{before}{calls[0]}", *deeper[:-1], f"{deeper[-1]}{after}"]
-
-
-def _tried_again(steps: Sequence[Step]) -> int:
-    """How many of the first steps are tried until they go well: up to the last that the app limits, and on to where
-    nothing is needed any more that they remember."""
-    count = max((number for number, step in enumerate(steps, 1) if step.limited), default=0)
-    while count and _remembered(steps[:count]) & names_in(tuple(steps[count:])):
-        count += 1
-    return count
-
-
-def _remembered(steps: Sequence[Step]) -> set[str]:
-    actions = (action for step in steps for action in step.actions)
-    return {action.name for action in actions if isinstance(action, Remember | RememberText)}
+    def _chained(self, before: str, calls: list[str], after: str, indent: int) -> list[str]:
+        return typescript.chained(before, calls, after, indent, self._width)
 
 
 def _is_live(number: Number) -> bool:
@@ -273,7 +254,3 @@ def _is_live(number: Number) -> bool:
             return _is_live(left) or _is_live(right)
         case _:
             return True
-
-
-def _url(pattern: str) -> str:
-    return rf"/^https?:\/\/[^/]+{url_expression(pattern)}$/" if "*" in pattern else typescript.string(pattern)

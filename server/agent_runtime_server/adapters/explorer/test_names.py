@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from agent_runtime_server.adapters.explorer import typescript
-from agent_runtime_server.adapters.explorer.flow import Flow
+from agent_runtime_server.adapters.explorer.flow import Flow, Step
 from agent_runtime_server.adapters.explorer.language import (
     CountOf,
     Data,
@@ -16,6 +16,7 @@ from agent_runtime_server.adapters.explorer.language import (
     IsInvalid,
     Locator,
     NumberIn,
+    Remember,
     RememberText,
     SumOf,
 )
@@ -45,8 +46,6 @@ _SUFFIXES = {
     "spinbutton": "Field",
     "textbox": "Field",
 }
-
-
 _THINGS = ("row", "listitem", "article")
 """Roles of what is called as something in it is."""
 
@@ -160,3 +159,17 @@ def _identifier(said: str, suffix: str = "") -> str:
     """The first words of a text, without its references, and a last word of ours."""
     words = re.sub(r"\$\{\w+\}", " ", said).lower().split()[:_NAME_WORDS]
     return typescript.identifier(" ".join([*words, suffix]))
+
+
+def tried_together(steps: Sequence[Step]) -> int:
+    """How many of the first steps are tried until they go well: up to the last that the app limits, and on to where
+    nothing is needed any more that they remember."""
+    count = max((number for number, step in enumerate(steps, 1) if step.limited), default=0)
+    while count and _remembered(steps[:count]) & names_in(tuple(steps[count:])):
+        count += 1
+    return count
+
+
+def _remembered(steps: Sequence[Step]) -> set[str]:
+    actions = (action for step in steps for action in step.actions)
+    return {action.name for action in actions if isinstance(action, Remember | RememberText)}

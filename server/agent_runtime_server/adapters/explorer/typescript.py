@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent_runtime_server.adapters.explorer.language import Locator
 from agent_runtime_server.adapters.explorer.money import javascript_pattern
-from agent_runtime_server.adapters.explorer.text import parse
+from agent_runtime_server.adapters.explorer.text import parse, url_expression
 
 WIDTH = 120
 """Longest line of printed code, in characters."""
@@ -116,6 +116,20 @@ def chain(locator: Locator, names: Mapping[str, str]) -> list[str]:
     filters = [f"has: {''.join(chain(locator.has, names))}"] if locator.has else []
     filters += [] if locator.has_text is None else [f"hasText: {text(locator.has_text, names)}"]
     return calls + ([f".filter({{ {', '.join(filters)} }})"] if filters else [])
+
+
+def chained(before: str, calls: Sequence[str], after: str, indent: int, width: int) -> list[str]:
+    """A chain of calls in one line if it fits into the width, else one call a line."""
+    line = f"{' ' * indent}{before}{''.join(calls)}{after}"
+    if len(line) <= width or len(calls) < 3:
+        return [line]
+    deeper = [f"{' ' * (indent + 2)}{call}" for call in calls[1:]]
+    return [f"{' ' * indent}{before}{calls[0]}", *deeper[:-1], f"{deeper[-1]}{after}"]
+
+
+def url(pattern: str) -> str:
+    """What ``toHaveURL`` is given for a pattern: its path itself, or an expression where it has a ``*``."""
+    return rf"/^https?:\/\/[^/]+{url_expression(pattern)}$/" if "*" in pattern else string(pattern)
 
 
 def _exact(locator: Locator) -> str:
