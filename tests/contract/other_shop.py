@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tests.apps.patient_server import PatientServer
@@ -52,6 +53,8 @@ class OtherShop:
         self.visitors: dict[str, Visitor] = {}
         self.errors = 1
         self.filtered = False
+        self.refusal: Literal["form", "page", "none"] = "form"
+        """Where it says that a sign-in is refused."""
         self.url = ""
 
     def answer(self, who: Visitor, path: str, form: dict[str, str]) -> str | int:
@@ -200,6 +203,8 @@ class OtherShop:
         if form and self.users.get(form["email"]) == form["password"]:
             who.user = form["email"]
             return ">/account"
+        if form and self.refusal != "form":
+            return "<h1>Refused</h1><p>That is not right.</p>" if self.refusal == "page" else ">/"
         who.said = "That is not right." if form else ""
         return (
             "<h1>Sign in</h1><form method=post><label>E-mail <input type=email name=email required></label>"

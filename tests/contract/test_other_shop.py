@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -172,6 +173,18 @@ async def test_only_the_password_of_an_own_account_is_changed() -> None:
     refused = [type(each.check) for each in mined.flow.steps[-2].expectations]
     assert refused == [IsVisible, IsVisible], "what the app says, and its form"
     assert any("Your password is another one now" in each for each in texts(mined.flow))
+
+
+@pytest.mark.parametrize(("refusal", "kept"), [("page", ["own-password"]), ("none", [])])
+async def test_that_the_old_password_is_refused_has_to_be_seen(
+    refusal: Literal["page", "none"], kept: list[str]
+) -> None:
+    learnt: list[Mined] = []
+    with other_shop() as shop:
+        async with kit_for(shop, "", learnt) as kit:
+            shop.refusal = refusal
+            await mine_password(kit)
+    assert [each.flow.id for each in learnt] == kept
 
 
 @pytest.mark.parametrize("instructions", ["Never change the password", "The account. Do not register anybody."])

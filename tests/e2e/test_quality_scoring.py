@@ -16,6 +16,7 @@ from tests.quality.changes import PageChange, WireChange
 from tests.quality.code import looked_at
 from tests.quality.proxy import Proxy, before
 from tests.quality.rates import Rate
+from tests.quality.repairing import Repair, unrepaired
 from tests.quality.replay import without_expectations
 from tests.quality.scoring import BENIGN_CHANGES, Examiner, OutOfTime, score
 from tests.quality.seeded import Defect, noticed
@@ -127,6 +128,8 @@ async def test_a_replay_without_expectations_notices_only_what_it_cannot_do(
     no_field = PageChange("field_removed", "input", name="item", path="/")
     tried = [one async for one in looking.mutation([SWALLOWED, SILENT, no_field], survey)]
     assert [one.caught_by for one in tried] == ["", "", ADDS]
+    reworded = PageChange("reworded", "button", text="Add", path="/")
+    assert await unrepaired([reworded, ELSEWHERE], looking, survey) == [Repair(reworded, ADDS, "refused")]
 
 
 async def test_a_change_that_is_none_is_a_false_alarm(adding: Suite, proxy: Proxy, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.quality.proxy import Proxy, before
 from tests.quality.repairing import NotOffered, Repairer, unrepaired
 from tests.quality.replay import without_expectations
 from tests.quality.report import Report, Scores, Wanted
-from tests.quality.scoring import Examiner, OutOfTime, Survey
+from tests.quality.scoring import Examiner, OutOfTime
 from tests.quality.seeded import Defect, defects, judged, noticed
 from tests.quality.suites import Suite, SuiteBroken
 from tests.quality.truth import Instruction, Truth
@@ -99,27 +99,27 @@ class _Bench:
         if plain:
             await self._step("findings", lambda: self._findings(plain, main))
             await self._step("determinism", lambda: self._again(plain))
-        replay = without_expectations(suite, self._folder / "replay")
-        for called, baseline_suite in (
-            ("replay without expectations", replay),
-            ("titles only", Suite(self._folder / "titles")),
-        ):
+        baselines: dict[str, Callable[[Suite, str], Suite]] = {
+            "replay without expectations": lambda of, name: without_expectations(of, self._folder / name),
+            "titles only": lambda _of, _name: Suite(self._folder / "titles"),
+        }
+        for called, derived in baselines.items():
             if self._is_wanted(called):
-                await self._compared(called, baseline_suite, main)
+                await self._compared(called, derived, suite, main)
             else:
                 self._report.left_out.append(called)
 
-    async def _compared(self, called: str, suite: Suite, main: Scores) -> None:
-        """A baseline, beside the suite: it heeds no instruction, tells of defects by failing, and repairs nothing."""
-        scores = await self._looked_at(called, suite, 1)
-        await self._mutated(scores, suite)
+    async def _compared(self, called: str, derived: Callable[[Suite, str], Suite], suite: Suite, main: Scores) -> None:
+        """What is made of a suite, beside it: it tells of defects by failing, and repairs nothing."""
+        beside = derived(suite, "replay")
+        scores = await self._looked_at(called, beside, 1)
+        await self._mutated(scores, beside)
         if main.adherence:
-            await self._step(f"{called}: instructions", lambda: self._unheeded(scores, suite, main))
+            await self._step(f"{called}: instructions", lambda: self._beside_heeded(scores, derived, main))
         if main.findings:
-            await self._step(f"{called}: findings", lambda: self._noticed(scores, suite))
-        if main.repairs is not None:
-            scores.repairs = unrepaired(main.repairs)
-            self._keep(self._report)
+            await self._step(f"{called}: findings", lambda: self._noticed(scores, beside))
+        if main.repairs:
+            await self._step(f"{called}: repair", lambda: self._unrepaired(scores, beside, main))
 
     def _examiner(self, suite: Suite) -> Examiner:
         return Examiner(
@@ -218,25 +218,32 @@ class _Bench:
         }
 
     async def _heeded(self, main: Scores, number: int, instruction: Instruction) -> None:
-        suite = (await self._made(self._url, f"instruction-{number}", instruction.text)).suite
-        examiner = self._examiner(suite)
-        survey = await examiner.survey(1, self._folder / "shuffled")
-        main.adherence.append(await self._adherence(examiner, survey, number, instruction))
+        suite = await self._asked_for(number, instruction)
+        main.adherence.append(await self._adherence(suite, number, instruction))
 
-    async def _unheeded(self, scores: Scores, suite: Suite, main: Scores) -> None:
-        """Of the instructions that were measured; each time by the same mutants."""
-        if scores.survey is None:
-            raise OutOfTime
+    async def _beside_heeded(self, scores: Scores, derived: Callable[[Suite, str], Suite], main: Scores) -> None:
+        """What is made of the suites of the instructions that were measured; by the same mutants."""
         texts = {each.text for each in main.adherence}
         for number, instruction in enumerate(self._truth.instructions, 1):
             if instruction.text in texts:
-                found = await self._adherence(self._examiner(suite), scores.survey, number, instruction)
-                scores.adherence.append(found)
+                suite = derived(await self._asked_for(number, instruction), f"replay-{number}")
+                scores.adherence.append(await self._adherence(suite, number, instruction))
 
-    async def _adherence(self, examiner: Examiner, survey: Survey, number: int, instruction: Instruction) -> Adherence:
+    async def _asked_for(self, number: int, instruction: Instruction) -> Suite:
+        return (await self._made(self._url, f"instruction-{number}", instruction.text)).suite
+
+    async def _adherence(self, suite: Suite, number: int, instruction: Instruction) -> Adherence:
+        examiner = self._examiner(suite)
+        survey = await examiner.survey(1, self._folder / "shuffled")
         mutants = [change for name in instruction.asked for change in self._report.flows.get(name, ())]
         known = [change for change in mutants if change.id not in self._truth.equivalent]
         return await adherence(examiner, survey, self._truth, instruction, known, SEED + number)
+
+    async def _unrepaired(self, scores: Scores, suite: Suite, main: Scores) -> None:
+        if scores.survey is None:
+            raise OutOfTime
+        changes = dict.fromkeys(each.change for each in main.repairs or ())
+        scores.repairs = await unrepaired(changes, self._examiner(suite), scores.survey)
 
     async def _repairs(self, plain: Made, main: Scores) -> None:
         if main.survey is None:

@@ -13,7 +13,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -80,9 +80,17 @@ def rates(repairs: Sequence[Repair]) -> dict[str, Rate]:
     }
 
 
-def unrepaired(repairs: Sequence[Repair]) -> list[Repair]:
-    """What becomes of the same tests where nobody repairs anything: each one stays as it is, and fails."""
-    return [replace(each, verdict="refused") for each in repairs]
+async def unrepaired(changes: Iterable[PageChange], examiner: Examiner, survey: Survey) -> list[Repair]:
+    """What becomes of a suite after these changes where nobody repairs anything: what fails goes on failing.
+
+    Raises OutOfTime.
+    """
+    found: list[Repair] = []
+    for change in changes:
+        if tests := meeting(change, survey):
+            outcome, _ = await examiner.run((change,), only=[survey.places[test] for test in tests])
+            found += [Repair(change, test, "refused") for test in sorted(outcome.failed & survey.sound)[:TESTS]]
+    return found
 
 
 class Repairer:

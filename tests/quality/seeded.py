@@ -91,9 +91,10 @@ def judged(seeded: Sequence[Defect], found: Sequence[Finding], before: Sequence[
 
 
 async def noticed(seeded: Sequence[Defect], examiner: Examiner, survey: Survey) -> Findings:
-    """For which defects a test fails, of a suite that has no other way to tell of them. Raises OutOfTime."""
+    """For which defects a test fails, of a suite that has no other way to tell of them; tests that fail without any
+    tell of none. Raises OutOfTime."""
     tried = [await examiner.tried(defect.change, meeting(defect.change, survey), survey) for defect in seeded]
-    return Findings({each.mutant.id: each.caught_by for each in tried}, [], [])
+    return Findings({each.mutant.id: each.caught_by for each in tried}, sorted(survey.failed), [])
 
 
 def _explains(defect: Defect, finding: Finding) -> bool:

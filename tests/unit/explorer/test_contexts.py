@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)
 
 KEEPS = """<!doctype html><title>Keeps</title><script src=/kept.js></script><script>
 document.cookie = 'said=hello'; localStorage.said = 'hello'; sessionStorage.said = 'hello';
-addEventListener('pagehide', () => { localStorage.later = 'hello'; });
+addEventListener('pagehide', () => { localStorage.later = 'hello'; navigator.sendBeacon('/bye'); });
 indexedDB.open('said');</script>"""
 FOUND = """async () => [document.cookie, localStorage.said, localStorage.later, sessionStorage.said,
     ...(await indexedDB.databases()).map(each => each.name)].filter(Boolean)"""
@@ -32,10 +32,13 @@ LATER = "Mon, 30 Nov 2026 11:00:00 GMT"
 def site(aged: str) -> Iterator[tuple[str, Counter[str]]]:
     """Its address, and how often each path was asked for; ``aged`` is the Cache-Control header of ``/count``."""
     asked: Counter[str] = Counter()
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked[self.path] += 1
+            if self.path == "/slow":
+                over.wait(20)
             control, kind, body = {
                 "/kept.js": ("max-age=3600", "text/javascript", "window.kept = true;"),
                 "/count": (aged, "text/html", f"<!doctype html><title>{asked[self.path]}</title>"),
@@ -47,6 +50,9 @@ def site(aged: str) -> Iterator[tuple[str, Counter[str]]]:
             self.end_headers()
             self.wfile.write(body.encode())
 
+        def do_POST(self) -> None:
+            self.do_GET()
+
         def log_message(self, *args: object) -> None:
             pass
 
@@ -56,6 +62,7 @@ def site(aged: str) -> Iterator[tuple[str, Counter[str]]]:
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -83,8 +90,11 @@ async def test_nothing_is_left_of_what_a_page_stored(browser: Browser) -> None:
             assert await found(page, url) == []
             await page.goto(url)
             assert await page.evaluate("window.kept")
+        async with fresh_page(browser) as page:
+            assert await found(page, url) == []
     assert asked["/"] == 2
     assert asked["/kept.js"] == 1
+    assert asked["/bye"] == 0, "its answer might come when the next page is there"
 
 
 async def test_a_state_is_begun_with_and_lost_again(browser: Browser) -> None:
@@ -111,19 +121,55 @@ async def test_a_page_that_a_browser_may_keep_is_asked_for_anew(browser: Browser
     assert asked["/kept.js"] == (1 if again else 2)
 
 
-async def test_what_has_opened_a_window_or_was_let_in_is_not_used_again(browser: Browser) -> None:
+async def opens_a_window(page: Page, _: str) -> None:
+    async with page.expect_popup():
+        await page.evaluate("void open('/nothing')")
+
+
+async def opens_a_window_that_is_closed(page: Page, _: str) -> None:
+    async with page.expect_popup() as opened:
+        await page.evaluate("void open('/nothing')")
+    await (await opened.value).close()
+
+
+async def shows_another_origin(page: Page, other: str) -> None:
+    async with page.expect_event("framenavigated", lambda frame: frame.url.startswith(other)):
+        await page.set_content(f"<iframe src={other}/nothing></iframe>")
+
+
+async def leaves_something_under_way(page: Page, _: str) -> None:
+    async with page.expect_request("**/slow"):
+        await page.evaluate("void fetch('/slow', {keepalive: true})")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        opens_a_window,
+        opens_a_window_that_is_closed,
+        shows_another_origin,
+        leaves_something_under_way,
+    ],
+)
+async def test_what_may_have_left_something_is_not_used_again(
+    browser: Browser, use: Callable[[Page, str], Awaitable[None]]
+) -> None:
     with site("no-cache") as (url, _):
         async with fresh_page(browser) as page:
             await page.goto(url)
-            async with page.expect_popup():
-                await page.evaluate("void window.open('/nothing')")
-            first = page.context
+            await use(page, url.replace("127.0.0.1", "localhost"))
+        assert browser.contexts == []
+
+
+async def test_who_was_let_in_and_what_was_stored_before_is_not_used_again(browser: Browser) -> None:
+    with site("no-cache") as (url, _):
         async with fresh_page(browser, gate=HttpCredentials(username="ann", password="secret")) as page:
-            assert page.context is not first
-            second = page.context
-        async with fresh_page(browser) as page:
-            assert page.context not in (first, second)
-        assert len(browser.contexts) == 1
+            await page.goto(url)
+            whole = await page.context.storage_state()
+        assert browser.contexts == []
+        async with fresh_page(browser, whole) as page:
+            await page.goto(url)
+        assert browser.contexts == []
 
 
 async def test_only_a_few_wait_to_be_used_again(browser: Browser) -> None:
@@ -147,6 +193,7 @@ async def test_one_that_is_gone_is_replaced(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("headers", "kept"),
     [
+        ({"cache-control": "max-age=0, stale-while-revalidate=60"}, True),
         ({}, False),
         ({"cache-control": "no-store, max-age=60"}, False),
         ({"cache-control": "no-cache"}, False),
@@ -160,4 +207,10 @@ async def test_one_that_is_gone_is_replaced(browser: Browser) -> None:
     ],
 )
 async def test_what_a_browser_may_show_again_without_asking(headers: dict[str, str], kept: bool) -> None:
-    assert may_be_kept(headers) is kept
+    assert may_be_kept(200, headers) is kept
+
+
+async def test_an_answer_that_holds_for_good_may_be_shown_again() -> None:
+    assert may_be_kept(301, {})
+    assert not may_be_kept(302, {})
+    assert not may_be_kept(301, {"cache-control": "no-store"})

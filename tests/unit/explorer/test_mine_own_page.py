@@ -17,6 +17,7 @@ from agent_runtime_server.adapters.explorer.language import (
     IsChecked,
     IsHidden,
     IsVisible,
+    Locator,
     SetChecked,
 )
 from agent_runtime_server.adapters.explorer.mine_filters import mine_filters
@@ -96,7 +97,8 @@ class Tracker:
             for state in ("stay", "begin", "close")
         )
         said = "".join(f"<p>{html.escape(each)}</p>" for each in issue.comments)
-        return f"""<main><h1>{html.escape(issue.title)}</h1><p><i>{STATES[issue.state]}</i></p>{said}
+        title = f"#{sent['number']} <span>{html.escape(issue.title)}</span>"
+        return f"""<main><h1>{title}</h1><p><i>{STATES[issue.state]}</i></p>{said}
             <form method=post action=/issue><input type=hidden name=number value={sent["number"]}>
             <div><h2><a href="#fold" onclick="fold.hidden = !fold.hidden">Move on</a></h2>
             <div id=fold hidden>{radios}</div></div>
@@ -161,6 +163,8 @@ async def test_made_talked_about_moved_on_and_filtered() -> None:
     assert '- heading "Move on"' in own.outline
     assert '- textbox "Comment"' in own.outline
     assert checks(flows["add-the-issue-is-commented-on"]) == [IsVisible] * 3  # what was made, too
+    shown = flows["add-the-issue-is-commented-on"].steps[1].expectations[0].check
+    assert shown == IsVisible(Locator(by="role", value="heading", name="Test ${uid}", exact=False))
     moved = flows["add-the-issue-changes-its-state"]
     assert moved.title.endswith("becomes “begin”")
     assert checks(moved) == [IsVisible] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from tests.quality.changes import PageChange, WireChange
 from tests.quality.coverage import Covered
 from tests.quality.overview import write_overview
 from tests.quality.rates import Rate
-from tests.quality.repairing import Repair, unrepaired
+from tests.quality.repairing import Repair
 from tests.quality.report import Report, Scores
 from tests.quality.scoring import Survey, Tried
 from tests.quality.seeded import Findings
@@ -36,7 +37,7 @@ def report() -> Report:
         Repair(PageChange("reworded", text="Add"), "are added", "right"),
         Repair(PageChange("gone", text="Add"), "are added", "wrong"),
     ]
-    titles.repairs = unrepaired(suite.repairs)
+    titles.repairs = [replace(each, verdict="refused") for each in suite.repairs]
     suite.findings = Findings({"server_error GET /": "500"}, ["made up"], [])
     titles.findings = Findings({"server_error GET /": ""}, [], [])
     made.same_again = {"plan": True, "tests": False}

@@ -26,7 +26,7 @@ from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expe
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.naming import NAMED_ROLES
 from agent_runtime_server.adapters.explorer.place import Place, also_required
-from agent_runtime_server.adapters.explorer.records import Record, bearer_of, make_one
+from agent_runtime_server.adapters.explorer.records import Record, bearer_of, leanest, make_one
 from agent_runtime_server.adapters.explorer.text import escape
 from agent_runtime_server.adapters.explorer.view import Form, View
 from agent_runtime_server.adapters.explorer.vocabulary import RISKY
@@ -42,11 +42,11 @@ _STATE = re.compile(r"\b(state|status|stage|priority|severity|action)\b", re.IGN
 _SAYS = re.compile(r"comment|reply|answer|message|note|text", re.IGNORECASE)
 
 
-async def mine_own_page(kit: Kit, place: Place, lean: Place) -> None:
-    """It has what such pages have; a comment is shown and kept; so is another state. ``lean`` is the same place, for
-    what is not about all that was filled in."""
+async def mine_own_page(kit: Kit, place: Place) -> None:
+    """It has what such pages have; a comment is shown and kept; so is another state."""
     if not await _look(kit, place):
         return
+    lean = await leanest(kit, place)
     await _comment(kit, lean)
     for number in range(MOST_CHOICES):
         if await _change_state(kit, lean, number):

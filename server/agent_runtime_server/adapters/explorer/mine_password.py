@@ -74,7 +74,8 @@ def _typed(form: Form) -> list[Element]:
 async def _try_the_old_one(hand: Hand, kit: Kit, known: SignIn) -> None:
     """The old password does not let in any more. Raises ``LostError``."""
     effect = await hand.step("Try to sign in with the old password", *_signing_in(kit, known, NEW_PASSWORD))
-    await expect_to_stay_out(hand, known, effect)
+    if not await expect_to_stay_out(hand, known, effect):
+        raise LostError("nothing shows that the old password is refused")
 
 
 def _signing_in(kit: Kit, known: SignIn, password: str) -> list[Action]:

@@ -17,7 +17,7 @@ from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expe
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.record_controls import locate, reach
-from agent_runtime_server.adapters.explorer.records import Record, find_record, leanest, make_one, see_again
+from agent_runtime_server.adapters.explorer.records import Record, find_record, make_one, see_again
 from agent_runtime_server.adapters.explorer.refusals import expect_refusal
 from agent_runtime_server.adapters.explorer.templates import pattern
 from agent_runtime_server.adapters.explorer.text import substitute
@@ -33,11 +33,10 @@ async def mine_record(kit: Kit, place: Place) -> bool:
     made = await _make(kit, place)
     if made != "thing":
         return made is not None
-    lean = await leanest(kit, place)
     await _edit(kit, place)
-    await _delete(kit, lean)
+    await _delete(kit, place)
     await _twice(kit, place)
-    await mine_own_page(kit, place, lean)
+    await mine_own_page(kit, place)
     await mine_listed(kit, place)
     return True
 

@@ -79,10 +79,12 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
         effect = await hand.step("Put the text back", Fill(target, BEFORE), Click(sends))
         await expect_message(hand, effect, "the app answers", pattern=other_than(hand.values["uid"]))
         # What is seen after another page cannot be what was typed; nor has putting it back to be left out to prove it.
-        if elsewhere := next((each.path for each in kit.site.good if each.path != place.visit.path), None):
-            await hand.step("Come back to see whether it is there", Goto(elsewhere), Goto(place.visit.path))
-            if not await hand.expect("the text is the one before", HasValue(target, BEFORE)):
-                raise LostError("the text could not be put back as it was")
+        elsewhere = next((each.path for each in kit.site.good if each.path != place.visit.path), None)
+        if elsewhere is None:
+            raise LostError("there is no other page to come back from, to see whether the text is put back")
+        await hand.step("Come back to see whether it is there", Goto(elsewhere), Goto(place.visit.path))
+        if not await hand.expect("the text is the one before", HasValue(target, BEFORE)):
+            raise LostError("the text could not be put back as it was")
         title = f"“{place.visit.name}” keeps what is added{', and nothing of a preview' if preview else ''}"
         identity = f"{slug(place.visit.name)}-is-added-to"
         flow = hand.flow(identity, SUITE, title, "@crud", "@form", session=place.session)

@@ -31,6 +31,8 @@ from agent_runtime_server.adapters.explorer.site import Site
 from agent_runtime_server.adapters.explorer.text import references, substitute
 from agent_runtime_server.adapters.explorer.view import View
 
+_TELLING = ("heading", "link")
+"""What is called as the text in it, so that people look for it by that."""
 _HOLDERS = ("heading", "link", "paragraph", "article", "definition", "cell")
 MOST_FACTS = 3
 _SHORTEST_FACT = 3
@@ -172,6 +174,9 @@ def _locators(view: View, element: Element, row: Element | None, value: str, tex
         yield Locator(by="role", value=row.role, has_text=text, within=scope)
     if element.role in NAMED_ROLES and element.name == value:
         yield Locator(by="role", value=element.role, name=text)
+    for above in (element, *element.ancestors()):
+        if above.role in _TELLING and value in above.name:
+            yield Locator(by="role", value=above.role, name=text, exact=False)
     yield Locator(by="text", value=text, exact=element.text == value)
     for above in (element, *element.ancestors()):
         if above.role in _HOLDERS:

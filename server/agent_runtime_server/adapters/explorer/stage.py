@@ -73,7 +73,7 @@ class Stage:
 
     @asynccontextmanager
     async def scene(self) -> AsyncIterator[Scene]:
-        """A page in a new context, with a new ``uid``. Raises ``ActionError`` if it cannot sign in."""
+        """A page as new as one of a new context, with a new ``uid``. Raises ``ActionError`` if it cannot sign in."""
         if self._flow.session == "stored" and self._storage is None:
             async with self._page(None) as page:
                 await self._sign_in_with(self._player(page), page)
