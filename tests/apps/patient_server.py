@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from http.server import ThreadingHTTPServer
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class PatientServer(ThreadingHTTPServer):
@@ -10,3 +13,17 @@ class PatientServer(ThreadingHTTPServer):
     again after a second or more."""
 
     request_queue_size = 128
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address, without a slash at its end, at which a handler answers inside the block."""
+    server = PatientServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

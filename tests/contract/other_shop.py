@@ -6,7 +6,6 @@ It answers the first thing put into a basket with an error, as an app does that 
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from tests.apps.patient_server import PatientServer
+from tests.apps.patient_server import serving
 
 USERNAME, PASSWORD = "reader@example.com", "Read-More-1"
 BOOKS = {"1": ("Dune", 9.5), "2": ("Emma", 4.25), "3": ("Ulysses", 12.0), "4": ("Walden", 7.75), "5": ("Beowulf", 6.0)}
@@ -291,13 +290,6 @@ def other_shop() -> Iterator[OtherShop]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = PatientServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        shop.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    with serving(Handler) as url:
+        shop.url = f"{url}/"
         yield shop
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -19,7 +18,7 @@ from agent_runtime_server.domain.results import TestCase, TestOutcome
 from agent_runtime_server.domain.task import RunOptions
 from agent_runtime_server.ports import RunJob, StopSign, TestReport
 from agent_runtime_server.testing.script import STRAY
-from tests.apps.patient_server import PatientServer
+from tests.apps.patient_server import serving
 
 IMPORT = "import { test, expect } from '@playwright/test';\n"
 
@@ -199,11 +198,5 @@ class _Page(BaseHTTPRequestHandler):
 @contextmanager
 def served_page() -> Iterator[str]:
     """The URL of a page with one heading."""
-    with PatientServer(("127.0.0.1", 0), _Page) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(_Page) as url:
+        yield url

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
-from tests.apps.patient_server import PatientServer
+from tests.apps.patient_server import serving
 
 
 class Redirect(str):
@@ -51,12 +50,5 @@ def serve(pages: Mapping[str, Page]) -> Iterator[str]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = PatientServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url

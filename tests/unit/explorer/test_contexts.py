@@ -14,7 +14,7 @@ from playwright.async_api import Browser, HttpCredentials, Page, StorageState
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.contexts import MOST_IDLE, fresh_page, may_be_kept
-from tests.apps.patient_server import PatientServer
+from tests.apps.patient_server import serving
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -56,16 +56,11 @@ def site(aged: str) -> Iterator[tuple[str, Counter[str]]]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = PatientServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        try:
+            yield url, asked
+        finally:
+            over.set()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
