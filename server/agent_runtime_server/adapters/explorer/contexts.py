@@ -65,8 +65,8 @@ class _Context:
             await session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
         await session.detach()
         await self.context.clear_cookies()
-        if storage is not None:
-            await self.context.add_cookies([{**cookie} for cookie in storage["cookies"]])  # type: ignore[typeddict-item]
+        if cookies := storage and storage.get("cookies"):
+            await self.context.add_cookies([{**cookie} for cookie in cookies])  # type: ignore[typeddict-item]
         return page
 
     def _on_page(self, page: Page) -> None:
