@@ -27,6 +27,7 @@ test.describe('Cart', () => {
     const price = await test.step('Click “Add to basket”', async () => {
       const price = await amount(prideAndPrejudiceParagraph);
       await page.getByRole('button', { name: 'Add to basket', exact: true }).click();
+      await expect(page.getByText('Pride and Prejudice has been added to your basket')).toBeVisible();
       return price;
     });
 

@@ -7,6 +7,7 @@ test.describe('Entries', () => {
   test('Changes an entry', { tag: ['@crud'] }, async ({ page, uid }) => {
     const whatNeedsToBeField = page.getByRole('textbox', { name: 'What needs to be done?', exact: true });
     const entryItem = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` });
+    const secondItem = page.getByRole('listitem').filter({ hasText: `Second ${uid}` });
     const field = page.getByRole('listitem').getByRole('textbox');
     const editedItem = page.getByRole('listitem').filter({ hasText: `Edited ${uid}` });
 
@@ -23,7 +24,7 @@ test.describe('Entries', () => {
     await test.step('Type a second entry and press Enter', async () => {
       await whatNeedsToBeField.fill(`Second ${uid}`);
       await whatNeedsToBeField.press('Enter');
-      await expect(page.getByRole('listitem').filter({ hasText: `Second ${uid}` })).toBeVisible();
+      await expect(secondItem).toBeVisible();
     });
 
     await test.step('Open the first entry, change its text and press Enter', async () => {
@@ -33,6 +34,7 @@ test.describe('Entries', () => {
       await expect(editedItem).toBeVisible();
       await expect(field).toBeHidden();
       await expect(entryItem).toBeHidden();
+      await expect(secondItem).toBeVisible();
     });
 
     await test.step('Load the page again', async () => {

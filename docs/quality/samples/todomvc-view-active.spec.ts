@@ -4,7 +4,7 @@
 import { expect, test } from '../fixtures';
 
 test.describe('Entries', () => {
-  test('Shows open entries only under “Active”', { tag: ['@crud'] }, async ({ page, uid }) => {
+  test('Shows only open entries under “Active”', { tag: ['@crud'] }, async ({ page, uid }) => {
     const whatNeedsToBeField = page.getByRole('textbox', { name: 'What needs to be done?', exact: true });
     const entryItem = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` });
     const secondItem = page.getByRole('listitem').filter({ hasText: `Second ${uid}` });
@@ -38,6 +38,11 @@ test.describe('Entries', () => {
       await expect(entryItem).toBeHidden();
       await expect(secondItem).toBeVisible();
       await expect(item).toHaveCount(entriesBefore - 1);
+    });
+
+    await test.step('Click “All”', async () => {
+      await page.getByRole('link', { name: 'All', exact: true }).click();
+      await expect(entryItem).toBeVisible();
     });
   });
 });

@@ -13,18 +13,8 @@ test.describe('Records', () => {
 
     await test.step('Fill in the form and click “Create ticket”', async () => {
       await page.getByRole('textbox', { name: 'Summary:', exact: true }).fill(`Test ${uid}`);
-      await page.getByRole('textbox', { name: 'Your email or username:', exact: true }).fill(`tg+${uid}@example.com`);
-      await page
-        .getByRole('textbox', { name: 'Description: You may use WikiFormatting here.', exact: true })
-        .fill(`Written by a test, ${uid}.`);
-      await page.getByRole('combobox', { name: 'Type:', exact: true }).selectOption({ label: 'defect' });
-      await page.getByRole('combobox', { name: 'Priority:', exact: true }).selectOption({ label: 'blocker' });
-      await page.getByRole('combobox', { name: 'Milestone:', exact: true }).selectOption({ label: 'milestone1' });
-      await page.getByRole('combobox', { name: 'Component:', exact: true }).selectOption({ label: 'component1' });
-      await page.getByRole('combobox', { name: 'Version:', exact: true }).selectOption({ label: '2.0' });
-      await page.getByRole('textbox', { name: 'Keywords:', exact: true }).fill(`Test ${uid}`);
       await page.getByRole('button', { name: 'Create ticket', exact: true }).click();
-      await expect(page.getByRole('row').filter({ hasText: `Test ${uid}` })).toBeVisible();
+      await expect(page.getByText(`Test ${uid}`, { exact: true })).toBeVisible();
     });
 
     await test.step('Write a comment and click “Submit changes”', async () => {

@@ -15,6 +15,7 @@ test.describe('Texts', () => {
         .getByRole('textbox');
       const aTestAddedThisText = page.getByText(`A test added this line, ${uid}.`, { exact: true });
       const submitChangesButton = page.getByRole('button', { name: 'Submit changes', exact: true });
+      const yourChangesHaveBeenText = page.getByText('Your changes have been saved in version');
 
       await test.step('Open /wiki/WikiStart?action=edit', async () => {
         await page.goto('/wiki/WikiStart?action=edit');
@@ -36,7 +37,7 @@ test.describe('Texts', () => {
       await test.step('Add a line to the text and click “Submit changes”', async () => {
         await field.fill(`${textBefore}\n\nA test added this line, ${uid}.`);
         await submitChangesButton.click();
-        await expect(page.getByText('Your changes have been saved in version')).toBeVisible();
+        await expect(yourChangesHaveBeenText).toBeVisible();
         await expect(aTestAddedThisText).toBeVisible();
       });
 
@@ -53,6 +54,13 @@ test.describe('Texts', () => {
       await test.step('Put the text back', async () => {
         await field.fill(textBefore);
         await submitChangesButton.click();
+        await expect(yourChangesHaveBeenText).toBeVisible();
+      });
+
+      await test.step('Come back to see whether it is there', async () => {
+        await page.goto('/');
+        await page.goto('/wiki/WikiStart?action=edit');
+        await expect(field).toHaveValue(textBefore);
       });
     },
   );

@@ -6,7 +6,7 @@ import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.language import Check, Click, Goto, HasText, IsVisible, Locator
-from agent_runtime_server.adapters.explorer.messages import expect_message
+from agent_runtime_server.adapters.explorer.messages import expect_message, standing_words
 from tests.unit.explorer.kits import kit_for
 from tests.unit.explorer.site import serve
 
@@ -59,3 +59,17 @@ async def test_neither_a_link_to_another_part_of_the_page_nor_a_single_word_says
 
 async def test_what_nobody_sees_is_no_message_of_the_page_around() -> None:
     assert await expected(f"<main><div role=alert style='height:0'>It is saved.</div>{FORM}</main>") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("'Dune' was added to your list.", "'Dune' was added to your list"),
+        ("“Dune” is in the basket now: 3", "“Dune” is in the basket now"),
+        ("(None) of them", "(None) of them"),
+        ("'Dune'", "Dune"),
+        ("\u00d7 It's done.", "It's done"),
+    ],
+)
+async def test_quotation_marks_are_left_in_pairs(said: str, words: str) -> None:
+    assert standing_words(said) == words

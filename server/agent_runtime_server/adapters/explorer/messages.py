@@ -17,6 +17,8 @@ MOST_SCOPES = 3
 """Parts of the page in which a message is looked for that is said twice."""
 _LONGEST = 140
 _TIME_GONE_BY = re.compile(r"\b(second|minute|hour|day|moment)s?\s+ago\b", re.IGNORECASE)
+_MARKS = " :-,.(“”\"'\u00d7\u2715\u2716"
+_PAIRS = (("'", "'"), ('"', '"'), ("“", "”"), ("(", ")"))
 _INLINE = frozenset({"strong", "em", "b", "i", "a", "span", "code"})
 _NOWHERE = ("", "#", "javascript:void(0)", "javascript:;")
 _TEXT_TAGS = frozenset({"p", "div", "span", "li", "small", "strong", "em", "td", "dd", "label", "output"})
@@ -144,5 +146,13 @@ def _locators(element: Element, words: str) -> list[Locator]:
 def standing_words(text: str, without: str = "") -> str:
     """The longest part of a text without numbers, addresses and other things that change from run to run."""
     changing = r"\S*[\d@]\S*" + (rf"|\S*{re.escape(without)}\S*" if without else "")
-    parts = [tidy(part).strip(" :-,.(“”\"'\u00d7\u2715\u2716") for part in re.split(changing, text)]
+    parts = [_trimmed(tidy(part)) for part in re.split(changing, text)]
     return max(parts, key=len, default="") if any(len(part) > 2 for part in parts) else ""
+
+
+def _trimmed(part: str) -> str:
+    """Without the marks around it, but for a quotation mark or bracket whose other one is within."""
+    inner = part.strip(_MARKS)
+    before = part[: part.find(inner)]
+    opened = (opening for opening, closing in _PAIRS if before.endswith(opening) and inner.count(closing) == 1)
+    return next(opened, "") + inner
