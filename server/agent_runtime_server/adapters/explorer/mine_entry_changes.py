@@ -44,6 +44,7 @@ async def _edit(kit: Kit, found: EntryList, editor: Locator, end: Press, identit
             await hand.step("Load the page again", Reload())
             await hand.expect("its new text is still shown", found.is_shown(EDITED))
             await hand.expect("its old text does not come back", IsHidden(found.of(ENTRY, found.shown)))
+            await hand.expect("the other entry is there as well", found.is_shown(SECOND), outcome=False)
         kit.keep(hand.flow(identity, "Entries", title, "@crud"), "edit", "form")
 
 

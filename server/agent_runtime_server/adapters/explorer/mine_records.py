@@ -120,7 +120,7 @@ async def _delete(kit: Kit, place: Place) -> None:
         remove = await reach(hand, record, "remove")
         effect = await hand.step(f"Click {quoted(remove)}", Click(await locate(hand, record, remove)))
         if (sure := _confirmation(hand.view, effect.before)) is not None and await hand.holds(record.check):
-            effect = await hand.step(f"Click {quoted(sure)}", Click(await hand.find(sure)))
+            effect = await hand.step(f"Click {quoted(sure)}", Click(await locate(hand, record, sure)))
         await expect_message(hand, effect, "the app answers", without=substitute("${uid}", hand.values))
         gone = IsHidden(record.shown)
         if not await hand.expect("it is gone", gone):
