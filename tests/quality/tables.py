@@ -70,8 +70,8 @@ def tables_of(report: Report, command: str) -> str:
         "",
     ]
     if report.same_again:
-        parts = [f"the {name} {'are' if same else 'are **not**'} the same" for name, same in report.same_again.items()]
-        lines += ["Made once more: " + ", ".join(parts) + ", byte by byte.", ""]
+        parts = [f"{name} {'the same' if same else '**not** the same'}" for name, same in report.same_again.items()]
+        lines += ["Made once more, byte by byte: " + ", ".join(parts) + ".", ""]
     if report.left_out:
         lines += ["Not measured: " + "; ".join(report.left_out) + ".", ""]
     if report.made:
