@@ -52,6 +52,9 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
     """Add a line, after looking at it with the button for a ``preview``; whether that went well."""
     what = f"adding to the text on {place.visit.path}"
     async with kit.attempt(what, signed_in=place.visit.signed_in, changes_account=True) as hand:
+        elsewhere = next((each.path for each in kit.site.good if each.path != place.visit.path), None)
+        if elsewhere is None:
+            raise LostError("there is no other page to come back from, to see whether the text is put back")
         form = await place.open(hand)
         target = await _text_field(hand, form)
         before = RememberText("text_before", target)
@@ -79,9 +82,6 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
         effect = await hand.step("Put the text back", Fill(target, BEFORE), Click(sends))
         await expect_message(hand, effect, "the app answers", pattern=other_than(hand.values["uid"]))
         # What is seen after another page cannot be what was typed; nor has putting it back to be left out to prove it.
-        elsewhere = next((each.path for each in kit.site.good if each.path != place.visit.path), None)
-        if elsewhere is None:
-            raise LostError("there is no other page to come back from, to see whether the text is put back")
         await hand.step("Come back to see whether it is there", Goto(elsewhere), Goto(place.visit.path))
         if not await hand.expect("the text is the one before", HasValue(target, BEFORE)):
             raise LostError("the text could not be put back as it was")
