@@ -72,6 +72,7 @@ def texts(flow: Flow) -> list[str]:
         ("cart-quantity", "the total is 3 times the price"),
         ("cart-total", "the total is the first price and twice the second"),
         ("remove-from-cart", "the line of “Dune” is gone"),
+        ("remove-from-cart", "” is still there"),
         ("empty-cart", "the cart says that it is empty"),
         ("voucher-refused", "the voucher is refused: “There is no voucher"),
         ("sorts-by-rising-price", "the prices are rising from the first to the last"),

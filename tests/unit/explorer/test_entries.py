@@ -87,6 +87,9 @@ TWICE = SHOPPING.replace("<b>", "<b style='display: block' ondblclick='change(${
 )
 """What is clicked twice is as wide as its row, but only as long as its style is there."""
 
+KEPT = TWICE.replace("? `<input value", "? `<b hidden>${thing.text}</b><input value")
+"""The text of an entry is still in its row, unseen, while it is changed."""
+
 SEARCH = """<h1>Find</h1><form action=/found><label>Words <input name=q></label></form>"""
 
 
@@ -134,7 +137,14 @@ def site(fault: list[tuple[str, str]]) -> Iterator[str]:
             page = page.replace(old, new)
         return page
 
-    pages: dict[str, Page] = {"/": shopping, "/notes": NOTES, "/search": SEARCH, "/shared": SHARED, "/twice": TWICE}
+    pages: dict[str, Page] = {
+        "/": shopping,
+        "/notes": NOTES,
+        "/search": SEARCH,
+        "/shared": SHARED,
+        "/twice": TWICE,
+        "/kept": KEPT,
+    }
     with serve(pages) as url:
         yield url
 
@@ -205,7 +215,16 @@ async def test_what_is_clicked_twice_is_what_bears_the_text(browser: Browser, si
         twice = await survey(hand, "/twice")
     row = Locator(by="role", value="listitem", has_text=ENTRY)
     assert twice.opener == Click(Locator(by="text", value=ENTRY, within=row), double=True)
-    assert twice.editor is not None
+    assert twice.editor == Locator(by="role", value="textbox", within=Locator(by="role", value="listitem"))
+
+
+async def test_what_is_changed_is_told_by_its_row_where_that_still_has_its_text(browser: Browser, site: str) -> None:
+    async with hand_at(browser, site) as hand:
+        kept = await survey(hand, "/kept")
+    row = Locator(by="role", value="listitem", has_text=ENTRY)
+    assert kept.editor == Locator(by="role", value="textbox", within=row)
+    assert kept.any_editor == Locator(by="role", value="textbox", within=Locator(by="role", value="listitem"))
+    assert kept.lasts, "the text was put back as it was"
 
 
 async def test_a_list_that_only_grows(browser: Browser, site: str) -> None:

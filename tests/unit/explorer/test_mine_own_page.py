@@ -166,7 +166,7 @@ async def test_made_talked_about_moved_on_and_filtered() -> None:
     shown = flows["add-the-issue-is-commented-on"].steps[1].expectations[0].check
     assert shown == IsVisible(Locator(by="role", value="heading", name="Test ${uid}", exact=False))
     moved = flows["add-the-issue-changes-its-state"]
-    assert moved.title.endswith("becomes “begin”")
+    assert moved.title.endswith("can be set to “begin”")
     assert checks(moved) == [IsVisible] * 3
     assert [type(action) for action in moved.steps[3].actions] == [SetChecked, Click]
     assert tracker.rules == ["one", "two", "one"]

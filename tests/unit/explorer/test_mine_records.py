@@ -13,7 +13,17 @@ from playwright.async_api import Browser
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.crawl import Budget, Crawl
 from agent_runtime_server.adapters.explorer.flow import Flow, Skipped
-from agent_runtime_server.adapters.explorer.language import HasOutline, HasText, HasValue, IsHidden, IsVisible, Locator
+from agent_runtime_server.adapters.explorer.language import (
+    Choose,
+    Click,
+    Fill,
+    HasOutline,
+    HasText,
+    HasValue,
+    IsHidden,
+    IsVisible,
+    Locator,
+)
 from agent_runtime_server.adapters.explorer.mine_forms import _places, mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
@@ -25,15 +35,17 @@ BACK = "<script>location.replace('/')</script>"
 FORM = """<main><h1>{title}</h1>{said}<form method=post action={action}>
 <label>Name <input name=name required value="{name}"></label>
 <label>Size <input name=size value="large"></label>
+<label>Kept at <input name=place></label>
 <label>Made of <select name=wood required><option>oak<option>birch</select></label>
 <button>Save</button></form></main>"""
 
 
 class Boxes:
-    """An app that keeps boxes with names of their own."""
+    """An app that keeps boxes with names of their own; its form says what it needs, if its fields are ``marked``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, marked: bool = True) -> None:
         self.boxes: dict[str, tuple[str, str, str]] = {}
+        self.form = FORM if marked else FORM.replace(" required", "")
 
     def pages(self) -> Mapping[str, Page]:
         return {"/": self.listed, "/new": self.new, "/edit": self.edit, "/delete": self.delete, "/search": self.search}
@@ -58,10 +70,11 @@ class Boxes:
     def new(self, sent: Mapping[str, str]) -> str:
         name = sent.get("name", "")
         if not name:
-            return FORM.format(title="Add a box", said="", action="/new", name="")
+            said = "<p role=alert>A box needs a name.</p>" if "size" in sent else ""
+            return self.form.format(title="Add a box", said=said, action="/new", name="")
         if name in (box for box, _, _ in self.boxes.values()):
             said = "<p role=alert>There is such a box already.</p>"
-            return FORM.format(title="Add a box", said=said, action="/new", name=html.escape(name))
+            return self.form.format(title="Add a box", said=said, action="/new", name=html.escape(name))
         self.boxes[str(time.monotonic_ns())] = name, sent.get("size", ""), html.escape(sent.get("wood", ""))
         return BACK
 
@@ -71,7 +84,7 @@ class Boxes:
             self.boxes[key] = name, sent.get("size", ""), html.escape(sent.get("wood", ""))
             return BACK
         action = f"'/edit?id={key}'><input type=hidden name=id value={key}"
-        return FORM.format(title="Change a box", said="", action=action, name=html.escape(self.boxes[key][0]))
+        return self.form.format(title="Change a box", said="", action=action, name=html.escape(self.boxes[key][0]))
 
     def delete(self, sent: Mapping[str, str]) -> str:
         self.boxes.pop(sent["id"], None)
@@ -168,6 +181,18 @@ async def test_what_is_there_already_and_what_has_no_name_is_refused(
     mined: tuple[dict[str, Flow], list[Skipped]],
 ) -> None:
     assert {"add-a-box-is-refused-twice", "forms-add-a-box-asks-for-name"} <= mined[0].keys()
+
+
+async def test_a_mistake_is_made_with_no_more_than_the_form_needs(browser: Browser) -> None:
+    flows: list[Mined] = []
+    with serve(Boxes(marked=False).pages()) as url:
+        await opened(kit := kit_for(browser, url, flows), "/", "/new")
+        await mine_forms(kit)
+    by_id = {each.flow.id: each.flow for each in flows}
+    filled = {name: [type(action) for action in flow.steps[1].actions] for name, flow in by_id.items()}
+    assert filled["add-a-box-is-made"] == [Fill, Fill, Fill, Choose, Click]
+    assert filled["forms-add-a-box-asks-for-name"] == [Fill]
+    assert filled["add-a-box-is-deleted"] == filled["add-a-box-is-refused-twice"] == [Fill, Click]
 
 
 async def test_a_form_that_may_do_harm_is_not_sent(mined: tuple[dict[str, Flow], list[Skipped]]) -> None:

@@ -6,13 +6,14 @@ import html
 from collections.abc import Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
-from agent_runtime_server.adapters.explorer.flow import Flow
-from agent_runtime_server.adapters.explorer.language import Fill, HasValue, IsVisible
+from agent_runtime_server.adapters.explorer.flow import Flow, Step
+from agent_runtime_server.adapters.explorer.language import Click, Fill, HasValue, IsVisible, Locator
 from agent_runtime_server.adapters.explorer.mine_forms import mine_forms
 from agent_runtime_server.adapters.explorer.mining import Mined
-from agent_runtime_server.adapters.explorer.proving import Credentials, prove
+from agent_runtime_server.adapters.explorer.proving import Credentials, Rejected, prove
 from tests.unit.explorer.kits import kit_for, opened
 from tests.unit.explorer.site import serve
 
@@ -23,18 +24,21 @@ ARTICLE = "Ducks swim.\n\nSome fly."
 class Wiki:
     """One article, which all may change; or which forgets what it is told, or keeps what should only be shown.
 
-    ``stays``: what was saved is shown beside the field, on the same page.
+    ``stays``: what was saved is shown beside the field, on the same page. ``hides``: only its first line is ever shown.
     """
 
-    def __init__(self, *, forgets: bool = False, previews: bool = True, stays: bool = False) -> None:
+    def __init__(
+        self, *, forgets: bool = False, previews: bool = True, stays: bool = False, hides: bool = False
+    ) -> None:
         self.text = ARTICLE
+        self.hides = hides
         self.forgets = forgets
         self.previews = previews
         self.stays = stays
         self.saved: list[str] = []
 
     def article(self, _: Mapping[str, str]) -> str:
-        return f"<main><h1>Ducks</h1>{_paragraphs(self.text)}<a href=/edit>Edit</a></main>"
+        return f"<main><h1>Ducks</h1>{_paragraphs(self._shown(self.text))}<a href=/edit>Edit</a></main>"
 
     def edit(self, sent: Mapping[str, str]) -> str:
         text = sent.get("text", self.text).replace("\r\n", "\n")
@@ -45,11 +49,14 @@ class Wiki:
                 return "<script>location.replace('/ducks')</script>"
         if not self.previews:
             self.text = text
-        shown = _paragraphs(text) if "preview" in sent or self.stays else ""
+        shown = _paragraphs(self._shown(text)) if "preview" in sent or self.stays else ""
         return f"""<main><h1>Change “Ducks”</h1>{shown}<form method=post action=/edit>
             <label>Text <textarea name=text>{html.escape(text)}</textarea></label>
             <button name=preview value=1>Preview</button><button name=cancel value=1>Cancel</button>
             <button name=save value=1>Save changes</button></form></main>"""
+
+    def _shown(self, text: str) -> str:
+        return text.partition("\n")[0] if self.hides else text
 
 
 def _paragraphs(text: str) -> str:
@@ -81,6 +88,10 @@ async def test_a_line_is_added_after_the_text_and_a_preview_keeps_nothing() -> N
     filled = [action.value for step in added.steps for action in step.actions if isinstance(action, Fill)]
     longer = "${text_before}\n\nA test added this line, ${uid}."
     assert filled == [longer, longer, "${text_before}"], "previewed, saved, and put back"
+    assert [step.title for step in added.steps if step.tidies] == [
+        "Put the text back",
+        "Come back to see whether it is there",
+    ]
 
 
 async def test_what_it_takes_to_prove_the_flow_leaves_the_text_as_it_was() -> None:
@@ -99,6 +110,31 @@ async def test_what_it_takes_to_prove_the_flow_leaves_the_text_as_it_was() -> No
 
 async def test_a_text_that_is_not_kept_becomes_no_test() -> None:
     assert await mined(Wiki(forgets=True)) == {}
+
+
+async def test_a_line_that_is_not_shown_is_taken_away_again() -> None:
+    wiki = Wiki(hides=True)
+    assert await mined(wiki) == {}
+    assert any("A test added this line" in text for text in wiki.saved)
+    assert wiki.text == ARTICLE
+
+
+async def test_where_a_flow_cannot_go_on_the_text_is_put_back_all_the_same() -> None:
+    wiki = Wiki()
+    flows: list[Mined] = []
+    with serve({"/ducks": wiki.article, "/edit": wiki.edit}) as url:
+        async with open_browser() as browser:
+            await opened(kit := kit_for(browser, url, flows), "/ducks", "/edit")
+            await mine_forms(kit)
+            [mined] = flows
+            *steps, _, put_back, look = mined.flow.steps
+            nowhere = Step("Go on", (Click(Locator(by="role", value="button", name="Go on")),))
+            broken = replace(mined.flow, steps=(*steps, nowhere, put_back, look))
+            wiki.saved.clear()
+            kept = await prove(browser, url, broken, None, Credentials("", ""), lambda _: None)
+    assert isinstance(kept, Rejected)
+    assert "A test added this line" in wiki.saved[0]
+    assert wiki.text == ARTICLE
 
 
 async def test_a_preview_that_saves_is_not_called_one() -> None:

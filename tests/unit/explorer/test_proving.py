@@ -155,6 +155,15 @@ async def test_what_an_earlier_step_causes_is_proved_by_that(added: tuple[Flow |
         assert expectation.proof.left_out == "open / (on /about instead)"
 
 
+async def test_what_comes_after_the_last_expectation_is_left_out_but_what_tidies_up(
+    browser: Browser, site: str
+) -> None:
+    more = Step("Go on", (Goto("/about"),)), Step("Tidy up", (Goto("/index"),), tidies=True)
+    result, _ = await run(browser, site, flow(*ADD.steps, *more))
+    assert isinstance(result, Flow)
+    assert [step.title for step in result.steps] == ["Open the notes", "Add a note", "Tidy up"]
+
+
 async def test_what_is_still_so_is_proved_by_what_brought_it(browser: Browser, site: str) -> None:
     typed = tuple(Fill(NOTE, text) for text in ("one", "two", "three", "four"))
     note = IsVisible(Locator(by="role", value="listitem", has_text="note ${uid}"))

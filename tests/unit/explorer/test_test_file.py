@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,16 +15,20 @@ from agent_runtime_server.adapters.explorer import generate_job, plan_text, test
 from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Model, Step
 from agent_runtime_server.adapters.explorer.language import (
     Click,
+    CountOf,
     Equals,
     Fill,
     Goto,
     HasOutline,
+    HasText,
     IsVisible,
     Locator,
     NumberIn,
     Recall,
     Reload,
     Remember,
+    RememberText,
+    SumOf,
 )
 from agent_runtime_server.adapters.explorer.protocol import Done, Job, Line
 from agent_runtime_server.adapters.toolchain import Toolchain
@@ -69,6 +73,24 @@ def test_a_flow_in_a_stored_session() -> None:
     assert test_file.print_test(REFUSED) == (GOLDEN / "mail-refused.spec.ts").read_text()
 
 
+def test_what_is_too_long_is_broken_within_the_brackets_of_what_is_expected() -> None:
+    said = "The name of a thing is needed, and nobody has written one into the field that is there for it so far."
+    body = Locator(by="css", value="body")
+    flow = Flow("a", "A", "A", (Step("Look", (Goto("/"),), (Expectation(HasText(body, said, False), ""),)),))
+    lines = test_file.print_test(flow).splitlines()
+    begin = lines.index("      await expect(page.locator('body')).toContainText(")
+    assert lines[begin + 1 : begin + 3] == [f"        '{said}',", "      );"]
+
+
+def test_how_many_there_are_is_the_same_to_the_last_one() -> None:
+    counter, rows = Locator(by="role", value="strong"), Locator(by="role", value="listitem")
+    checks = (Equals(NumberIn(counter), CountOf(rows)), Equals(NumberIn(counter), SumOf(rows)))
+    flow = Flow("a", "A", "A", (Step("Look", (Goto("/"),), tuple(Expectation(each, "") for each in checks)),))
+    printed = test_file.print_test(flow)
+    assert "expect(await amount(page.getByRole('strong'))).toBe(await page.getByRole('listitem').count());" in printed
+    assert "expect(await amount(page.getByRole('strong'))).toBeCloseTo(sum(" in printed
+
+
 def test_a_form_that_fields_are_looked_for_in_has_a_name() -> None:
     form = Locator(by="css", value="form", has=Locator(by="role", value="button", name="Log in"))
     fields = [Locator(by="label", value=name, within=form) for name in ("Name", "Password")]
@@ -95,6 +117,39 @@ def test_what_a_constant_begins_with_is_declared_before_it() -> None:
     declared = [line.split()[1] for line in lines if line.startswith("const ")]
     assert declared == ["blueShirtVeryLargeRow", "removeFromTheBasketButton"]
     assert any(line.startswith("const removeFromTheBasketButton = blueShirtVeryLargeRow") for line in lines)
+
+
+SAID = Locator(by="role", value="heading", name="Ducks")
+TIDYING = Flow(
+    "change",
+    "Texts",
+    "Change",
+    (
+        Step("Look", (Goto("/"), RememberText("before", SAID))),
+        Step(
+            "Change it",
+            (Goto("/changed"),),
+            (Expectation(IsVisible(Locator(by="text", value="Geese")), "they are shown"),),
+        ),
+        Step("Put it back", (Goto("/back?to=${before}"),), tidies=True),
+    ),
+)
+
+
+def test_what_puts_back_is_said_as_soon_as_all_is_known_that_it_needs() -> None:
+    lines = [line.strip() for line in test_file.print_test(TIDYING).splitlines()]
+    assert "test('Change', async ({ page, cleanUp }) => {" in lines
+    begin = lines.index("cleanUp(async () => {")
+    assert lines[begin - 3 : begin + 4] == [
+        "return before;",
+        "});",
+        "",
+        "cleanUp(async () => {",
+        "await test.step('Put it back', async () => {",
+        "await page.goto(`/back?to=${before}`);",
+        "});",
+    ]
+    assert "await test.step('Change it', async () => {" in lines[begin:]
 
 
 def test_an_outline_that_comes_again_is_written_once() -> None:
@@ -180,6 +235,29 @@ async def test_the_suite_type_checks_lints_and_passes(tmp_path: Path, model: Mod
         )
         assert code == 0, report
         assert json.loads(report)["stats"]["expected"] == 4, "three tests and the set-up"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("shown", ["Geese", "Swans"])
+async def test_what_was_changed_is_put_back_however_the_test_went(tmp_path: Path, shown: str) -> None:
+    back: list[str] = []
+
+    def put_back(sent: Mapping[str, str]) -> str:
+        back.append(sent["to"])
+        return "<h1>Ducks</h1>"
+
+    with serve({"/": "<h1>Ducks</h1>", "/changed": f"<p>{shown}</p>", "/back": put_back}) as url:
+        model = replace(MODEL, app_url=url, flows=(TIDYING,), sign_in=None)
+        (tmp_path / "specs").mkdir()
+        (tmp_path / "specs/plan.md").write_text(plan_text.print_plan(model))
+        (tmp_path / "specs/model.json").write_bytes(msgspec.json.encode(model))
+        await generate_job.run(Job(kind="generate", app_url=url, workspace=str(tmp_path)), lambda line: None)
+        TOOLCHAIN.link(tmp_path)
+        style = await _node(TOOLCHAIN.command_eslint("--max-warnings=0", "."), tmp_path)
+        assert style == (0, "")
+        code, report = await _node(TOOLCHAIN.command_playwright("test", "--project=chromium"), tmp_path)
+    assert code == (0 if shown == "Geese" else 1), report
+    assert back == ["Ducks"]
 
 
 async def test_without_credentials_the_set_up_says_what_to_set(tmp_path: Path) -> None:

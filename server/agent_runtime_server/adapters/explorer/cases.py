@@ -45,17 +45,19 @@ def told_of(cases: Sequence[Case]) -> Iterator[Log]:
 
 
 def what_is_left(flow: Flow, cases: Sequence[Case]) -> Flow | None:
-    """The flow with the expectations that held and could fail; None where none of these is an outcome of it."""
+    """The flow with the expectations that held and could fail, and no step after the last of them but what tidies up;
+    None where none of these is an outcome of it."""
     kept = [case for case in cases if not case.dropped and case.proof]
     for case in kept:
         case.outcome = case.outcome or _outlasts(flow, case)
     if not any(case.outcome and (case.proven_by_acting or not acts(flow)) for case in kept):
         return None
-    steps = tuple(
+    steps = [
         replace(step, expectations=tuple(_proved(case) for case in kept if case.step == number))
         for number, step in enumerate(flow.steps)
-    )
-    return replace(flow, steps=steps)
+    ]
+    last = max((number for number, step in enumerate(steps) if step.expectations and not step.tidies), default=-1)
+    return replace(flow, steps=tuple(step for number, step in enumerate(steps) if number <= last or step.tidies))
 
 
 def _outlasts(flow: Flow, case: Case) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from agent_runtime_server.adapters.explorer.buying import Buyer, buying, finish
 from agent_runtime_server.adapters.explorer.checkout_walk import Passage, Walk, checkout_form, fill_cart
-from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.fields import wrong_value
+from agent_runtime_server.adapters.explorer.fields import called, wrong_value
 from agent_runtime_server.adapters.explorer.forms import Entry
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, Goto, IsVisible, SetChecked
@@ -82,17 +81,18 @@ def _mistake(entry: Entry) -> tuple[str, str, Action] | None:
     """A way to make the field wrong: its kind, the title of the flow, and the action."""
     field, target = entry.field, entry.target
     if wrong := wrong_value(field):
-        return entry.kind, f"Refuses “{wrong}” as {called(field)}", Fill(target, wrong)
+        return entry.kind, f"Refuses “{wrong}” as “{called(field)}”", Fill(target, wrong)
     if field.required and isinstance(entry.action, Fill):
-        return "blank", f"Refuses an order without {called(field)}", Fill(target, "")
+        return "blank", f"Refuses an order without “{called(field)}”", Fill(target, "")
     if field.required and field.kind == "checkbox":
         return "consent", f"Refuses an order without “{called(field)}”", SetChecked(target, checked=False)
     return None
 
 
-def called(field: Element) -> str:
-    """The name of a field, without the mark that it is required."""
-    return field.name.rstrip(" *:")
+def _done(mistake: Action, field: str) -> str:
+    if not isinstance(mistake, Fill):
+        return f"Clear “{field}”"
+    return f"Change “{field}” to “{mistake.value}”" if mistake.value else f"Empty “{field}”"
 
 
 async def _refusal(
@@ -110,7 +110,7 @@ async def _refusal(
         for earlier in way:
             await hand.step(earlier.title, *earlier.actions)
         await hand.step("Fill in the form", *(each.action for each in last.entries))
-        effect = await hand.step(f"Spoil “{called(entry.field)}” and click “{last.sends}”", mistake, last.send)
+        effect = await hand.step(f"{_done(mistake, called(entry.field))} and click “{last.sends}”", mistake, last.send)
         await expect_refusal(hand, effect, entry.target, called(entry.field))
         identity = f"checkout-{slug(title)}"
         finish(kit, hand, buyer, identity, title, "@form", "@negative", concepts=("checkout", "form"))

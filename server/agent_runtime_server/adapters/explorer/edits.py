@@ -8,10 +8,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer.flow import Flow, Step
-from agent_runtime_server.adapters.explorer.language import Remember, RememberText
 from agent_runtime_server.adapters.explorer.plan_text import PlannedStep, PlannedTest, planned_as, step_title
 from agent_runtime_server.adapters.explorer.test_file import path_of
-from agent_runtime_server.adapters.explorer.text import names_in
+from agent_runtime_server.adapters.explorer.text import names_in, remembered
 
 _GIVEN = frozenset({"uid", "username", "password"})
 
@@ -51,7 +50,7 @@ def _apply(flow: Flow, test: PlannedTest, edited: Edited) -> None:
             continue
         left.remove(step)
         steps.append(_narrowed(step, planned, test, edited))
-    if missing := names_in(tuple(steps)) - _GIVEN - _kept_by(steps):
+    if missing := names_in(tuple(steps)) - _GIVEN - remembered(steps).keys():
         edited.not_done.append(f"“{test.name}”: a step that is gone found out {', '.join(sorted(missing))}")
     elif not any(expectation.outcome for step in steps for expectation in step.expectations):
         edited.not_done.append(f"“{test.name}”: no expectation of an outcome is left")
@@ -68,8 +67,3 @@ def _narrowed(step: Step, planned: PlannedStep, test: PlannedTest, edited: Edite
             edited.not_done.append(f"“{test.name}”: the expectation “{text}” is not known")
     kept = tuple(expectation for text, expectation in known.items() if text in planned.expectations)
     return replace(step, expectations=kept)
-
-
-def _kept_by(steps: Sequence[Step]) -> frozenset[str]:
-    actions = (action for step in steps for action in step.actions)
-    return frozenset(action.name for action in actions if isinstance(action, Remember | RememberText))

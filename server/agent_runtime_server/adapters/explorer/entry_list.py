@@ -105,6 +105,13 @@ class EntryList:
         assert self.box is not None
         return self.of(text, self.box)
 
+    @property
+    def any_editor(self) -> Locator:
+        """The same of whichever entry is being changed. Only for lists that have an editor."""
+        assert self.editor is not None
+        row = self.editor.within
+        return replace(self.editor, within=row and replace(row, has_text=None))
+
     def reach(self, text: Text, piece: Locator) -> tuple[Action, ...]:
         """Click a button of an entry."""
         over = (Hover(self.of(text, self.row)),) if self.hover and self.row else ()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, TEXT, EntryList
+from agent_runtime_server.adapters.explorer.entry_list import EDITED, ENTRY, SECOND, TEXT, EntryList
 from agent_runtime_server.adapters.explorer.entry_look import Look, steady
 from agent_runtime_server.adapters.explorer.entry_start import entry_in, make_first, uid_in
 from agent_runtime_server.adapters.explorer.entry_whole import box_of_all, ticked
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.language import Click, Hover, Locator, Press, Reload
+from agent_runtime_server.adapters.explorer.language import Click, Fill, Hover, Locator, Press, Reload
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.money import number_in
 from agent_runtime_server.adapters.explorer.scopes import row_of
@@ -105,13 +105,21 @@ async def _edit_by(look: Look, opener: Click) -> None:
         return
     anywhere = Locator(by="role", value="textbox", within=Locator(by="role", value=row.role))
     inside = Locator(by="role", value="textbox", within=look.found.row)
-    for locator in (anywhere, inside):
-        if await look.hand.count(locator) == 1:
+    for locator in (inside, anywhere):
+        if await look.hand.count(locator) == 1 and await _is_found_as_one_types(look, locator, anywhere):
             look.know(opener=opener, editor=locator)
             for key in ("Escape", "Enter"):
                 if await look.hand.count(locator):
                     await look.hand.act(Press(locator, key))
             return
+
+
+async def _is_found_as_one_types(look: Look, field: Locator, anywhere: Locator) -> bool:
+    """Its row is still told by the text of before while the field has another."""
+    await look.hand.act(Fill(field, EDITED))
+    found = await look.hand.count(field) == 1
+    await look.hand.act(Fill(field if found else anywhere, ENTRY))
+    return found
 
 
 async def _row_buttons(look: Look, text: str) -> list[Locator]:

@@ -159,6 +159,11 @@ def _whole(text: str) -> int | None:
     return int(float(text)) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
 
 
+def called(field: Element) -> str:
+    """Its name, without the mark that it is required; or what it is sent as."""
+    return (field.name or field.attrs.get("name", "")).rstrip(" *:")
+
+
 def wrong_value(field: Element) -> str | None:
     """A value that the field should refuse, or None where every text is good."""
     if field.kind == "number":

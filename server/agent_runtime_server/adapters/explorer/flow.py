@@ -79,6 +79,8 @@ class Step(Data, frozen=True):
     expectations: tuple[Expectation, ...] = ()
     limited: bool = False
     """The app limits how often one may do this, so it is tried again, with what comes before it, until it goes well."""
+    tidies: bool = False
+    """It puts back what the others have changed, so it is done at the end however they went."""
 
 
 class Flow(Data, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Literal
 
+from msgspec.structs import replace
 from playwright.async_api import CDPSession, Page
 from playwright.async_api import Locator as PageLocator
 
@@ -124,12 +125,12 @@ class Hand:
         """Open a path without keeping it as a step."""
         return (await self.act(Goto(path))).after
 
-    async def step(self, title: str, *actions: Action) -> Effect:
-        """Do actions as the next step of the flow."""
+    async def step(self, title: str, *actions: Action, tidies: bool = False) -> Effect:
+        """Do actions as the next step of the flow; one that ``tidies`` stands at its end."""
         effect = await self.act(*actions)
         for view in (effect.before, effect.after):
             self._learn(view, actions)
-        self._steps.append(Step(title=title, actions=actions))
+        self._steps.append(Step(title=title, actions=actions, tidies=tidies))
         return effect
 
     async def expect(self, text: str, check: Check, *, outcome: bool = True) -> bool:
@@ -139,7 +140,7 @@ class Hand:
         self._learn(self.view, check)
         last = self._steps[-1]
         added = Expectation(check=check, text=text, outcome=outcome)
-        self._steps[-1] = Step(title=last.title, actions=last.actions, expectations=(*last.expectations, added))
+        self._steps[-1] = replace(last, expectations=(*last.expectations, added))
         return True
 
     async def expect_heading(self, effect: Effect, text: str) -> bool:

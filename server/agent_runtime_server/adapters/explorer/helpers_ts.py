@@ -11,6 +11,15 @@ _UID = """\
   },
 """
 
+_CLEAN_UP = """\
+  cleanUp: async ({ page }, use) => {
+    void page; // It is closed after this has been done, as this needs it.
+    const work: (() => Promise<void>)[] = [];
+    await use((last) => void work.push(last));
+    for (const last of work.reverse()) await last();
+  },
+"""
+
 _PAGE = """\
   page: async ({ page }, use) => {
     page.on('dialog', (dialog) => void dialog.accept());
@@ -24,11 +33,14 @@ import {{ test as base }} from '@playwright/test';
 export {{ expect }} from '@playwright/test';
 
 interface Fixtures {{
+  /** Has something done at the end of a test, however it went. */
+  cleanUp: (work: () => Promise<void>) => void;
   /** Unique for each run of a test. */
   uid: string;
 }}
 
 export const test = base.extend<Fixtures>({{
+{_CLEAN_UP}
 {_PAGE}
 {_UID}}});
 """
@@ -44,6 +56,8 @@ export {{ expect }} from '@playwright/test';
 export const signedInState = process.env.STORAGE_STATE ?? path.join(__dirname, '../.auth/user.json');
 
 interface Fixtures {{
+  /** Has something done at the end of a test, however it went. */
+  cleanUp: (work: () => Promise<void>) => void;
   credentials: Credentials;
   /** A page that has just signed in, with a session of its own. */
   signedInPage: Page;
@@ -52,6 +66,7 @@ interface Fixtures {{
 }}
 
 export const test = base.extend<Fixtures>({{
+{_CLEAN_UP}
   credentials: async ({{}}, use) => {{
     await use({{ username: required('TEST_USERNAME'), password: required('TEST_PASSWORD') }});
   }},

@@ -66,7 +66,8 @@ async def mine_cart(kit: Kit) -> None:
     await _change_quantity(kit, first)
     if len(products) > 1:
         await _two_products(kit, first, products[1])
-    await _remove(kit, first)
+    if not any([await _remove(kit, first, other) for other in products[1:2]]):
+        await _remove(kit, first)
     await _persists(kit, first)
     await refuse_wrong_quantity(kit, first)
     await open_empty(kit, first)
@@ -157,8 +158,12 @@ async def _two_products(kit: Kit, one: Product, other: Product) -> None:
         kit.keep(hand.flow("cart-total", "Cart", "Total is the sum of all lines", "@cart"), "cart")
 
 
-async def _remove(kit: Kit, product: Product) -> None:
+async def _remove(kit: Kit, product: Product, other: Product | None = None) -> bool:
+    """One of two is taken out, and the other one stays; or the only one, which any button for that would do."""
     async with kit.attempt("taking a product out of the cart") as hand:
+        if other is not None:
+            await open_product(hand, other)
+            await add_to_cart(hand)
         line, before = await put_in(hand, kit, product)
         target = await line_locator(hand, line, product, before)
         await hand.expect(f"the cart has a line for “{product.name}”", IsVisible(target), outcome=True)
@@ -167,10 +172,17 @@ async def _remove(kit: Kit, product: Product) -> None:
             raise LostError("nothing to take a line out of the cart was seen")
         title = f"Click “{button.name}” in the line of “{product.name}”"
         effect = await hand.step(title, Click(await find_in(hand, line, product, button)))
-        await hand.expect(f"the line of “{product.name}” is gone", IsHidden(target))
+        gone = await hand.expect(f"the line of “{product.name}” is gone", IsHidden(target))
+        if other is not None:
+            if not gone:
+                raise LostError("the line stays")
+            stays = await line_locator(hand, line_of(hand.view, other), other, before)
+            await hand.expect(f"the line of “{other.name}” is still there", IsVisible(stays), outcome=False)
         if not await expect_message(hand, effect, "the cart says that it is empty", pattern=EMPTY):
             await expect_message(hand, effect, "a message says that it was taken out")
         kit.keep(hand.flow("remove-from-cart", "Cart", "Takes a product out of the cart", "@cart"), "cart", "remove")
+        return True
+    return False
 
 
 def _remove_button(view: View, line: Line) -> Element | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, EntryList, ListView
+from agent_runtime_server.adapters.explorer.entry_list import ENTRY, SECOND, THIRD, EntryList, ListView
 from agent_runtime_server.adapters.explorer.entry_steps import expect_count, expect_grown, with_entries
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
@@ -20,7 +20,9 @@ from agent_runtime_server.adapters.explorer.language import (
 from agent_runtime_server.adapters.explorer.matching import matches
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 
-_ONE = re.compile(r"(?<!\d)1(?!\d)")
+_TWO = re.compile(r"(?<!\d)2(?!\d)")
+_TICKED = {"first": ENTRY, "third": THIRD}
+"""What is ticked off to be removed: not side by side, and more than one."""
 
 
 async def mine_views(kit: Kit, found: EntryList) -> None:
@@ -97,21 +99,24 @@ async def _view_persists(kit: Kit, found: EntryList) -> None:
 
 async def _clear(kit: Kit, found: EntryList, button: Locator) -> None:
     async with kit.attempt("removing the ticked entries") as hand:
-        await _one_ticked(hand, found)
-        appeared = await hand.expect("what removes it is offered", IsVisible(button))
-        if told := next((each.text for each in matches(hand.view, button) if _ONE.search(each.text)), ""):
-            await hand.expect("it tells that there is one", HasText(button, told))
+        await with_entries(hand, found, ENTRY, SECOND, THIRD)
+        await hand.step("Tick the first and the third entry off", found.tick(ENTRY), found.tick(THIRD))
+        appeared = await hand.expect("what removes them is offered", IsVisible(button))
+        if told := next((each.text for each in matches(hand.view, button) if _TWO.search(each.text)), ""):
+            await hand.expect("it tells that there are two", HasText(button, told))
         await hand.step("Remove the ticked entries", *found.remember(), Click(button))
-        if not await hand.expect("the ticked entry is gone", _gone(found, ENTRY)):
-            raise LostError("the ticked entry stays")
+        for name, text in _TICKED.items():
+            if not await hand.expect(f"the {name} entry is gone", _gone(found, text)):
+                raise LostError(f"the {name} entry stays")
         await hand.expect("the open entry is still shown", found.is_shown(SECOND), outcome=False)
-        await expect_grown(hand, found, -1, "there is one entry less")
+        await expect_grown(hand, found, -2, "there are two entries less")
         if appeared:
             await hand.expect("nothing is left to be removed", IsHidden(button))
         if found.lasts:
             await hand.step("Load the page again", Reload())
             await hand.expect("the open entry is still shown", found.is_shown(SECOND), outcome=False)
-            await hand.expect("the ticked entry is still gone", _gone(found, ENTRY))
+            for name, text in _TICKED.items():
+                await hand.expect(f"the {name} entry is still gone", _gone(found, text))
         kit.keep(hand.flow("clear-ticked", "Entries", "Removes the ticked entries", "@crud"), "remove")
 
 
@@ -128,7 +133,7 @@ async def _tick_all(kit: Kit, found: EntryList, box: Locator) -> None:
                     raise LostError(f"the {name} entry does not follow")
             told = "the count leaves both out" if checked else "the count tells of both again"
             await expect_count(hand, found, told, ticked=2 if checked else 0)
-        kit.keep(hand.flow("tick-all", "Entries", "Ticks all entries off, and none", "@crud"), "edit")
+        kit.keep(hand.flow("tick-all", "Entries", "Ticks all entries off, and clears all ticks", "@crud"), "edit")
 
 
 async def _tick_each(kit: Kit, found: EntryList, box: Locator) -> None:

@@ -40,8 +40,11 @@ async def mine_forms(kit: Kit) -> None:
         if text_in(place.form) is not None:
             await mine_text(kit, place)
             continue
-        if place.visit.path not in kit.own_things and not await mine_record(kit, place):
-            await _valid(kit, place)
+        if place.visit.path not in kit.own_things:
+            made = await mine_record(kit, place)
+            if made is None:
+                await _valid(kit, place)
+            place = made or place
         await mistakes(kit, place, "Forms")
 
 

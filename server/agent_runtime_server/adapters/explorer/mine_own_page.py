@@ -26,7 +26,7 @@ from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expe
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.naming import NAMED_ROLES
 from agent_runtime_server.adapters.explorer.place import Place, also_required
-from agent_runtime_server.adapters.explorer.records import Record, bearer_of, leanest, make_one
+from agent_runtime_server.adapters.explorer.records import Record, bearer_of, make_one
 from agent_runtime_server.adapters.explorer.text import escape
 from agent_runtime_server.adapters.explorer.view import Form, View
 from agent_runtime_server.adapters.explorer.vocabulary import RISKY
@@ -46,10 +46,9 @@ async def mine_own_page(kit: Kit, place: Place) -> None:
     """It has what such pages have; a comment is shown and kept; so is another state."""
     if not await _look(kit, place):
         return
-    lean = await leanest(kit, place)
-    await _comment(kit, lean)
+    await _comment(kit, place)
     for number in range(MOST_CHOICES):
-        if await _change_state(kit, lean, number):
+        if await _change_state(kit, place, number):
             return
 
 
@@ -103,7 +102,7 @@ async def _change_state(kit: Kit, place: Place, number: int) -> bool:
         if not signs:
             raise LostError(f"nothing shows “{chosen}”")
         await _expect_after_reload(hand, signs)
-        _keep(kit, hand, place, "changes-its-state", f"What “{place.name}” made becomes “{chosen}”", "edit")
+        _keep(kit, hand, place, "changes-its-state", f"What “{place.name}” made can be set to “{chosen}”", "edit")
         return True
     return False
 

@@ -17,7 +17,7 @@ from agent_runtime_server.adapters.explorer.mine_pages import around_pages, expe
 from agent_runtime_server.adapters.explorer.mining import Kit, quoted, slug
 from agent_runtime_server.adapters.explorer.place import Place
 from agent_runtime_server.adapters.explorer.record_controls import locate, reach
-from agent_runtime_server.adapters.explorer.records import Record, find_record, make_one, see_again
+from agent_runtime_server.adapters.explorer.records import Record, find_record, leanest, make_one, see_again
 from agent_runtime_server.adapters.explorer.refusals import expect_refusal
 from agent_runtime_server.adapters.explorer.templates import pattern
 from agent_runtime_server.adapters.explorer.text import substitute
@@ -28,17 +28,18 @@ SUITE = "Records"
 CHANGED = "Changed ${uid}"
 
 
-async def mine_record(kit: Kit, place: Place) -> bool:
-    """All flows about what a form makes; False where it makes nothing that can be seen."""
+async def mine_record(kit: Kit, place: Place) -> Place | None:
+    """All flows about what a form makes; None where it makes nothing that can be seen, else the form to go on with."""
     made = await _make(kit, place)
     if made != "thing":
-        return made is not None
+        return place if made else None
     await _edit(kit, place)
-    await _delete(kit, place)
-    await _twice(kit, place)
-    await mine_own_page(kit, place)
-    await mine_listed(kit, place)
-    return True
+    lean = await leanest(kit, place)
+    await _delete(kit, lean)
+    await _twice(kit, lean)
+    await mine_own_page(kit, lean)
+    await mine_listed(kit, lean)
+    return lean
 
 
 def _keep(kit: Kit, hand: Hand, place: Place, what: str, title: str, *concepts: str) -> None:
@@ -59,8 +60,10 @@ async def _make(kit: Kit, place: Place) -> Literal["thing", "setting"] | None:
         if effect.navigated or record.listed_on:
             await hand.step("Load the page again", Reload())
             await hand.expect("it is still there", record.check)
-        _keep(kit, hand, place, "is-made", f"“{place.name}” makes what it says", "create")
-        return "setting" if await _is_in_its_form(place, record, hand) else "thing"
+        made: Literal["thing", "setting"] = "setting" if await _is_in_its_form(place, record, hand) else "thing"
+        title = f"“{place.name}” {'makes what it says' if made == 'thing' else 'keeps what it is given'}"
+        _keep(kit, hand, place, "is-made", title, "create")
+        return made
     return None
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
-    Action,
     Click,
     Fill,
     Goto,
@@ -55,34 +53,21 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
         elsewhere = next((each.path for each in kit.site.good if each.path != place.visit.path), None)
         if elsewhere is None:
             raise LostError("there is no other page to come back from, to see whether the text is put back")
-        form = await place.open(hand)
-        target = await _text_field(hand, form)
-        before = RememberText("text_before", target)
-        if preview:
-            button = next((each for each in form.buttons if each.name == preview), None)
-            if button is None:
-                raise LostError("the button for a preview is gone")
-            await _add(hand, before, Fill(target, _LONGER), by=button)
-            await _expect_shown(hand, "the line is shown")
-            await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
-            if not await hand.expect("nothing was kept of it", HasValue(target, BEFORE)):
-                await hand.act(Fill(target, BEFORE), Click(await hand.find(_sender(place.again(hand.view)))))
-                raise LostError("what should only be shown is kept")
-        known: tuple[Action, ...] = () if preview else (before,)
-        effect = await _add(hand, *known, Fill(target, _LONGER), by=_sender(place.again(hand.view)))
-        await expect_message(hand, effect, "the app answers", pattern=other_than(hand.values["uid"]))
-        await _expect_shown(hand, "the line is shown")
-        if effect.navigated:
-            path = hand.view.path
-            await hand.step(f"Open {path} again", Goto(path))
-            await _expect_shown(hand, "it is still there")
-        await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
-        await hand.expect("the text is the one before with the line after it", HasValue(target, _LONGER))
-        sends = await hand.find(_sender(place.again(hand.view)))
-        effect = await hand.step("Put the text back", Fill(target, BEFORE), Click(sends))
-        await expect_message(hand, effect, "the app answers", pattern=other_than(hand.values["uid"]))
+        target = await _text_field(hand, await place.open(hand))
+        saves = await hand.find(_sender(place.again(hand.view)))
+        back = (Goto(place.visit.path), Fill(target, BEFORE), Click(saves))
+        await hand.step("Keep the text as it is", RememberText("text_before", target))
+        try:
+            if preview:
+                await _look_at_it_before(hand, place, target, preview)
+            await _add_to_it(hand, place, target, saves)
+        except LostError:
+            await hand.act(*back)
+            raise
+        await hand.step("Put the text back", *back, tidies=True)
         # What is seen after another page cannot be what was typed; nor has putting it back to be left out to prove it.
-        await hand.step("Come back to see whether it is there", Goto(elsewhere), Goto(place.visit.path))
+        look = (Goto(elsewhere), Goto(place.visit.path))
+        await hand.step("Come back to see whether it is there", *look, tidies=True)
         if not await hand.expect("the text is the one before", HasValue(target, BEFORE)):
             raise LostError("the text could not be put back as it was")
         title = f"“{place.visit.name}” keeps what is added{', and nothing of a preview' if preview else ''}"
@@ -100,8 +85,31 @@ async def _text_field(hand: Hand, form: Form) -> Locator:
     return await hand.find(field)
 
 
-async def _add(hand: Hand, *actions: Action, by: Element) -> Effect:
-    return await hand.step(f"Add a line to the text and click “{by.name}”", *actions, Click(await hand.find(by)))
+async def _look_at_it_before(hand: Hand, place: Place, target: Locator, preview: str) -> None:
+    """The steps that show a line that is added, and keep nothing of it. Raises ``LostError``."""
+    button = next((each for each in place.again(hand.view).buttons if each.name == preview), None)
+    if button is None:
+        raise LostError("the button for a preview is gone")
+    shows = await hand.find(button)
+    await hand.step(f"Add a line to the text and click “{preview}”", Fill(target, _LONGER), Click(shows))
+    await _expect_shown(hand, "the line is shown")
+    await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
+    if not await hand.expect("nothing was kept of it", HasValue(target, BEFORE)):
+        raise LostError("what should only be shown is kept")
+
+
+async def _add_to_it(hand: Hand, place: Place, target: Locator, saves: Locator) -> None:
+    """The steps that add a line, and see that it is kept. Raises ``LostError``."""
+    title = f"Add a line to the text and click “{place.sends}”"
+    effect = await hand.step(title, Fill(target, _LONGER), Click(saves))
+    await expect_message(hand, effect, "the app answers", pattern=other_than(hand.values["uid"]))
+    await _expect_shown(hand, "the line is shown")
+    if effect.navigated:
+        path = hand.view.path
+        await hand.step(f"Open {path} again", Goto(path))
+        await _expect_shown(hand, "it is still there")
+    await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
+    await hand.expect("the text is the one before with the line after it", HasValue(target, _LONGER))
 
 
 def _sender(form: Form) -> Element:

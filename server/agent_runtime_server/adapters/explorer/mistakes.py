@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent_runtime_server.adapters.explorer.element import Element
-from agent_runtime_server.adapters.explorer.fields import wrong_value
+from agent_runtime_server.adapters.explorer.fields import called, wrong_value
 from agent_runtime_server.adapters.explorer.forms import Entry
 from agent_runtime_server.adapters.explorer.hand import LostError
 from agent_runtime_server.adapters.explorer.language import Fill
@@ -31,12 +32,12 @@ async def mistakes(kit: Kit, place: Place, suite: str) -> None:
         value = wrong_value(field) or ""
         await spoil(kit, place, _named(field), value, suite, f"“{place.name}” refuses “{value}”{_as(field, wrong)}")
     for field in _must_be_filled(place.form)[:MOST_BLANK]:
-        called = field.name or field.attrs.get("name", "a field")
-        await spoil(kit, place, _named(field), "", suite, f"“{place.name}” asks for {called}")
+        what = f"“{called(field)}”" if called(field) else "a field"
+        await spoil(kit, place, _named(field), "", suite, f"“{place.name}” asks for {what}")
 
 
 def _as(field: Element, wrong: Sequence[Element]) -> str:
-    return f" as {field.name}" if len(wrong) > 1 and field.name else ""
+    return f" as “{called(field)}”" if len(wrong) > 1 and field.name else ""
 
 
 def _must_be_filled(form: Form) -> list[Element]:
@@ -53,13 +54,14 @@ async def spoil(kit: Kit, place: Place, choose: Choice, value: str, suite: str, 
     """Right data but for one field; ``title`` says what is refused."""
     async with place.attempt(kit, title) as hand:
         form = await place.open(hand)
-        entries = await place.entries(hand, form)
+        entries = await replace(place, lean=False).entries(hand, form)
         entry = choose(entries)
         if entry is None or not isinstance(entry.action, Fill):
             raise LostError("the field is not filled in by typing")
         submit = await place.submit(hand, form)
-        await hand.step("Fill in the form", *(each.action for each in entries))
-        what = f"Empty “{entry.field.name}”" if not value else f"Change “{entry.field.name}” to “{value}”"
+        await hand.step("Fill in the form", *(each.action for each in place.needed(entries, entry)))
+        name = called(entry.field)
+        what = f"Change “{name}” to “{value}”" if value else f"Empty “{name}”"
         effect = await hand.step(f"{what} and click “{place.sends}”", Fill(entry.target, value), submit)
         place.again(effect.after)  # another form may have a field of this name
         await expect_refusal(hand, effect, entry.target, entry.field.name)

@@ -107,9 +107,9 @@ class Onlooker:
         """The locator with values in the place of references. Raises ``UnknownReferenceError``."""
         return filled(locator, self.texts)
 
-    def knows(self, check: Check) -> bool:
-        """All that the check refers to has a value by now."""
-        return names_in(check) <= self.texts.keys() | self.numbers.keys()
+    def knows(self, data: object) -> bool:
+        """All that a piece of a flow refers to has a value by now."""
+        return names_in(data) <= self.texts.keys() | self.numbers.keys()
 
     async def failure(self, check: Check, timeout_ms: float) -> str | None:
         """``None`` as soon as the check holds; when the time is over, one line: what was expected and what was seen."""

@@ -112,8 +112,12 @@ class Place:
 
     async def entries(self, hand: Hand, form: Form) -> list[Entry]:
         """How its fields are filled in rightly."""
-        entries = await fill_entries(hand, form, {})
-        return [each for each in entries if each.field.required or each is key_of(entries)] if self.lean else entries
+        return self.needed(await fill_entries(hand, form, {}))
+
+    def needed(self, entries: Sequence[Entry], also: Entry | None = None) -> list[Entry]:
+        """Those that it takes, and another one; all, unless no more is to be filled in than it takes."""
+        kept = key_of(entries), also
+        return [each for each in entries if not self.lean or each.field.required or each in kept]
 
     async def send(self, hand: Hand, title: str) -> tuple[Effect, Sequence[Entry]]:
         """The steps to the form, and one that fills it in and sends it."""

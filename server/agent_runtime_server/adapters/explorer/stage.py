@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -82,7 +82,18 @@ class Stage:
             player = self._player(page)
             if self._flow.session == "fresh":
                 await self._sign_in_with(player, page)
-            yield Scene(page, player, self._base_url, self._flow.bare)
+            try:
+                yield Scene(page, player, self._base_url, self._flow.bare)
+            finally:
+                await self._tidy(player)
+
+    async def _tidy(self, player: Player) -> None:
+        """Put back what the flow may have changed, where it did not come so far."""
+        back = tuple(action for step in self._flow.steps if step.tidies for action in step.actions)
+        if back and player.last != back[-1] and player.knows(back):
+            with suppress(ActionError):
+                for action in back:
+                    await player.act(action)
 
     @asynccontextmanager
     async def _page(self, storage: StorageState | None) -> AsyncIterator[Page]:

@@ -31,6 +31,7 @@ def print_test(flow: Flow) -> str:
     arguments = ["signedInPage: page" if flow.session == "fresh" else "page"]
     arguments += ["credentials"] if names & {"username", "password"} else []
     arguments += ["uid"] if "uid" in names else []
+    arguments += ["cleanUp"] if any(step.tidies for step in flow.steps) else []
     head = [typescript.string(flow.title), *([f"{{ tag: [{tags}] }}"] if tags else [])]
     function = f"async ({{ {', '.join(arguments)} }}) => {{"
     opening, closing = [f"  test({', '.join((*head, function))}"], ["  });"]

@@ -16,21 +16,20 @@ from agent_runtime_server.adapters.explorer.language import (
     IsInvalid,
     Locator,
     NumberIn,
-    Remember,
     RememberText,
     SumOf,
 )
-from agent_runtime_server.adapters.explorer.text import names_in
+from agent_runtime_server.adapters.explorer.text import names_in, remembered
 
 HELPERS = ("amount", "amounts", "order", "refused", "sum", "textOf")
 """What ``tests/support.ts`` offers to tests."""
 
 GIVEN: Mapping[str, str] = {"uid": "uid", "username": "credentials.username", "password": "credentials.password"}
 """Expressions of what a test knows from its beginning."""
-_TAKEN = frozenset({"page", "uid", "credentials", "test", "expect", "signedInState", *HELPERS})
+_TAKEN = frozenset({"page", "uid", "credentials", "test", "expect", "cleanUp", "signedInState", *HELPERS})
 _WORTH_A_NAME = 40
 """Length, in characters, from which a locator that is used twice gets a name."""
-_TOO_LONG_INSIDE = 70
+_TOO_LONG_INSIDE = 60
 """Length, in characters, from which a locator gets a name rather than stand inside of a call."""
 _USES_HELPER = (NumberIn, SumOf, CountOf, RememberText, IsInvalid, InOrder)
 _NAME_WORDS = 4
@@ -165,11 +164,6 @@ def tried_together(steps: Sequence[Step]) -> int:
     """How many of the first steps are tried until they go well: up to the last that the app limits, and on to where
     nothing is needed any more that they remember."""
     count = max((number for number, step in enumerate(steps, 1) if step.limited), default=0)
-    while count and _remembered(steps[:count]) & names_in(tuple(steps[count:])):
+    while count and remembered(steps[:count]).keys() & names_in(tuple(steps[count:])):
         count += 1
     return count
-
-
-def _remembered(steps: Sequence[Step]) -> set[str]:
-    actions = (action for step in steps for action in step.actions)
-    return {action.name for action in actions if isinstance(action, Remember | RememberText)}

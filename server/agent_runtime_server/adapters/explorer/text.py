@@ -6,14 +6,14 @@ import re
 import secrets
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple, TypeVar, cast
 
 from msgspec.structs import astuple, replace
 
 from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Step
-from agent_runtime_server.adapters.explorer.language import Data, Locator, Recall
+from agent_runtime_server.adapters.explorer.language import Data, Locator, Recall, Remember, RememberText
 
 _T = TypeVar("_T")
 _DIGITS = string.digits + string.ascii_lowercase
@@ -88,6 +88,12 @@ def names_in(data: object) -> frozenset[str]:
     if isinstance(data, tuple):
         return frozenset().union(*map(names_in, data))
     return frozenset()
+
+
+def remembered(steps: Sequence[Step]) -> dict[str, None]:
+    """What steps find out, by its names, in their order."""
+    actions = (action for step in steps for action in step.actions)
+    return {action.name: None for action in actions if isinstance(action, Remember | RememberText)}
 
 
 def locators_in(data: object) -> Iterator[Locator]:
