@@ -26,6 +26,14 @@ SET_UP = ".setup."
 """In the names of files that sign in, or make whatever else tests need."""
 SEED = "seed.spec."
 """In the name of the file from which agents begin."""
+UNRECORDED = "unrecorded.config.cts"
+_WITHOUT_RECORDINGS = """\
+import { defineConfig } from '@playwright/test';
+import config from './NAME';
+
+export default defineConfig(config, { use: { screenshot: 'off', trace: 'off', video: 'off' } });
+"""
+"""There is no option of the command line for videos, which take a good part of a machine."""
 _ORDER = re.compile(r"(?<![^/])\d{3}~")
 
 
@@ -104,6 +112,13 @@ class Outcome:
     """What those that failed said first."""
 
 
+def _unrecorded(folder: Path) -> str:
+    """The name of the suite's configuration but for what it records, which is written beside it."""
+    own = next(file for file in sorted(folder.glob("playwright.config.*")))
+    (folder / UNRECORDED).write_text(_WITHOUT_RECORDINGS.replace("NAME", own.stem))
+    return UNRECORDED
+
+
 async def run(
     suite: Suite,
     toolchain: Toolchain,
@@ -120,6 +135,7 @@ async def run(
     command = [
         *toolchain.command_playwright("test", *map(_pattern, only), "--reporter=json", "--retries=0"),
         *(f"--workers={workers}", f"--timeout={TEST_MS}", "--trace=off", *(["-x"] if stop_at_first else [])),
+        f"--config={_unrecorded(suite.folder)}",
     ]
     toolchain.link(suite.folder)
     environment = {
@@ -152,7 +168,7 @@ def _left_by_runs(_folder: str, names: list[str]) -> list[str]:
     return [
         name
         for name in names
-        if name in {"node_modules", "artifacts"} or (name.startswith(".") and name != ".agent-runtime")
+        if name in {"node_modules", "artifacts", UNRECORDED} or (name.startswith(".") and name != ".agent-runtime")
     ]
 
 
