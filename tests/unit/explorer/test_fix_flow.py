@@ -100,7 +100,7 @@ async def repaired(app: App, browser: Browser, flow: Flow) -> Verdict:
     known = KnownElements({})
     known.learn(PATH, flow)
     stage = Stage(browser, app.url, flow, None, Credentials("", ""))
-    return await FlowRepair(stage, app.url, flow, PATH, known, ()).run()
+    return await FlowRepair(stage, app.url, PATH, known, ()).run()
 
 
 async def test_what_was_seen_is_known_without_what_is_new_in_each_run(flow: Flow) -> None:

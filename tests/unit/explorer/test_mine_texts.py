@@ -127,7 +127,7 @@ async def test_where_a_flow_cannot_go_on_the_text_is_put_back_all_the_same() -> 
             await opened(kit := kit_for(browser, url, flows), "/ducks", "/edit")
             await mine_forms(kit)
             [mined] = flows
-            *steps, _, put_back, look = mined.flow.steps
+            *steps, put_back, look = mined.flow.steps
             nowhere = Step("Go on", (Click(Locator(by="role", value="button", name="Go on")),))
             broken = replace(mined.flow, steps=(*steps, nowhere, put_back, look))
             wiki.saved.clear()

@@ -25,6 +25,7 @@ from agent_runtime_server.adapters.explorer.language import (
     Recall,
     Reload,
     Remember,
+    RememberText,
     UrlIs,
 )
 from agent_runtime_server.adapters.explorer.protocol import Line, Log
@@ -162,6 +163,26 @@ async def test_what_comes_after_the_last_expectation_is_left_out_but_what_tidies
     result, _ = await run(browser, site, flow(*ADD.steps, *more))
     assert isinstance(result, Flow)
     assert [step.title for step in result.steps] == ["Open the notes", "Add a note", "Tidy up"]
+
+
+async def test_what_tidying_up_needs_to_know_is_found_out_all_the_same(browser: Browser, site: str) -> None:
+    more = (
+        Step("Read the heading", (Goto("/about"), RememberText("before", heading("About us")))),
+        Step("Go on", (Reload(),)),
+        Step("Put it back", (Goto("/"), Fill(NOTE, "${before}")), tidies=True),
+    )
+    result, _ = await run(browser, site, flow(*ADD.steps, *more))
+    assert isinstance(result, Flow)
+    titles = [step.title for step in result.steps]
+    assert titles == ["Open the notes", "Add a note", "Read the heading", "Put it back"]
+
+
+async def test_a_flow_that_tells_nothing_before_it_tidies_up_is_no_test(browser: Browser, site: str) -> None:
+    tidying = Step(
+        "Tidy up", (Fill(NOTE, "note ${uid}"), Click(button("Add"))), ADD.steps[1].expectations[:1], tidies=True
+    )
+    result, _ = await run(browser, site, flow(Step("Open the notes", (Goto("/"),)), tidying))
+    assert isinstance(result, Rejected)
 
 
 async def test_what_is_still_so_is_proved_by_what_brought_it(browser: Browser, site: str) -> None:

@@ -152,6 +152,14 @@ def test_what_puts_back_is_said_as_soon_as_all_is_known_that_it_needs() -> None:
     assert "await test.step('Change it', async () => {" in lines[begin:]
 
 
+def test_what_puts_back_is_said_where_steps_are_tried_together_too() -> None:
+    look, change, back = TIDYING.steps
+    lines = test_file.print_test(replace(TIDYING, steps=(replace(look, limited=True), change, back))).splitlines()
+    tried = lines.index("    }).toPass({ intervals: [20_000], timeout: 90_000 });")
+    assert "      cleanUp(async () => {" in lines[:tried]
+    assert "    await test.step('Change it', async () => {" not in lines[tried:], "it needs what is remembered there"
+
+
 def test_an_outline_that_comes_again_is_written_once() -> None:
     def looked_at(path: str, *outlines: str) -> Step:
         banner = Locator(by="role", value="banner")

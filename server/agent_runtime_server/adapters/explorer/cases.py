@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from agent_runtime_server.adapters.explorer.flow import Expectation, Flow, Proof
 from agent_runtime_server.adapters.explorer.language import Action, Goto, Reload, Remember, RememberText
 from agent_runtime_server.adapters.explorer.protocol import Log
+from agent_runtime_server.adapters.explorer.text import names_in, remembered
 
 
 @dataclass
@@ -45,18 +46,21 @@ def told_of(cases: Sequence[Case]) -> Iterator[Log]:
 
 
 def what_is_left(flow: Flow, cases: Sequence[Case]) -> Flow | None:
-    """The flow with the expectations that held and could fail, and no step after the last of them but what tidies up;
-    None where none of these is an outcome of it."""
+    """The flow with the expectations that held and could fail, and no step after the last of them but what tidies up,
+    or finds out what is needed for that; None where none of these is an outcome of it."""
     kept = [case for case in cases if not case.dropped and case.proof]
     for case in kept:
         case.outcome = case.outcome or _outlasts(flow, case)
-    if not any(case.outcome and (case.proven_by_acting or not acts(flow)) for case in kept):
+    tells = (case for case in kept if case.outcome and not flow.steps[case.step].tidies)
+    if not any(case.proven_by_acting or not acts(flow) for case in tells):
         return None
     steps = [
         replace(step, expectations=tuple(_proved(case) for case in kept if case.step == number))
         for number, step in enumerate(flow.steps)
     ]
-    last = max((number for number, step in enumerate(steps) if step.expectations and not step.tidies), default=-1)
+    needed = names_in(tuple(step for step in steps if step.tidies))
+    kept_for = (step.expectations or remembered([step]).keys() & needed for step in steps)
+    last = max(number for number, use in enumerate(kept_for) if use and not steps[number].tidies)
     return replace(flow, steps=tuple(step for number, step in enumerate(steps) if number <= last or step.tidies))
 
 

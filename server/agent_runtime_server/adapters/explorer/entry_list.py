@@ -73,6 +73,8 @@ class EntryList:
     """Begins to change the text of an entry."""
     editor: Locator | None = None
     """Where the text of an entry is changed."""
+    any_editor: Locator | None = None
+    """Where that of whichever entry is, if nothing else is like it, else the same."""
     counter: Locator | None = None
     """A number that grows with each entry."""
     box_of_all: Locator | None = None
@@ -104,13 +106,6 @@ class EntryList:
         """The box of an entry. Only for lists with boxes."""
         assert self.box is not None
         return self.of(text, self.box)
-
-    @property
-    def any_editor(self) -> Locator:
-        """The same of whichever entry is being changed. Only for lists that have an editor."""
-        assert self.editor is not None
-        row = self.editor.within
-        return replace(self.editor, within=row and replace(row, has_text=None))
 
     def reach(self, text: Text, piece: Locator) -> tuple[Action, ...]:
         """Click a button of an entry."""

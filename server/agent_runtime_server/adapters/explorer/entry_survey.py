@@ -105,9 +105,10 @@ async def _edit_by(look: Look, opener: Click) -> None:
         return
     anywhere = Locator(by="role", value="textbox", within=Locator(by="role", value=row.role))
     inside = Locator(by="role", value="textbox", within=look.found.row)
+    alone = await look.hand.count(anywhere) == 1
     for locator in (inside, anywhere):
-        if await look.hand.count(locator) == 1 and await _is_found_as_one_types(look, locator, anywhere):
-            look.know(opener=opener, editor=locator)
+        if await look.hand.count(locator) == 1 and (not alone or await _is_found_as_one_types(look, locator, anywhere)):
+            look.know(opener=opener, editor=locator, any_editor=anywhere if alone else locator)
             for key in ("Escape", "Enter"):
                 if await look.hand.count(locator):
                     await look.hand.act(Press(locator, key))

@@ -52,13 +52,12 @@ _LOOKING = Goto | Reload | Hover | Remember | RememberText
 
 @dataclass
 class FlowRepair:
-    """The repair of one flow."""
+    """The repair of the flow of a stage."""
 
     stage: Stage
     base_url: str
-    flow: Flow
     path: str
-    """Of its test."""
+    """Of the flow's test."""
     known: KnownElements
     usual: Collection[str]
     """Script errors and bad addresses that the app had before already."""
@@ -66,6 +65,15 @@ class FlowRepair:
     learnt: dict[Locator, Fingerprint] = field(default_factory=dict)
     opening: set[Click] = field(default_factory=set)
     """Clicks that it has added."""
+
+    @property
+    def flow(self) -> Flow:
+        """As far as it is repaired by now."""
+        return self.stage.flow
+
+    @flow.setter
+    def flow(self, flow: Flow) -> None:
+        self.stage.flow = flow
 
     async def run(self) -> Verdict:
         """See why it fails, and put that right if it is the test's fault. Raises ActionError if it cannot sign in."""

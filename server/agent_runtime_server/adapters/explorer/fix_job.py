@@ -157,7 +157,7 @@ class _Repairs:
         credentials = Credentials(self.job.username, self.job.password, self.gate)
         stage = Stage(self.browser, self.job.app_url, flow, self.model.sign_in, credentials)
         usual = [f"{finding.url} {finding.title}" for finding in self.model.findings]
-        return await FlowRepair(stage, self.job.app_url, flow, path, self.known, usual).run()
+        return await FlowRepair(stage, self.job.app_url, path, self.known, usual).run()
 
     async def _sign_in_again(self) -> Verdict:
         """Repair, once, how tests sign in. The file is no test: it is repaired with each test that needs it."""

@@ -37,7 +37,7 @@ async def _edit(kit: Kit, found: EntryList, editor: Locator, end: Press, identit
         await _change(hand, found, editor, EDITED, end)
         if not await hand.expect("its new text is shown", found.is_shown(EDITED)):
             raise LostError(f"{end.key} does not keep the change")
-        await hand.expect("the field is gone", IsHidden(found.any_editor))
+        await hand.expect("the field is gone", IsHidden(found.any_editor or editor))
         await hand.expect("its old text is gone", IsHidden(found.of(ENTRY, found.shown)))
         await hand.expect("the other entry is still shown", found.is_shown(SECOND), outcome=False)
         if found.lasts:
@@ -65,7 +65,7 @@ async def _cancel(kit: Kit, found: EntryList, editor: Locator) -> None:
         await hand.step("Open the first entry to change it", *found.open(ENTRY))
         await hand.expect("the field has its text", HasValue(editor, ENTRY))
         await hand.step("Type another text and press Escape", Fill(editor, EDITED), Press(editor, "Escape"))
-        if not await hand.expect("the field is gone", IsHidden(found.any_editor)):
+        if not await hand.expect("the field is gone", IsHidden(found.any_editor or editor)):
             raise LostError("Escape does not end the change")
         before = "its text is as before"
         # A row is there while its text is changed; so the text alone tells more, where it is found.

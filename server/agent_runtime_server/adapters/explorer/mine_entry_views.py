@@ -100,8 +100,11 @@ async def _view_persists(kit: Kit, found: EntryList) -> None:
 async def _clear(kit: Kit, found: EntryList, button: Locator) -> None:
     async with kit.attempt("removing the ticked entries") as hand:
         await with_entries(hand, found, ENTRY, SECOND, THIRD)
-        await hand.step("Tick the first and the third entry off", found.tick(ENTRY), found.tick(THIRD))
-        appeared = await hand.expect("what removes them is offered", IsVisible(button))
+        await hand.step("Tick the first entry off", found.tick(ENTRY))
+        await hand.expect("it is ticked", IsChecked(found.box_for(ENTRY)))
+        appeared = await hand.expect("what removes it is offered", IsVisible(button))
+        await hand.step("Tick the third entry off", found.tick(THIRD))
+        await hand.expect("it is ticked", IsChecked(found.box_for(THIRD)))
         if told := next((each.text for each in matches(hand.view, button) if _TWO.search(each.text)), ""):
             await hand.expect("it tells that there are two", HasText(button, told))
         await hand.step("Remove the ticked entries", *found.remember(), Click(button))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Literal
 
+from msgspec.structs import replace
+
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
+from agent_runtime_server.adapters.explorer.flow import Flow
 from agent_runtime_server.adapters.explorer.forms import key_of
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import Action, Click, Fill, HasValue, IsHidden, Locator, Reload
@@ -43,7 +46,14 @@ async def mine_record(kit: Kit, place: Place) -> Place | None:
 
 
 def _keep(kit: Kit, hand: Hand, place: Place, what: str, title: str, *concepts: str) -> None:
-    flow = hand.flow(f"{slug(place.name)}-{what}", SUITE, title, "@crud", "@form", session=place.session)
+    _deliver(kit, place, _flow(hand, place, what, title), *concepts)
+
+
+def _flow(hand: Hand, place: Place, what: str, title: str) -> Flow:
+    return hand.flow(f"{slug(place.name)}-{what}", SUITE, title, "@crud", "@form", session=place.session)
+
+
+def _deliver(kit: Kit, place: Place, flow: Flow, *concepts: str) -> None:
     kit.keep(flow, "form", *concepts, *concepts_in(place.name), changes_account=place.visit.signed_in)
 
 
@@ -60,10 +70,12 @@ async def _make(kit: Kit, place: Place) -> Literal["thing", "setting"] | None:
         if effect.navigated or record.listed_on:
             await hand.step("Load the page again", Reload())
             await hand.expect("it is still there", record.check)
-        made: Literal["thing", "setting"] = "setting" if await _is_in_its_form(place, record, hand) else "thing"
-        title = f"“{place.name}” {'makes what it says' if made == 'thing' else 'keeps what it is given'}"
-        _keep(kit, hand, place, "is-made", title, "create")
-        return made
+        made = _flow(hand, place, "is-made", f"“{place.name}” makes what it says")
+        if await _is_in_its_form(place, record, hand):
+            _deliver(kit, place, replace(made, title=f"“{place.name}” keeps what it is given"), "create")
+            return "setting"
+        _deliver(kit, place, made, "create")
+        return "thing"
     return None
 
 

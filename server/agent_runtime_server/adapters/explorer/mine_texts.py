@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from playwright.async_api import Error
 
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
 from agent_runtime_server.adapters.explorer.language import (
+    Action,
     Click,
     Fill,
     Goto,
@@ -24,6 +29,7 @@ from agent_runtime_server.adapters.explorer.view import Form
 SUITE = "Texts"
 ADDED = "A test added this line, ${uid}."
 BEFORE = "${text_before}"
+PUT_BACK = "Put the text back"
 _LONGER = BEFORE + "\n\n" + ADDED
 _PREVIEW = re.compile(r"\bpreview\b", re.IGNORECASE)
 
@@ -55,19 +61,13 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
             raise LostError("there is no other page to come back from, to see whether the text is put back")
         target = await _text_field(hand, await place.open(hand))
         saves = await hand.find(_sender(place.again(hand.view)))
-        back = (Goto(place.visit.path), Fill(target, BEFORE), Click(saves))
         await hand.step("Keep the text as it is", RememberText("text_before", target))
-        try:
+        async with _put_back(hand, *_way(place), Fill(target, BEFORE), Click(saves)):
             if preview:
                 await _look_at_it_before(hand, place, target, preview)
             await _add_to_it(hand, place, target, saves)
-        except LostError:
-            await hand.act(*back)
-            raise
-        await hand.step("Put the text back", *back, tidies=True)
         # What is seen after another page cannot be what was typed; nor has putting it back to be left out to prove it.
-        look = (Goto(elsewhere), Goto(place.visit.path))
-        await hand.step("Come back to see whether it is there", *look, tidies=True)
+        await hand.step("Come back to see whether it is there", Goto(elsewhere), *_way(place), tidies=True)
         if not await hand.expect("the text is the one before", HasValue(target, BEFORE)):
             raise LostError("the text could not be put back as it was")
         title = f"“{place.visit.name}” keeps what is added{', and nothing of a preview' if preview else ''}"
@@ -76,6 +76,24 @@ async def _change(kit: Kit, place: Place, preview: str = "") -> bool:
         kit.keep(flow, "form", "edit", changes_account=True)
         return True
     return False
+
+
+@asynccontextmanager
+async def _put_back(hand: Hand, *back: Action) -> AsyncIterator[None]:
+    """The step that puts the text back comes after the block, also where that could not be done to its end."""
+    try:
+        yield
+        await hand.step(PUT_BACK, *back, tidies=True)
+    except BaseException:
+        with suppress(LostError, Error):
+            await hand.step(PUT_BACK, *back, tidies=True)
+        raise
+
+
+def _way(place: Place) -> list[Action]:
+    """From anywhere to the form."""
+    opener = [Click(place.visit.opener.target)] if place.visit.opener else []
+    return [*(Goto(path) for path in place.way or (place.visit.path,)), *opener]
 
 
 async def _text_field(hand: Hand, form: Form) -> Locator:
@@ -93,7 +111,7 @@ async def _look_at_it_before(hand: Hand, place: Place, target: Locator, preview:
     shows = await hand.find(button)
     await hand.step(f"Add a line to the text and click “{preview}”", Fill(target, _LONGER), Click(shows))
     await _expect_shown(hand, "the line is shown")
-    await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
+    await hand.step(f"Open {place.visit.path} again", *_way(place))
     if not await hand.expect("nothing was kept of it", HasValue(target, BEFORE)):
         raise LostError("what should only be shown is kept")
 
@@ -108,7 +126,7 @@ async def _add_to_it(hand: Hand, place: Place, target: Locator, saves: Locator) 
         path = hand.view.path
         await hand.step(f"Open {path} again", Goto(path))
         await _expect_shown(hand, "it is still there")
-    await hand.step(f"Open {place.visit.path} again", Goto(place.visit.path))
+    await hand.step(f"Open {place.visit.path} again", *_way(place))
     await hand.expect("the text is the one before with the line after it", HasValue(target, _LONGER))
 
 

@@ -182,7 +182,12 @@ class Kit:
         async with self.hand(signed_in=signed_in) as second:
             with suppress(LostError):
                 for step in hand.steps:
-                    await second.act(*step.actions)
+                    if not step.tidies:
+                        await second.act(*step.actions)
+            for step in hand.steps:
+                if step.tidies:
+                    with suppress(LostError):
+                        await second.act(*step.actions)
             return [each for each in second.traffic.bad if each.status >= SERVER_ERROR]
 
     def keep(self, flow: Flow, *concepts: str, changes_account: bool = False) -> None:

@@ -55,8 +55,8 @@ class Player(Onlooker):
         super().__init__(page, base_url, values)
         self._doorkeeper = doorkeeper or Doorkeeper()
         self._turns = turns or Turns()
-        self.last: Action | None = None
-        """The last action that could be done."""
+        self.done: list[Action] = []
+        """The actions that could be done, in their order."""
 
     async def act(self, action: Action, timeout_ms: float = 5000) -> None:
         """Do an action. Raises ``ActionError`` when it cannot be done within the time."""
@@ -64,7 +64,7 @@ class Player(Onlooker):
         try:
             async with self._turns.taken(self._page):
                 await self._act(action, timeout_ms)
-            self.last = action
+            self.done.append(action)
         except (PlaywrightError, UnknownReferenceError, NotYetError) as error:
             reason = self.redacted(await self._reason(action, error))
             raise ActionError(f"could not {words.action(action)}: {reason}") from error

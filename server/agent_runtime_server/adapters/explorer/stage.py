@@ -60,7 +60,7 @@ class Stage:
         """``storage`` is the state of a context that has signed in; without it, the first scene signs in."""
         self._browser = browser
         self._base_url = base_url
-        self._flow = flow
+        self.flow = flow
         self._sign_in = sign_in
         self._credentials = credentials
         self._doorkeeper = doorkeeper or Doorkeeper()
@@ -74,23 +74,24 @@ class Stage:
     @asynccontextmanager
     async def scene(self) -> AsyncIterator[Scene]:
         """A page as new as one of a new context, with a new ``uid``. Raises ``ActionError`` if it cannot sign in."""
-        if self._flow.session == "stored" and self._storage is None:
+        if self.flow.session == "stored" and self._storage is None:
             async with self._page(None) as page:
                 await self._sign_in_with(self._player(page), page)
                 self._storage = await page.context.storage_state()
         async with self._page(self._storage) as page:
             player = self._player(page)
-            if self._flow.session == "fresh":
+            if self.flow.session == "fresh":
                 await self._sign_in_with(player, page)
             try:
-                yield Scene(page, player, self._base_url, self._flow.bare)
+                yield Scene(page, player, self._base_url, self.flow.bare)
             finally:
                 await self._tidy(player)
 
     async def _tidy(self, player: Player) -> None:
         """Put back what the flow may have changed, where it did not come so far."""
-        back = tuple(action for step in self._flow.steps if step.tidies for action in step.actions)
-        if back and player.last != back[-1] and player.knows(back):
+        back = tuple(action for step in self.flow.steps if step.tidies for action in step.actions)
+        is_back = tuple(player.done[-len(back) :]) == back
+        if back and not is_back and player.knows(back):
             with suppress(ActionError):
                 for action in back:
                     await player.act(action)

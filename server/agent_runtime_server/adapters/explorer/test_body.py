@@ -42,34 +42,28 @@ class Body:
 
     def _blocks(self) -> Iterator[list[str]]:
         """What stands apart: steps, those that are tried together, and what is to be done at the end."""
-        patient = tried_together((*self._steps, *self._tidying))
+        patient = min(tried_together((*self._steps, *self._tidying)), len(self._steps))
         if patient:
-            together = self._inside("await expect(async () => {", self._steps[:patient], self._steps[patient:])
+            together = self._inside("await expect(async () => {", self._steps_from(0, patient))
             yield [*together, "    }).toPass({ intervals: [20_000], timeout: 90_000 });"]
-        known_after = max(patient, self._known_after(names_in(self._tidying)))
-        for number, step in enumerate(self._steps[patient:], patient):
-            if number == known_after:
-                yield self._clean_up()
-            yield self._step(step, (*self._steps[number + 1 :], *self._tidying))
-        if known_after == len(self._steps):
-            yield self._clean_up()
+        yield from self._steps_from(patient, len(self._steps))
 
-    def _known_after(self, names: frozenset[str]) -> int:
-        """After how many steps all of these are known that a step finds out."""
-        finders = (number for number, step in enumerate(self._steps, 1) if remembered([step]).keys() & names)
-        return max(finders, default=0)
+    def _steps_from(self, begin: int, end: int) -> Iterator[list[str]]:
+        """Steps, and what is done at the end however the test goes: said as soon as all is known that it needs."""
+        names = names_in(self._tidying)
+        finders = (number for number, step in enumerate(self._steps) if remembered([step]).keys() & names)
+        known_with = max(finders, default=0)
+        for number in range(begin, end):
+            yield self._step(self._steps[number], (*self._steps[number + 1 :], *self._tidying))
+            if self._tidying and number == known_with:
+                tidying = (self._step(step, ()) for step in self._tidying)
+                yield [*self._inside("cleanUp(async () => {", tidying), "    });"]
 
-    def _clean_up(self) -> list[str]:
-        """What is done at the end however the test goes: said as soon as all is known that it needs."""
-        return [*self._inside("cleanUp(async () => {", self._tidying, ()), "    });"] if self._tidying else []
-
-    def _inside(self, opening: str, steps: Sequence[Step], later: Sequence[Step]) -> list[str]:
+    def _inside(self, opening: str, blocks: Iterable[Sequence[str]]) -> list[str]:
         self._statements.width -= _DEEPER
-        blocks = [
-            self._step(step, (*steps[number:], *later, *self._tidying)) for number, step in enumerate(steps, start=1)
-        ]
+        lines = [f"    {opening}", *(line and f"{' ' * _DEEPER}{line}" for line in _apart(blocks))]
         self._statements.width += _DEEPER
-        return [f"    {opening}", *(line and f"{' ' * _DEEPER}{line}" for line in _apart(blocks))]
+        return lines
 
     def _step(self, step: Step, later: tuple[Step, ...]) -> list[str]:
         lines = [line for action in step.actions for line in self._statements.action(action)]
