@@ -23,7 +23,7 @@ from tests.quality.repairing import NotOffered, Repairer, unrepaired
 from tests.quality.replay import without_expectations
 from tests.quality.report import Report, Scores, Wanted
 from tests.quality.scoring import Examiner, OutOfTime
-from tests.quality.seeded import Defect, defects, judged, noticed
+from tests.quality.seeded import Defect, defects, judged, noticed, of_the_app_itself
 from tests.quality.suites import Suite, SuiteBroken
 from tests.quality.truth import Instruction, Truth
 
@@ -203,7 +203,8 @@ class _Bench:
             broken = await self._made(self._through(), "defects")
         finally:
             self._proxy.changes = ()
-        main.findings = judged(seeded, broken.findings, plain.findings)
+        itself = await of_the_app_itself(broken.findings, self._app.start())
+        main.findings = judged(seeded, broken.findings, [*plain.findings, *itself])
 
     async def _noticed(self, scores: Scores, suite: Suite) -> None:
         if scores.survey is None:

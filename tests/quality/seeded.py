@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
+
+import httpx
 
 from tests.quality.changes import Change, PageChange, Script, WireChange, fits
 from tests.quality.making import Finding
 from tests.quality.rates import Rate
 from tests.quality.scoring import Examiner, Survey, meeting
 
+_ANSWER = re.compile(r"GET (/\S*) answers (\d{3})")
+_RULE = re.compile(r"\([a-z-]+\)$")
+"""Of axe-core, at the end of a finding's title."""
 _BROKEN_PAGE = "/no-such-page"
 _THROWS = "addEventListener('load', () => { throw new Error('a seeded error of this page'); });"
 
@@ -103,8 +109,21 @@ def _explains(defect: Defect, finding: Finding) -> bool:
     return defect.told_by(finding) or fits(defect.path, path) or defect.path in finding.title
 
 
+async def of_the_app_itself(found: Sequence[Finding], url: str) -> list[Finding]:
+    """Those that the app answers with the same error without any defect in it: it was only not asked before."""
+    answers = [(each, answer) for each in found if (answer := _ANSWER.fullmatch(each.title))]
+    async with httpx.AsyncClient() as client:
+        return [
+            each
+            for each, answer in answers
+            if (await client.get(urljoin(url, answer[1]))).status_code == int(answer[2])
+        ]
+
+
 def _same(finding: Finding) -> tuple[str, str, str]:
-    return finding.kind, urlsplit(finding.url).path, finding.title
+    """A rule that is broken on many pages is told of one of them, and it is by chance of which."""
+    rule = _RULE.search(finding.title) if "ACCESSIBILITY" in finding.kind else None
+    return (finding.kind, "", rule[0]) if rule else (finding.kind, urlsplit(finding.url).path, finding.title)
 
 
 def _shown(finding: Finding) -> str:

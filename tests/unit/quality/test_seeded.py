@@ -7,7 +7,8 @@ import pytest
 from tests.quality.changes import Change, PageChange, Script, WireChange
 from tests.quality.making import Finding
 from tests.quality.rates import Rate
-from tests.quality.seeded import defects, judged
+from tests.quality.seeded import defects, judged, of_the_app_itself
+from tests.unit.explorer.site import Page, serve
 
 PAGES: list[Change] = [WireChange("server_error", "GET", f"/page/{number}") for number in range(9)]
 FLOWS: dict[str, list[Change]] = {
@@ -49,6 +50,22 @@ def test_what_is_found_and_what_else_is_reported() -> None:
     assert answer.precision == Rate(3, 4)
     assert answer.false == ["SCRIPT_ERROR /start: made up"]
     assert answer.before == ["UNLABELLED_CONTROL /start: "]
+
+
+async def test_what_the_app_does_by_itself_is_no_false_finding() -> None:
+    pages: dict[str, Page] = {"/start/": "<h1>Start</h1>", "/broken": lambda _: 500}
+    broken, mended = (finding("SERVER_ERROR", path, f"GET {path} answers 500") for path in ("/broken?id=1", "/start/"))
+    with serve(pages) as url:
+        assert await of_the_app_itself([broken, mended, finding("SCRIPT_ERROR", "/")], f"{url}/start/") == [broken]
+
+
+def test_a_rule_that_is_broken_is_the_same_on_another_page() -> None:
+    one, other, third = (
+        finding("ACCESSIBILITY", path, f"Too little contrast: {path} and {rule}")
+        for path, rule in (("/a", "9 more (contrast)"), ("/b", "2 more (contrast)"), ("/b", "1 more (tab-order)"))
+    )
+    answer = judged(defects(FLOWS, "/start", seed=1), [other, third], [one])
+    assert answer.false == ["ACCESSIBILITY /b: Too little contrast: /b and 1 more (tab-order)"]
 
 
 @pytest.mark.parametrize("found", [[], [finding("BROKEN_LINK", "/start", "it said nothing")]])
