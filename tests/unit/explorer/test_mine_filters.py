@@ -8,7 +8,7 @@ import pytest
 
 from agent_runtime_server.adapters.explorer.browser import open_browser
 from agent_runtime_server.adapters.explorer.flow import Flow
-from agent_runtime_server.adapters.explorer.language import HasValue, IsHidden, Locator
+from agent_runtime_server.adapters.explorer.language import HasValue, IsHidden, Locator, UrlIs
 from agent_runtime_server.adapters.explorer.mine_filters import mine_filters
 from agent_runtime_server.adapters.explorer.mining import Mined
 from tests.unit.explorer.kits import kit_for, opened
@@ -66,4 +66,4 @@ async def test_what_does_not_fit_is_gone_and_the_title_says_no_more_than_that(wo
     checks = [each.check for each in flow.steps[-1].expectations]
     assert isinstance(checks[0], HasValue)
     gone = IsHidden(Locator(by="role", value="row", has_text="Emma"))
-    assert checks[1:] == ([gone] if works else [])
+    assert checks[1:] == [gone if works else UrlIs("/?kind=essay&words=")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from agent_runtime_server.adapters.explorer.currency import amounts
 from agent_runtime_server.adapters.explorer.element import Element
@@ -103,24 +104,26 @@ async def _narrowed(kit: Kit, listing: Visit) -> None:
         some = {item.name for item in items_of(visit.view, kit.site)}
         if len(some) < 2 or not some & everything or not everything - some or not kit.wants("browse", text=link.name):
             continue
-        if await _narrow(kit, listing, link):
+        if await _narrow(kit, listing, link, some):
             return
 
 
-async def _narrow(kit: Kit, listing: Visit, link: Element) -> bool:
+async def _narrow(kit: Kit, listing: Visit, link: Element, some: Collection[str]) -> bool:
+    """``some``: the names of the things that the category has."""
     async with kit.attempt(f"showing only “{link.name}”") as hand:
         await hand.step(f"Open {listing.path}", Goto(listing.path))
-        before = items_of(hand.view, kit.site)
+        other = next((each for each in items_of(hand.view, kit.site) if each.name not in some), None)
+        if other is None:
+            raise LostError("nothing of another kind is listed")
+        elsewhere = await hand.find(other.link)
+        await hand.expect(f"“{other.name}” is listed", IsVisible(elsewhere), outcome=False)
         same = next((each for each in hand.view.links if each.name == link.name and each.attrs == link.attrs), None)
         if same is None:
             raise LostError("the link is gone")
         effect = await hand.step(f"Click “{link.name}”", Click(await hand.find(same)))
         shown = items_of(hand.view, kit.site)
         await hand.expect_heading(effect, "the heading is")
-        names = {item.name for item in shown}
-        for item in [each for each in before if each.name not in names][:1]:
-            gone = Locator(by="role", value="link", name=item.name)
-            await hand.expect(f"“{item.name}” of another kind is not shown", IsHidden(gone))
+        await hand.expect(f"“{other.name}” of another kind is not shown", IsHidden(elsewhere))
         for item in shown[:1]:
             await hand.expect(f"“{item.name}” is shown", IsVisible(await hand.find(item.link)), outcome=False)
         flow = hand.flow(f"shows-only-{slug(link.name)}", "Catalogue", f"Shows only “{link.name}”", "@catalogue")

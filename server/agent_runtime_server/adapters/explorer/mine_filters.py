@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from agent_runtime_server.adapters.explorer.effects import Effect
 from agent_runtime_server.adapters.explorer.element import Element
 from agent_runtime_server.adapters.explorer.hand import Hand, LostError
-from agent_runtime_server.adapters.explorer.language import IsHidden, IsVisible, Locator
+from agent_runtime_server.adapters.explorer.language import IsHidden, IsVisible, Locator, UrlIs
 from agent_runtime_server.adapters.explorer.may_send import asks, may_be_sent
 from agent_runtime_server.adapters.explorer.mining import Kit, slug
 from agent_runtime_server.adapters.explorer.other_choices import fields_to_choose_in, other_choices
@@ -28,6 +29,8 @@ async def mine_filters(kit: Kit) -> None:
             await (await place.reached(kit)).open(hand)
             effect = await _filter(hand, place)
             shows_less = await _expect_others_gone(hand, effect.before)
+            if not shows_less:
+                await _expect_address(hand, kit, effect)
             _keep(kit, hand, place, "decides what is listed" if shows_less else "keeps what is chosen")
 
 
@@ -82,6 +85,18 @@ async def _filter(hand: Hand, place: Place) -> Effect:
             continue
         await hand.expect(f"“{field.name}” stays as it was chosen", check)
     return effect
+
+
+async def _expect_address(hand: Hand, kit: Kit, effect: Effect) -> None:
+    """Expect the address to tell of the choices, all but numbers and dates in it.
+
+    Raises:
+        LostError: No choice stays, or nothing shows that they were sent at all.
+    """
+    path = kit.site.own(hand.page.url)
+    if not hand.has_outcome or path is None or path == effect.before.path or "?" not in path:
+        raise LostError("no choice stays, or nothing shows that it was sent")
+    await hand.expect("the address says so", UrlIs(re.sub(r"=[^&#]*\d[^&#]*", "=*", path)))
 
 
 async def _expect_others_gone(hand: Hand, before: View) -> bool:

@@ -115,7 +115,7 @@ async def _open_own_page(hand: Hand, kit: Kit, place: Place) -> Record:
         if await hand.count(link) != 1:
             raise LostError("no link leads to a page of what was made")
         await hand.step("Open what was made", Click(link))
-    if hand.view.path in (place.visit.path, record.listed_on):
+    if hand.view.path == record.listed_on or any(hand.view.path == each.path for each in kit.site.good):
         raise LostError("what was made has no page of its own")
     return record
 
