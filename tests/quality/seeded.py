@@ -110,8 +110,9 @@ def _explains(defect: Defect, finding: Finding) -> bool:
 
 
 async def of_the_app_itself(found: Sequence[Finding], url: str) -> list[Finding]:
-    """Those that the app answers with the same error without any defect in it: it was only not asked before."""
-    answers = [(each, answer) for each in found if (answer := _ANSWER.fullmatch(each.title))]
+    """Those that the app answers with the same server error without any defect in it: it was only not asked before."""
+    errors = [each for each in found if "SERVER_ERROR" in each.kind]
+    answers = [(each, answer) for each in errors if (answer := _ANSWER.fullmatch(each.title))]
     async with httpx.AsyncClient() as client:
         return [
             each

@@ -27,7 +27,7 @@ test.describe('Records', () => {
     });
 
     await test.step('Click the button “Are you sure?”', async () => {
-      await page.getByRole('button', { name: 'Are you sure?', exact: true }).click();
+      await testRow.getByRole('button', { name: 'Are you sure?', exact: true }).click();
       await expect(page.getByText('The bill has been deleted')).toBeVisible();
       await expect(testRow).toBeHidden();
     });

@@ -8,8 +8,10 @@ test.describe('Entries', () => {
     const whatNeedsToBeField = page.getByRole('textbox', { name: 'What needs to be done?', exact: true });
     const entryItem = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` });
     const secondItem = page.getByRole('listitem').filter({ hasText: `Second ${uid}` });
+    const thirdItem = page.getByRole('listitem').filter({ hasText: `Third ${uid}` });
     const entryCheckbox = entryItem.getByRole('checkbox');
     const clearCompletedButton = page.getByRole('button').filter({ hasText: 'Clear completed' });
+    const thirdCheckbox = thirdItem.getByRole('checkbox');
     const item = page.getByRole('list').filter({ hasText: uid }).getByRole('listitem');
 
     await test.step('Open /examples/backbone/', async () => {
@@ -28,19 +30,31 @@ test.describe('Entries', () => {
       await expect(secondItem).toBeVisible();
     });
 
+    await test.step('Type a third entry and press Enter', async () => {
+      await whatNeedsToBeField.fill(`Third ${uid}`);
+      await whatNeedsToBeField.press('Enter');
+      await expect(thirdItem).toBeVisible();
+    });
+
     await test.step('Tick the first entry off', async () => {
       await entryCheckbox.check();
       await expect(entryCheckbox).toBeChecked();
       await expect(clearCompletedButton).toBeVisible();
-      await expect(clearCompletedButton).toContainText('Clear completed (1)');
+    });
+
+    await test.step('Tick the third entry off', async () => {
+      await thirdCheckbox.check();
+      await expect(thirdCheckbox).toBeChecked();
+      await expect(clearCompletedButton).toContainText('Clear completed (2)');
     });
 
     await test.step('Remove the ticked entries', async () => {
       const entriesBefore = await item.count();
       await clearCompletedButton.click();
       await expect(entryItem).toBeHidden();
+      await expect(thirdItem).toBeHidden();
       await expect(secondItem).toBeVisible();
-      await expect(item).toHaveCount(entriesBefore - 1);
+      await expect(item).toHaveCount(entriesBefore - 2);
       await expect(clearCompletedButton).toBeHidden();
     });
 
@@ -48,6 +62,7 @@ test.describe('Entries', () => {
       await page.reload();
       await expect(secondItem).toBeVisible();
       await expect(entryItem).toBeHidden();
+      await expect(thirdItem).toBeHidden();
     });
   });
 });

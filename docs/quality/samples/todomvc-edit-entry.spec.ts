@@ -8,7 +8,7 @@ test.describe('Entries', () => {
     const whatNeedsToBeField = page.getByRole('textbox', { name: 'What needs to be done?', exact: true });
     const entryItem = page.getByRole('listitem').filter({ hasText: `Entry ${uid}` });
     const secondItem = page.getByRole('listitem').filter({ hasText: `Second ${uid}` });
-    const field = page.getByRole('listitem').getByRole('textbox');
+    const entryField = entryItem.getByRole('textbox');
     const editedItem = page.getByRole('listitem').filter({ hasText: `Edited ${uid}` });
 
     await test.step('Open /examples/backbone/', async () => {
@@ -29,10 +29,10 @@ test.describe('Entries', () => {
 
     await test.step('Open the first entry, change its text and press Enter', async () => {
       await entryItem.getByText(`Entry ${uid}`, { exact: true }).dblclick();
-      await field.fill(`Edited ${uid}`);
-      await field.press('Enter');
+      await entryField.fill(`Edited ${uid}`);
+      await entryField.press('Enter');
       await expect(editedItem).toBeVisible();
-      await expect(field).toBeHidden();
+      await expect(page.getByRole('listitem').getByRole('textbox')).toBeHidden();
       await expect(entryItem).toBeHidden();
       await expect(secondItem).toBeVisible();
     });
@@ -41,6 +41,7 @@ test.describe('Entries', () => {
       await page.reload();
       await expect(editedItem).toBeVisible();
       await expect(entryItem).toBeHidden();
+      await expect(secondItem).toBeVisible();
     });
   });
 });

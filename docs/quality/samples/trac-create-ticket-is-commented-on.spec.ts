@@ -14,7 +14,7 @@ test.describe('Records', () => {
     await test.step('Fill in the form and click “Create ticket”', async () => {
       await page.getByRole('textbox', { name: 'Summary:', exact: true }).fill(`Test ${uid}`);
       await page.getByRole('button', { name: 'Create ticket', exact: true }).click();
-      await expect(page.getByText(`Test ${uid}`, { exact: true })).toBeVisible();
+      await expect(page.getByRole('heading', { name: `Test ${uid}` })).toBeVisible();
     });
 
     await test.step('Write a comment and click “Submit changes”', async () => {

@@ -56,7 +56,9 @@ async def test_what_the_app_does_by_itself_is_no_false_finding() -> None:
     pages: dict[str, Page] = {"/start/": "<h1>Start</h1>", "/broken": lambda _: 500}
     broken, mended = (finding("SERVER_ERROR", path, f"GET {path} answers 500") for path in ("/broken?id=1", "/start/"))
     with serve(pages) as url:
-        assert await of_the_app_itself([broken, mended, finding("SCRIPT_ERROR", "/")], f"{url}/start/") == [broken]
+        link = finding("BROKEN_LINK", "/nowhere", "GET /nowhere answers 404")
+        found = [broken, mended, link, finding("SCRIPT_ERROR", "/")]
+        assert await of_the_app_itself(found, f"{url}/start/") == [broken], "that a link leads nowhere is of the link"
 
 
 def test_a_rule_that_is_broken_is_the_same_on_another_page() -> None:

@@ -4,9 +4,7 @@
 import { expect, test } from '../fixtures';
 
 test.describe('Cart', () => {
-  test('Takes a product out of the cart', { tag: ['@cart'] }, async ({ page }) => {
-    const prideAndPrejudiceHeading = page.getByRole('heading', { name: 'Pride and Prejudice', exact: true, level: 3 });
-
+  test('Refuses a voucher that there is not', { tag: ['@cart', '@negative'] }, async ({ page, uid }) => {
     await test.step('Open /catalogue/', async () => {
       await page.goto('/catalogue/');
     });
@@ -25,13 +23,16 @@ test.describe('Cart', () => {
 
     await test.step('Open the cart', async () => {
       await page.getByRole('link', { name: 'View basket', exact: true }).click();
-      await expect(prideAndPrejudiceHeading).toBeVisible();
     });
 
-    await test.step('Click “Remove” in the line of “Pride and Prejudice”', async () => {
-      await page.getByRole('link', { name: 'Remove', exact: true }).click();
-      await expect(prideAndPrejudiceHeading).toBeHidden();
-      await expect(page.getByText('Your basket is now empty')).toBeVisible();
+    await test.step('Click “I have a voucher code...”', async () => {
+      await page.getByRole('link', { name: 'I have a voucher code...', exact: true }).click();
+    });
+
+    await test.step('Try a voucher that there is not', async () => {
+      await page.getByLabel('Code', { exact: true }).fill(`NONE-${uid}`);
+      await page.getByRole('button', { name: 'Add voucher', exact: true }).click();
+      await expect(page.getByText('No voucher found with code')).toBeVisible();
     });
   });
 });
