@@ -171,6 +171,13 @@ async def test_it_is_changed_and_deleted_by_the_controls_of_its_row(
     assert checks(deleted, IsHidden) == 2
 
 
+async def test_a_list_that_sending_leads_to_is_no_page_of_a_things_own(
+    mined: tuple[dict[str, Flow], list[Skipped]],
+) -> None:
+    assert "add-a-box-is-made" in mined[0]
+    assert "add-a-box-has-a-page" not in mined[0]
+
+
 async def test_what_shows_below_the_mouse_only_is_shown_first(mined: tuple[dict[str, Flow], list[Skipped]]) -> None:
     changed, deleted = mined[0]["add-a-box-is-changed"], mined[0]["add-a-box-is-deleted"]
     assert "Move the mouse over it" in [step.title for step in changed.steps]
